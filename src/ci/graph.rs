@@ -1,0 +1,1 @@
+//! The needs graph of one pipeline.

