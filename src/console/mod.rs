@@ -1,1 +1,4 @@
-//! (being laid)
+//! The console's mind: all known facts, what an event changes in them, and the one road of actions. Pure.
+
+pub mod fault;
+pub mod fresh;
