@@ -10,6 +10,7 @@ mod pipeline;
 mod status;
 mod time;
 
+pub use graph::{Need, NeedsGraph, NodeIx, NodeState, Problem};
 pub use ids::{Iid, JobId, PipelineId, RunnerId};
 pub use job::{Job, JobKind, RunnerRef, SpecName};
 pub use pipeline::{Pipeline, stack_of};

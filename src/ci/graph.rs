@@ -1,1 +1,0 @@
-//! The needs graph of one pipeline.
