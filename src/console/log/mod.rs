@@ -1,0 +1,25 @@
+//! Job logs: a document that can be larger than memory, and the view that walks it.
+//!
+//! [`LogDoc`] takes bytes as they arrive and answers with drawn [`Row`]s; [`LogIndex`] knows lines, sections and landmarks; [`LogView`]
+//! keeps cursor, folds, search and follow state. Pure: bytes come in by `feed` and `load`, wishes go out as missing pages. Nothing in here
+//! trusts a log: every text passes `console::text`, and no line, marker or escape can make the work per frame unbounded.
+
+mod ansi;
+mod doc;
+mod index;
+mod landmarks;
+mod pages;
+mod reader;
+mod row;
+mod sections;
+mod stamp;
+#[cfg(test)]
+mod tests;
+
+pub use ansi::{AnsiColor, AnsiStyle};
+pub use doc::{Fed, LogDoc, LogState, PAGE_BUDGET, Rows};
+pub use index::LogIndex;
+pub use landmarks::{Landmark, LandmarkKind, Landmarks};
+pub use pages::{LogPages, PageNo};
+pub use row::{Row, Span};
+pub use sections::{Section, SectionId, Sections};
