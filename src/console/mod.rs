@@ -2,3 +2,5 @@
 
 pub mod fault;
 pub mod fresh;
+pub mod input;
+pub mod registry;
