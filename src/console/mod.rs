@@ -4,3 +4,5 @@ pub mod fault;
 pub mod fresh;
 pub mod log;
 pub mod text;
+pub mod input;
+pub mod registry;

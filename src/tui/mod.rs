@@ -1,1 +1,4 @@
 //! (being laid)
+
+mod files;
+pub mod keys;
