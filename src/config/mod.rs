@@ -1,1 +1,28 @@
-//! (being laid)
+//! What the user wants: settings from layered sources, each value with the place it came from.
+//!
+//! Layers, the later winning: built-in < `/etc/stackhand/config.toml` < the user's file < the project's `.stackhand.toml` <
+//! `STACKHAND_*` variables < flags. One table ([`SETTINGS`]) says what exists; reading, defaults, variable names, `config --explain` and
+//! the table of the README all come from it. To add a setting, add a line there.
+//!
+//! The faces call [`load`] and hand plain [`Config`] values down. Files are touched in `disk` only, everything else is pure. Tokens
+//! never enter a [`Config`]: [`secret`] reads one at the moment it is needed.
+
+mod disk;
+mod error;
+mod file;
+mod guard;
+mod layers;
+mod nearest;
+mod origin;
+mod table;
+mod token;
+mod value;
+
+pub use disk::{LoadArgs, Paths, environment, load, secret};
+pub use error::ConfigError;
+pub use guard::{Guard, Role, Rule};
+pub use layers::{Explained, Flag, Loaded};
+pub use origin::{Origin, Place, Warning};
+pub use table::{Actions, Budget, Config, Gitlab, Log, Pipelines, Poll, SETTINGS, Setting, Store, Ui, reference};
+pub use token::TokenSource;
+pub use value::{Ascii, BaseUrl, Color, Mode, Names};

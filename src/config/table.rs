@@ -1,0 +1,230 @@
+//! The one table of settings, and the plain structs that it fills.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::guard::Guard;
+use super::value::{Ascii, BaseUrl, Color, Mode, Names, Raw, Value, accept, expected};
+
+/// One line of the table.
+pub struct Setting {
+    /// `section.name`, as it stands in a file.
+    pub key: &'static str,
+    pub help: &'static str,
+    /// A project file must not set it: such files arrive with a clone, from people who must not choose where secrets and records go.
+    pub owner_only: bool,
+    pub(super) is_path: bool,
+    expected: fn() -> String,
+    assign: fn(&mut Config, &Raw) -> Result<(), String>,
+    show: fn(&Config) -> String,
+}
+
+impl Setting {
+    /// The setting with this key.
+    pub fn find(key: &str) -> Option<&'static Self> {
+        SETTINGS.iter().find(|setting| setting.key == key)
+    }
+
+    /// The environment variable that sets it.
+    pub fn variable(&self) -> String {
+        format!("STACKHAND_{}", self.key.replace('.', "_").to_ascii_uppercase())
+    }
+
+    /// What may be written, as it reads after "expected".
+    pub fn expected(&self) -> String {
+        (self.expected)()
+    }
+
+    /// The value that a configuration holds, as one would write it.
+    pub fn show(&self, config: &Config) -> String {
+        (self.show)(config)
+    }
+
+    /// Puts a value into a configuration; the error says what was expected.
+    pub(super) fn assign(&self, config: &mut Config, raw: &Raw) -> Result<(), String> {
+        (self.assign)(config, raw)
+    }
+}
+
+/// The table of all settings in Markdown, for the README.
+pub fn reference() -> String {
+    let defaults = Config::default();
+    let lines = SETTINGS.iter().map(|setting| {
+        let default = match setting.show(&defaults) {
+            empty if empty.is_empty() => "–".to_owned(),
+            default => format!("`{default}`"),
+        };
+        let help = setting.help.replace('|', "\\|");
+        format!("| `{}` | {default} | {help} Takes {}. |", setting.key, setting.expected())
+    });
+    let head = ["| setting | default | what it does |", "|---|---|---|"].map(str::to_owned);
+    head.into_iter().chain(lines).collect::<Vec<_>>().join("\n")
+}
+
+macro_rules! settings {
+    (@range) => { None };
+    (@range $range:expr) => { Some($range) };
+    (@owner) => { false };
+    (@owner owner) => { true };
+    ($(
+        $(#[$about:meta])*
+        $section:ident: $Section:ident {
+            $( $help:literal $name:ident: $Type:ty $([$range:expr])? $({$scope:ident})? = $default:expr; )*
+        }
+    )*) => {
+        $(
+            $(#[$about])*
+            #[derive(Debug, Clone, PartialEq)]
+            pub struct $Section { $( #[doc = $help] pub $name: $Type, )* }
+
+            impl Default for $Section {
+                fn default() -> Self {
+                    Self { $( $name: $default, )* }
+                }
+            }
+        )*
+
+        /// Every effective value. Plain data: whoever needs a part gets that part as an argument.
+        #[derive(Debug, Clone, PartialEq, Default)]
+        pub struct Config {
+            $( $(#[$about])* pub $section: $Section, )*
+            /// Guardrails, in the order in which the layers name them. A nearer layer adds to them and can take none away.
+            pub guards: Vec<Guard>,
+        }
+
+        /// What can be set.
+        pub static SETTINGS: &[Setting] = &[ $( $( Setting {
+            key: concat!(stringify!($section), ".", stringify!($name)),
+            help: $help,
+            is_path: <$Type as Value>::IS_PATH,
+            owner_only: settings!(@owner $($scope)?),
+            expected: || expected::<$Type>(settings!(@range $($range)?).as_ref()),
+            assign: |config, raw| {
+                config.$section.$name = accept(raw, settings!(@range $($range)?).as_ref())?;
+                Ok(())
+            },
+            show: |config| config.$section.$name.show(),
+        }, )* )* ];
+    };
+}
+
+const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+settings! {
+    /// The GitLab instance and the project on it.
+    gitlab: Gitlab {
+        "Address of the GitLab instance. When a project file chooses it, no token is sent there."
+        url: BaseUrl = BaseUrl::spack();
+        "The project whose pipelines are shown."
+        project: String = "spack/spack-packages".to_owned();
+        "Environment variables that may hold the token; the first that is set counts. `GITLAB_TOKEN`, which other tools share, is not sent \
+         to the built-in address."
+        token_env: Names {owner} = Names::of(&["STACKHAND_GITLAB_TOKEN", "GITLAB_TOKEN"]);
+        "A file whose first line is the token; read when no variable holds one."
+        token_file: Option<PathBuf> {owner} = None;
+    }
+    /// What a server is asked at most, and how long it may take.
+    budget: Budget {
+        "Requests under way at the same time."
+        in_flight: u32 [1..=64] = 4;
+        "Requests per second."
+        per_second: u32 [1..=100] = 5;
+        "Time to reach a server."
+        connect_timeout: Duration [secs(1)..=secs(300)] = secs(10);
+        "Time for one request, from sending it to the end of its answer."
+        timeout: Duration [secs(1)..=secs(3_600)] = secs(30);
+        "Time for one piece of a job log."
+        trace_timeout: Duration [secs(1)..=secs(3_600)] = secs(300);
+    }
+    /// How often things are looked at again.
+    poll: Poll {
+        "What is on the screen."
+        visible: Duration [secs(1)..=secs(3_600)] = secs(10);
+        "What is followed but not on the screen."
+        background: Duration [secs(5)..=secs(86_400)] = secs(60);
+        "The list of pipelines."
+        pipelines: Duration [secs(5)..=secs(86_400)] = secs(30);
+    }
+    /// Which pipelines are followed.
+    pipelines: Pipelines {
+        "How many parent pipelines are followed, the newest first."
+        limit: u32 [1..=500] = 20;
+        "Branches and tags that are followed, `*` standing for anything; without any, all are."
+        refs: Names = Names::default();
+    }
+    /// How actions are sent.
+    actions: Actions {
+        "Whether anything may be changed. `auto` means `rw` with a token and `ro` without."
+        mode: Mode = Mode::Auto;
+        "How long a confirmed plan can be undone before anything is sent."
+        hold: Duration [secs(0)..=secs(60)] = secs(5);
+        "How many targets of a plan are sent at once."
+        wave: u32 [1..=500] = 20;
+        "The most targets that are confirmed with one key; for more, their number must be typed."
+        max_bulk: u32 [1..=5_000] = 50;
+    }
+    /// What the screen looks like.
+    ui: Ui {
+        "The theme: one that is built in or a file of the `themes` folder beside the user's configuration."
+        theme: String = "terminal".to_owned();
+        "The keymap: `vim`, `emacs` or a file of the `keymaps` folder beside the user's configuration."
+        keymap: String = "vim".to_owned();
+        "How many colours the terminal has."
+        color: Color = Color::Auto;
+        "Whether to draw with ASCII only. `auto` looks at the locale."
+        ascii: Ascii = Ascii::Auto;
+        "Whether times are shown in UTC."
+        utc: bool = true;
+        "Milliseconds after which an escape byte is the Esc key and not the start of a sequence."
+        escape_ms: u32 [0..=500] = 25;
+    }
+    /// Job logs.
+    log: Log {
+        "Megabytes of one log that are kept in memory; the rest goes to a temporary file."
+        memory_mb: u32 [1..=4_096] = 64;
+    }
+    /// What is remembered between runs.
+    store: Store {
+        "The database with the audit and the caches; without one, `stackhand.db` in the user's state folder."
+        path: Option<PathBuf> {owner} = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_default_reads_back_as_itself() {
+        let defaults = Config::default();
+        for setting in SETTINGS {
+            let mut config = Config::default();
+            let shown = setting.show(&defaults);
+            setting.assign(&mut config, &Raw::Text(shown.clone())).unwrap_or_else(|e| panic!("{}: {e}", setting.key));
+            assert_eq!(setting.show(&config), shown, "{}", setting.key);
+            assert_eq!(config, defaults, "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn keys_and_variables_are_unique_and_explained() {
+        let keys: HashSet<_> = SETTINGS.iter().map(|s| s.key).collect();
+        let variables: HashSet<_> = SETTINGS.iter().map(Setting::variable).collect();
+        assert_eq!((keys.len(), variables.len()), (SETTINGS.len(), SETTINGS.len()));
+        assert_eq!(Setting::find("ui.escape_ms").unwrap().variable(), "STACKHAND_UI_ESCAPE_MS");
+        assert!(SETTINGS.iter().all(|s| s.help.ends_with('.') && !s.expected().is_empty()));
+    }
+
+    #[test]
+    fn the_reference_has_a_line_for_each_setting() {
+        let text = reference();
+        assert_eq!(text.lines().count(), SETTINGS.len() + 2);
+        assert!(text.contains("| `actions.hold` | `5s` |"), "{text}");
+        assert!(text.contains("from 0s to 1m"), "{text}");
+        assert!(text.contains("| `store.path` | – |"), "{text}");
+    }
+}
