@@ -1,0 +1,353 @@
+//! How pipelines come into the world: the history, the nightly develop pipeline, pull requests and merges.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::ci::{Iid, JobId, PipelineId, Status, Timestamp};
+
+use super::super::SandboxError;
+use super::super::locks::Lock;
+use super::super::mishaps::MishapId;
+use super::super::people::{BOT, Commit, PullRequest, User};
+use super::super::plan::{Access, Plan, Role, choose_change, choose_stack};
+use super::super::rng::{Rng, hash};
+use super::super::stacks::STACKS;
+use super::casting::{Child, Script, cast_change, cast_night};
+use super::clockwork::Event;
+use super::{EPOCH, Job, Pipeline, Tally, World};
+
+/// Everything that a new pipeline is made from.
+pub(super) struct Opening {
+    pub parent: Option<(PipelineId, JobId)>,
+    pub git_ref: Arc<str>,
+    pub commit: Arc<Commit>,
+    pub source: &'static str,
+    pub name: Option<Arc<str>>,
+    pub user: &'static User,
+    pub access: Access,
+    pub key: u64,
+    pub plan: Arc<Plan>,
+    pub script: Script,
+    pub at: Timestamp,
+}
+
+/// Pipelines that have ended before the world begins.
+const HISTORY: u64 = 150;
+const HOUR: i64 = 3_600_000;
+
+impl World {
+    /// Opens a pipeline with all its jobs and starts those that wait for nothing.
+    pub(super) fn open(&mut self, opening: Opening) -> PipelineId {
+        let id = self.lay_out(opening);
+        for number in self.pipelines[id].plan.numbers() {
+            self.consider(id, number);
+        }
+        id
+    }
+
+    fn lay_out(&mut self, opening: Opening) -> PipelineId {
+        let id = self.pipelines.next_id();
+        let plan = opening.plan;
+        let mut open = vec![0; plan.stages.len()];
+        for entry in &plan.entries {
+            if let Some(open) = open.get_mut(entry.stage) {
+                *open += 1;
+            }
+        }
+        self.pipelines.push(Pipeline {
+            id,
+            iid: Iid(88_000 + self.pipelines.len() as u64),
+            parent: opening.parent,
+            git_ref: opening.git_ref,
+            commit: opening.commit,
+            source: opening.source,
+            name: opening.name,
+            user: opening.user,
+            access: opening.access,
+            status: Status::Created,
+            created_at: opening.at,
+            updated_at: opening.at,
+            started_at: None,
+            finished_at: None,
+            latest: Vec::with_capacity(plan.entries.len()),
+            jobs: Vec::with_capacity(plan.entries.len()),
+            key: opening.key,
+            script: opening.script,
+            tally: Tally::default(),
+            open,
+            plan: plan.clone(),
+        });
+        for number in plan.numbers() {
+            let job = self.add_job(id, number, 0, opening.user, opening.at);
+            self.pipelines[id].latest.push(job);
+            self.pipelines[id].tally.add(Status::Created, plan.entry(number).allow_failure);
+        }
+        self.touched.insert(id);
+        id
+    }
+
+    fn add_job(&mut self, pipeline: PipelineId, entry: u32, attempt: u32, user: &'static User, at: Timestamp) -> JobId {
+        let id = self.jobs.next_id();
+        self.jobs.push(Job {
+            id,
+            pipeline,
+            entry,
+            attempt,
+            status: Status::Created,
+            retried: false,
+            user,
+            created_at: at,
+            queued_at: None,
+            started_at: None,
+            finished_at: None,
+            erased_at: None,
+            runner: None,
+            downstream: None,
+            mishap: None,
+            planned_end: None,
+            reserved: None,
+        });
+        self.pipelines[pipeline].jobs.push(id);
+        id
+    }
+
+    /// Puts a new run in the place of an entry's newest one.
+    pub(super) fn new_job(&mut self, pipeline: PipelineId, entry: u32, attempt: u32, user: &'static User) -> JobId {
+        let new = self.add_job(pipeline, entry, attempt, user, self.now);
+        let home = &mut self.pipelines[pipeline];
+        let about = home.plan.entry(entry);
+        if let Some(latest) = home.latest.get_mut(entry as usize) {
+            let old = &mut self.jobs[std::mem::replace(latest, new)];
+            old.retried = true;
+            home.tally.remove(old.status, about.allow_failure);
+            home.tally.add(Status::Created, about.allow_failure);
+            if let Some(open) = home.open.get_mut(about.stage) {
+                *open += u32::from(old.status.is_terminal());
+            }
+        }
+        self.touched.insert(pipeline);
+        new
+    }
+
+    /// Opens what is there at the beginning and plans what will come.
+    pub(super) fn populate(&mut self) -> Result<(), SandboxError> {
+        for stack in STACKS {
+            Lock::embedded(stack.lock)?;
+        }
+        self.merge(0);
+        let mut at = EPOCH;
+        for n in 0..self.first_pushes() {
+            at = at.shifted(60_000 + Rng::of(self.seed, "first push", n).below(10 * 60_000) as i64);
+            self.plan_event(at, Event::Push(n));
+        }
+        self.settle();
+        Ok(())
+    }
+
+    /// How many pull requests are opened while the world warms up.
+    fn first_pushes(&self) -> u64 {
+        (self.size as u64 / 80).clamp(2, 7)
+    }
+
+    /// The stacks of the nightly pipeline with their numbers of specs. A small world leaves the lighter stacks out, or it would consist of
+    /// service jobs.
+    fn shares(&self, whole: bool) -> Vec<(usize, usize)> {
+        let mut stacks: Vec<(usize, usize)> = STACKS.iter().map(|s| s.weight as usize).enumerate().collect();
+        stacks.sort_by_key(|(_, weight)| std::cmp::Reverse(*weight));
+        stacks.truncate((self.size / 25).max(6));
+        stacks.sort_unstable();
+        let budget = (self.size * 85 / 100).saturating_sub(1 + stacks.len() * 4);
+        let budget = if whole { budget } else { budget / 12 };
+        let weights: usize = stacks.iter().map(|(_, weight)| weight).sum();
+        stacks.into_iter().map(|(stack, weight)| (stack, (budget * weight / weights).max(2))).collect()
+    }
+
+    /// A merge reaches develop: the nightly one rebuilds everything, later ones find most of it in the cache.
+    pub(super) fn merge(&mut self, n: u64) {
+        let shares = self.shares(n == 0);
+        let stacks: Vec<usize> = shares.iter().map(|(stack, _)| *stack).collect();
+        let plan = Arc::new(Plan::parent(&stacks, Access::Protected));
+        let mut children = BTreeMap::new();
+        for (stack, count) in shares {
+            let chosen = choose_stack(self.seed ^ n, stack, count).unwrap_or_default();
+            if let Some(child) = child(stack, &chosen, Access::Protected) {
+                children.insert(trigger_of(&plan, stack), child);
+            }
+        }
+        cast_night(self.seed ^ n, self.scenario, &mut children);
+        let opening = Opening {
+            parent: None,
+            git_ref: "develop".into(),
+            commit: Arc::new(Commit::on_develop(self.seed, n)),
+            source: if n == 0 { "schedule" } else { "push" },
+            name: None,
+            user: &BOT,
+            access: Access::Protected,
+            key: hash("develop") ^ n,
+            plan,
+            script: Script { children, ..Script::default() },
+            at: self.now,
+        };
+        self.open(opening);
+        let later = 5 * HOUR + Rng::of(self.seed, "merge", n).below(2 * HOUR as u64) as i64;
+        self.plan_event(self.now.shifted(later), Event::Merge(n + 1));
+    }
+
+    /// A pull request is opened, or somebody pushes to an older one again and the bot cancels what still ran.
+    pub(super) fn push(&mut self, n: u64) {
+        let mut rng = Rng::of(self.seed, "push", n);
+        if n + 1 >= self.first_pushes() {
+            let gap = 6 * 60_000 + rng.below(12 * 60_000) as i64;
+            self.plan_event(self.now.shifted(gap), Event::Push(n + 1));
+        }
+        let again = n > 3 && rng.chance(0.2);
+        let number = HISTORY + if again { n - 1 - rng.below(3) } else { n };
+        let pr = PullRequest::nth(self.seed, number);
+        if again {
+            self.supersede(&pr.git_ref);
+        }
+        let stacks = if n > 2 && rng.chance(0.15) { Vec::new() } else { self.stacks_with(pr.package, &mut rng) };
+        let plan = Arc::new(Plan::parent(&stacks, Access::Public));
+        let mut children = BTreeMap::new();
+        let count = (self.size * 15 / 100 / 14).clamp(3, 60);
+        for stack in stacks {
+            let chosen = choose_change(stack, pr.package, count).unwrap_or_default();
+            if let Some(mut child) = child(stack, &chosen, Access::Public) {
+                cast_change(self.seed, self.scenario, n << 8 | stack as u64, pr.package, &mut child);
+                children.insert(trigger_of(&plan, stack), child);
+            }
+        }
+        let opening = Opening {
+            parent: None,
+            git_ref: pr.git_ref.clone(),
+            commit: Arc::new(Commit::merge(self.seed, HISTORY + n, &pr)),
+            source: "push",
+            name: Some(pr.title),
+            user: &BOT,
+            access: Access::Public,
+            key: hash("pull request") ^ n,
+            plan,
+            script: Script { children, ..Script::default() },
+            at: self.now,
+        };
+        self.open(opening);
+    }
+
+    /// At most three stacks that build the package.
+    fn stacks_with(&self, package: &str, rng: &mut Rng) -> Vec<usize> {
+        let builds = |lock: &Lock| lock.specs.iter().any(|s| &*s.name == package);
+        let mut all: Vec<usize> = (0..)
+            .zip(STACKS)
+            .filter(|(_, s)| Lock::embedded(s.lock).is_ok_and(builds))
+            .map(|(i, _)| i)
+            .collect();
+        let wanted = rng.between(1, 3) as usize;
+        while all.len() > wanted {
+            all.remove(rng.below(all.len() as u64) as usize);
+        }
+        all
+    }
+
+    fn supersede(&mut self, git_ref: &str) {
+        let older: Vec<PipelineId> = self
+            .pipelines
+            .iter()
+            .filter(|p| p.parent.is_none() && &*p.git_ref == git_ref && p.status.is_cancelable())
+            .map(|p| p.id)
+            .collect();
+        for id in older {
+            // The pipeline is there; a cancel that finds nothing to cancel is no failure.
+            self.cancel_pipeline(id).ok();
+        }
+    }
+
+    /// Writes the pipelines of the last day, all of them over: pull requests that touch nothing CI watches, failed generations, and
+    /// pipelines that a newer push has canceled.
+    pub(super) fn write_history(&mut self) {
+        let mut at = EPOCH.shifted(-30 * HOUR);
+        for n in 0..HISTORY {
+            let mut rng = Rng::of(self.seed, "history", n);
+            at = at.shifted(30 * HOUR / (HISTORY as i64 + 2) + rng.below(120_000) as i64 - 60_000);
+            let pr = PullRequest::nth(self.seed, n);
+            let fate = if n % 24 == 11 { 1.0 } else { rng.unit() };
+            let on_develop = fate >= 1.0;
+            let stacks = if fate < 0.7 { Vec::new() } else { self.stacks_with(pr.package, &mut rng) };
+            let access = if on_develop { Access::Protected } else { Access::Public };
+            let id = self.lay_out(Opening {
+                parent: None,
+                git_ref: if on_develop { "develop".into() } else { pr.git_ref.clone() },
+                commit: Arc::new(if on_develop { Commit::on_develop(self.seed, 1_000 + n) } else { Commit::merge(self.seed, n, &pr) }),
+                source: "push",
+                name: (!on_develop).then(|| pr.title.clone()),
+                user: &BOT,
+                access,
+                key: hash("history") ^ n,
+                plan: Arc::new(Plan::parent(&stacks, access)),
+                script: Script::default(),
+                at,
+            });
+            self.live_through(id, if fate < 0.86 { Status::Failed } else { Status::Canceled });
+        }
+        self.touched.clear();
+        self.ended.clear();
+    }
+
+    /// Lets an old pipeline run its course in one go; its generate jobs end as `generation`.
+    fn live_through(&mut self, id: PipelineId, generation: Status) {
+        let mut now = self.pipelines[id].created_at;
+        for job in self.pipelines[id].latest.clone() {
+            let entry = self.entry_of(&self.jobs[job]);
+            let (role, seconds, tags) = (entry.role, entry.seconds, entry.tags.clone());
+            let mut dice = self.dice("past", job);
+            let takers: Vec<usize> = (0..).zip(&self.runners).filter(|(_, r)| r.takes(&tags)).map(|(i, _)| i).collect();
+            let mishap = (role == Role::Generate && generation == Status::Failed)
+                .then(|| MishapId::all(role, false))
+                .and_then(|all| all.get(dice.below(all.len() as u64) as usize).copied());
+            let status = match role {
+                Role::Generate => generation,
+                Role::Trigger if generation == Status::Canceled => Status::Canceled,
+                Role::Trigger => Status::Skipped,
+                _ => Status::Success,
+            };
+            if role != Role::Trigger {
+                let queued = now;
+                let started = queued.shifted(2_000 + dice.below(20_000) as i64);
+                let ended = started.shifted(seconds as i64 * 700 + dice.below(60_000) as i64);
+                let job = &mut self.jobs[job];
+                job.queued_at = Some(queued);
+                job.started_at = Some(started);
+                job.planned_end = Some(ended);
+                job.finished_at = Some(ended);
+                job.runner = takers.get(dice.below(takers.len() as u64) as usize).copied();
+                job.mishap = mishap;
+                // Generate jobs run side by side; everything else one after the other.
+                now = if role == Role::Generate { now } else { ended };
+            }
+            self.set(job, status);
+        }
+        let jobs = self.pipelines[id].latest.iter().map(|job| &self.jobs[*job]);
+        let started = jobs.clone().filter_map(|j| j.started_at).min();
+        let ended = jobs.filter_map(|j| j.finished_at).max();
+        let pipeline = &mut self.pipelines[id];
+        pipeline.status = pipeline.tally.composite();
+        pipeline.started_at = started;
+        pipeline.finished_at = ended;
+        pipeline.updated_at = ended.unwrap_or(pipeline.created_at);
+    }
+}
+
+fn child(stack: usize, chosen: &std::collections::BTreeSet<u32>, access: Access) -> Option<Child> {
+    let lock = Lock::embedded(STACKS.get(stack)?.lock).ok()?;
+    let plan = Plan::child(stack, lock, chosen, access)?;
+    Some(Child { plan: Arc::new(plan), script: Script::default() })
+}
+
+/// The trigger entry of a stack in a parent's plan.
+fn trigger_of(parent: &Plan, stack: usize) -> u32 {
+    let name = STACKS.get(stack).map_or("", |s| s.name);
+    let is_trigger = |n: &u32| {
+        let entry = parent.entry(*n);
+        entry.role == Role::Trigger && entry.name.strip_suffix("-build") == Some(name)
+    };
+    parent.numbers().find(is_trigger).unwrap_or_default()
+}
