@@ -1,8 +1,19 @@
 //! The console's mind: all known facts, what an event changes in them, and the one road of actions. Pure.
 
+pub mod actions;
+pub mod audit;
+pub mod durations;
+pub mod effect;
+pub mod event;
 pub mod fault;
+pub mod filter;
 pub mod fresh;
-pub mod log;
-pub mod text;
+pub mod fuzzy;
 pub mod input;
+pub mod log;
+pub mod messages;
+pub mod polling;
 pub mod registry;
+pub mod state;
+pub mod text;
+pub mod world;

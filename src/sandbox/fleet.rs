@@ -66,7 +66,19 @@ const CLASSES: &[Class] = &[
         name: "runner-x86-v2-pub",
         managers: 3,
         slots: 120,
-        tags: &["spack", "aws", "public", "x86_64", "x86_64_v2", "small", "medium", "large", "huge", "service", "service_noop"],
+        tags: &[
+            "spack",
+            "aws",
+            "public",
+            "x86_64",
+            "x86_64_v2",
+            "small",
+            "medium",
+            "large",
+            "huge",
+            "service",
+            "service_noop",
+        ],
         host: Host::Cluster,
     },
     Class {
@@ -80,21 +92,59 @@ const CLASSES: &[Class] = &[
         name: "runner-x86-v3-pub",
         managers: 3,
         slots: 240,
-        tags: &["spack", "aws", "public", "x86_64", "x86_64_v2", "x86_64_v3", "avx", "avx2", "small", "medium", "large", "huge"],
+        tags: &[
+            "spack",
+            "aws",
+            "public",
+            "x86_64",
+            "x86_64_v2",
+            "x86_64_v3",
+            "avx",
+            "avx2",
+            "small",
+            "medium",
+            "large",
+            "huge",
+        ],
         host: Host::Cluster,
     },
     Class {
         name: "runner-x86-v3-prot",
         managers: 3,
         slots: 560,
-        tags: &["spack", "aws", "protected", "x86_64", "x86_64_v2", "x86_64_v3", "avx", "avx2", "small", "medium", "large", "huge"],
+        tags: &[
+            "spack",
+            "aws",
+            "protected",
+            "x86_64",
+            "x86_64_v2",
+            "x86_64_v3",
+            "avx",
+            "avx2",
+            "small",
+            "medium",
+            "large",
+            "huge",
+        ],
         host: Host::Cluster,
     },
     Class {
         name: "runner-x86-v4-pub",
         managers: 2,
         slots: 60,
-        tags: &["spack", "aws", "public", "x86_64", "x86_64_v3", "x86_64_v4", "avx512", "small", "medium", "large", "huge"],
+        tags: &[
+            "spack",
+            "aws",
+            "public",
+            "x86_64",
+            "x86_64_v3",
+            "x86_64_v4",
+            "avx512",
+            "small",
+            "medium",
+            "large",
+            "huge",
+        ],
         host: Host::Cluster,
     },
     Class {
@@ -108,28 +158,78 @@ const CLASSES: &[Class] = &[
         name: "runner-graviton3-pub",
         managers: 2,
         slots: 60,
-        tags: &["spack", "aws", "public", "arm", "aarch64", "graviton", "graviton3", "neoverse_v1", "small", "medium", "large", "huge"],
+        tags: &[
+            "spack",
+            "aws",
+            "public",
+            "arm",
+            "aarch64",
+            "graviton",
+            "graviton3",
+            "neoverse_v1",
+            "small",
+            "medium",
+            "large",
+            "huge",
+        ],
         host: Host::Cluster,
     },
     Class {
         name: "runner-graviton3-prot",
         managers: 2,
         slots: 90,
-        tags: &["spack", "aws", "protected", "arm", "aarch64", "graviton", "graviton3", "neoverse_v1", "small", "medium", "large", "huge"],
+        tags: &[
+            "spack",
+            "aws",
+            "protected",
+            "arm",
+            "aarch64",
+            "graviton",
+            "graviton3",
+            "neoverse_v1",
+            "small",
+            "medium",
+            "large",
+            "huge",
+        ],
         host: Host::Cluster,
     },
     Class {
         name: "runner-graviton4-pub",
         managers: 2,
         slots: 60,
-        tags: &["spack", "aws", "public", "arm", "aarch64", "graviton4", "neoverse_v2", "small", "medium", "large", "huge"],
+        tags: &[
+            "spack",
+            "aws",
+            "public",
+            "arm",
+            "aarch64",
+            "graviton4",
+            "neoverse_v2",
+            "small",
+            "medium",
+            "large",
+            "huge",
+        ],
         host: Host::Cluster,
     },
     Class {
         name: "runner-graviton4-prot",
         managers: 2,
         slots: 120,
-        tags: &["spack", "aws", "protected", "arm", "aarch64", "graviton4", "neoverse_v2", "small", "medium", "large", "huge"],
+        tags: &[
+            "spack",
+            "aws",
+            "protected",
+            "arm",
+            "aarch64",
+            "graviton4",
+            "neoverse_v2",
+            "small",
+            "medium",
+            "large",
+            "huge",
+        ],
         host: Host::Cluster,
     },
     Class {
@@ -143,10 +243,27 @@ const CLASSES: &[Class] = &[
         name: "runner-x86-v2-prot-windows",
         managers: 1,
         slots: 30,
-        tags: &["spack", "aws", "protected", "win64", "x86_64-win", "x86_64_v2-win", "small", "medium", "large", "huge"],
+        tags: &[
+            "spack",
+            "aws",
+            "protected",
+            "win64",
+            "x86_64-win",
+            "x86_64_v2-win",
+            "small",
+            "medium",
+            "large",
+            "huge",
+        ],
         host: Host::WindowsCluster,
     },
-    Class { name: "runner-spack-package-signing", managers: 1, slots: 20, tags: &["spack", "aws", "notary", "protected"], host: Host::Cluster },
+    Class {
+        name: "runner-spack-package-signing",
+        managers: 1,
+        slots: 20,
+        tags: &["spack", "aws", "notary", "protected"],
+        host: Host::Cluster,
+    },
     Class {
         name: "uo-cray-rhel-frontera",
         managers: 1,
@@ -158,14 +275,34 @@ const CLASSES: &[Class] = &[
         name: "uo-mac-m2-07",
         managers: 1,
         slots: 40,
-        tags: &["macos-tahoe", "apple-clang-17", "aarch64-macos", "public", "protected", "small", "medium", "large", "huge"],
+        tags: &[
+            "macos-tahoe",
+            "apple-clang-17",
+            "aarch64-macos",
+            "public",
+            "protected",
+            "small",
+            "medium",
+            "large",
+            "huge",
+        ],
         host: Host::Mac,
     },
     Class {
         name: "uo-mac-m2-11",
         managers: 1,
         slots: 40,
-        tags: &["macos-tahoe", "apple-clang-17", "aarch64-macos", "public", "protected", "small", "medium", "large", "huge"],
+        tags: &[
+            "macos-tahoe",
+            "apple-clang-17",
+            "aarch64-macos",
+            "public",
+            "protected",
+            "small",
+            "medium",
+            "large",
+            "huge",
+        ],
         host: Host::Mac,
     },
     Class {
@@ -196,7 +333,9 @@ pub fn runners(seed: u64, jobs: usize, epoch: Timestamp) -> Vec<Runner> {
                 Host::Bench => ("linux", "amd64", "docker"),
             };
             let description = match class.host {
-                Host::Cluster | Host::WindowsCluster => format!("{}-gitlab-runner-{chart}-{}", class.name, rng.suffix(5)),
+                Host::Cluster | Host::WindowsCluster => {
+                    format!("{}-gitlab-runner-{chart}-{}", class.name, rng.suffix(5))
+                }
                 _ => class.name.to_owned(),
             };
             all.push(Runner {
@@ -222,8 +361,8 @@ pub fn runners(seed: u64, jobs: usize, epoch: Timestamp) -> Vec<Runner> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::plan::{Access, Plan, choose_stack};
     use crate::sandbox::locks::Lock;
+    use crate::sandbox::plan::{Access, Plan, choose_stack};
     use crate::sandbox::stacks::STACKS;
 
     #[test]
@@ -238,7 +377,12 @@ mod tests {
                     plans.extend(Plan::child(i, Lock::embedded(stack.lock).unwrap(), &chosen, access));
                 }
                 for entry in plans.iter().flat_map(|p| &p.entries).filter(|e| !e.tags.is_empty()) {
-                    assert!(all.iter().any(|r| r.takes(&entry.tags) && r.free() > 0), "{}: {:?}", entry.name, entry.tags);
+                    assert!(
+                        all.iter().any(|r| r.takes(&entry.tags) && r.free() > 0),
+                        "{}: {:?}",
+                        entry.name,
+                        entry.tags
+                    );
                 }
             }
         }

@@ -100,7 +100,12 @@ impl MishapId {
 
     /// All mishaps that can happen to that role.
     pub fn all(role: Role, transient: bool) -> Vec<Self> {
-        MISHAPS.iter().zip(0..).filter(|(m, _)| m.role == role && m.transient == transient).map(|(_, i)| Self(i)).collect()
+        MISHAPS
+            .iter()
+            .zip(0..)
+            .filter(|(m, _)| m.role == role && m.transient == transient)
+            .map(|(_, i)| Self(i))
+            .collect()
     }
 
     pub fn get(self) -> &'static Mishap {

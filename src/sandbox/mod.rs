@@ -26,6 +26,8 @@ pub enum Scenario {
 /// Why the practice world cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
-    #[error("failed to read the embedded lock {lock:?}: {source}; this build of stackhand is damaged, install it again")]
+    #[error(
+        "failed to read the embedded lock {lock:?}: {source}; this build of stackhand is damaged, install it again"
+    )]
     Lock { lock: locks::LockName, source: std::io::Error },
 }

@@ -94,7 +94,8 @@ impl Plan {
     pub fn parent(stacks: &[usize], access: Access) -> Self {
         let mut entries = vec![Entry::service("dotenv", Role::Dotenv, 0, &["spack", "service"], 35)];
         if stacks.is_empty() {
-            let mut noop = Entry::service("force_pipeline_status", Role::Placeholder, 1, &["spack", "service_noop"], 12);
+            let mut noop =
+                Entry::service("force_pipeline_status", Role::Placeholder, 1, &["spack", "service_noop"], 12);
             noop.allow_failure = true;
             entries.push(noop);
         }
@@ -139,10 +140,8 @@ impl Plan {
     fn finish(stack: Option<usize>, stages: Vec<Arc<str>>, entries: Vec<Entry>) -> Self {
         let in_stage_order = (0..).zip(&entries).filter(|(_, e)| e.needs.is_none()).map(|(i, _)| i).collect();
         let mut plan = Self { stack, stages, entries, in_stage_order };
-        let edges: Vec<(u32, u32)> = (0..)
-            .zip(&plan.entries)
-            .flat_map(|(i, e)| e.needs.iter().flatten().map(move |need| (*need, i)))
-            .collect();
+        let edges: Vec<(u32, u32)> =
+            (0..).zip(&plan.entries).flat_map(|(i, e)| e.needs.iter().flatten().map(move |need| (*need, i))).collect();
         for (need, dependent) in edges {
             if let Some(entry) = plan.entries.get_mut(need as usize) {
                 entry.dependents.push(dependent);
@@ -278,7 +277,8 @@ pub fn choose_change(stack: usize, package: &str, count: usize) -> Result<BTreeS
     while !level.is_empty() && chosen.len() < count {
         level.truncate(count - chosen.len());
         chosen.extend(&level);
-        let mut next: Vec<u32> = level.iter().flat_map(|i| lock.dependents(*i)).filter(|i| !chosen.contains(i)).collect();
+        let mut next: Vec<u32> =
+            level.iter().flat_map(|i| lock.dependents(*i)).filter(|i| !chosen.contains(i)).collect();
         next.sort_unstable();
         next.dedup();
         level = next;
@@ -329,7 +329,12 @@ mod tests {
     #[test]
     fn a_parent_without_stacks_still_has_a_job() {
         let names = |stacks: &[usize]| {
-            Plan::parent(stacks, Access::Public).entries.iter().map(|e| e.name.to_string()).collect::<Vec<_>>().join(" ")
+            Plan::parent(stacks, Access::Public)
+                .entries
+                .iter()
+                .map(|e| e.name.to_string())
+                .collect::<Vec<_>>()
+                .join(" ")
         };
         assert_eq!(names(&[]), "dotenv force_pipeline_status");
         assert_eq!(names(&[4, 18]), "dotenv build_systems-generate radiuss-generate build_systems-build radiuss-build");

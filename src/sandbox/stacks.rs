@@ -76,7 +76,9 @@ impl Target {
     pub fn image(self) -> &'static str {
         match self {
             Self::X86V4 => "ghcr.io/spack/linux-ubuntu22.04-x86_64_v4:v2025-06-02",
-            Self::Aarch64 | Self::NeoverseV1 | Self::NeoverseV2 => "ghcr.io/spack/ubuntu22.04-runner-arm64-gcc-11.4:2025-05-10",
+            Self::Aarch64 | Self::NeoverseV1 | Self::NeoverseV2 => {
+                "ghcr.io/spack/ubuntu22.04-runner-arm64-gcc-11.4:2025-05-10"
+            }
             Self::Windows => "ghcr.io/spack/windows-server-ltsc2025:v2025-08-11",
             _ => "ghcr.io/spack/ubuntu-24.04:v2025-05-10",
         }

@@ -14,11 +14,7 @@ fn jobs(list: &[(&str, &[&str])]) -> NeedsGraph {
 }
 
 fn state(status: Status, minutes: u64) -> NodeState {
-    NodeState {
-        status: Some(status),
-        allow_failure: false,
-        expected_remaining: Duration::from_secs(60 * minutes),
-    }
+    NodeState { status: Some(status), allow_failure: false, expected_remaining: Duration::from_secs(60 * minutes) }
 }
 
 fn put(graph: &mut NeedsGraph, name: &str, status: Status, minutes: u64) {

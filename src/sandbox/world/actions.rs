@@ -106,7 +106,10 @@ impl World {
         let now = self.now;
         let is_bridge = self.jobs.get(id).is_some_and(|j| self.entry_of(j).role == Role::Trigger);
         let job = self.jobs.get_mut(id).ok_or(Refusal::NotFound)?;
-        if is_bridge || job.erased_at.is_some() || !matches!(job.status, Status::Success | Status::Failed | Status::Canceled) {
+        if is_bridge
+            || job.erased_at.is_some()
+            || !matches!(job.status, Status::Success | Status::Failed | Status::Canceled)
+        {
             return Err(Refusal::NotErasable);
         }
         job.erased_at = Some(now);

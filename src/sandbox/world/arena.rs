@@ -78,14 +78,20 @@ impl<I: Numbered, T> Arena<I, T> {
 impl<I: Numbered, T> Index<I> for Arena<I, T> {
     type Output = T;
 
-    #[expect(clippy::indexing_slicing, reason = "the world only stores ids that this arena gave out, and nothing is removed")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the world only stores ids that this arena gave out, and nothing is removed"
+    )]
     fn index(&self, id: I) -> &T {
         &self.items[(id.number() - self.first) as usize]
     }
 }
 
 impl<I: Numbered, T> IndexMut<I> for Arena<I, T> {
-    #[expect(clippy::indexing_slicing, reason = "the world only stores ids that this arena gave out, and nothing is removed")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the world only stores ids that this arena gave out, and nothing is removed"
+    )]
     fn index_mut(&mut self, id: I) -> &mut T {
         &mut self.items[(id.number() - self.first) as usize]
     }

@@ -236,11 +236,8 @@ impl World {
     /// At most three stacks that build the package.
     fn stacks_with(&self, package: &str, rng: &mut Rng) -> Vec<usize> {
         let builds = |lock: &Lock| lock.specs.iter().any(|s| &*s.name == package);
-        let mut all: Vec<usize> = (0..)
-            .zip(STACKS)
-            .filter(|(_, s)| Lock::embedded(s.lock).is_ok_and(builds))
-            .map(|(i, _)| i)
-            .collect();
+        let mut all: Vec<usize> =
+            (0..).zip(STACKS).filter(|(_, s)| Lock::embedded(s.lock).is_ok_and(builds)).map(|(i, _)| i).collect();
         let wanted = rng.between(1, 3) as usize;
         while all.len() > wanted {
             all.remove(rng.below(all.len() as u64) as usize);
@@ -276,7 +273,11 @@ impl World {
             let id = self.lay_out(Opening {
                 parent: None,
                 git_ref: if on_develop { "develop".into() } else { pr.git_ref.clone() },
-                commit: Arc::new(if on_develop { Commit::on_develop(self.seed, 1_000 + n) } else { Commit::merge(self.seed, n, &pr) }),
+                commit: Arc::new(if on_develop {
+                    Commit::on_develop(self.seed, 1_000 + n)
+                } else {
+                    Commit::merge(self.seed, n, &pr)
+                }),
                 source: "push",
                 name: (!on_develop).then(|| pr.title.clone()),
                 user: &BOT,

@@ -190,7 +190,8 @@ impl World {
             .filter_map(|queue| {
                 let first = queue.jobs.first()?;
                 let free = |i: &usize| self.runners.get(*i).map_or(0, Runner::free);
-                let runner = queue.runners.iter().copied().max_by_key(|i| (free(i), Reverse(*i))).filter(|i| free(i) > 0)?;
+                let runner =
+                    queue.runners.iter().copied().max_by_key(|i| (free(i), Reverse(*i))).filter(|i| free(i) > 0)?;
                 Some((*first, runner))
             })
             .min()
@@ -297,7 +298,8 @@ impl World {
             name: None,
             user: parent.user,
             access: parent.access,
-            key: parent.key ^ Rng::of(0, "child", u64::from(self.jobs[id].entry) << 32 | u64::from(self.jobs[id].attempt)).next(),
+            key: parent.key
+                ^ Rng::of(0, "child", u64::from(self.jobs[id].entry) << 32 | u64::from(self.jobs[id].attempt)).next(),
             plan: child.plan,
             script: child.script,
             at: self.now,

@@ -38,7 +38,12 @@ fn a_busy_night_offers_a_mix_and_a_first_retry_that_works() {
         let stacks: BTreeSet<_> = all.iter().map(|j| world.pipeline_of(j).plan.stack).collect();
         let causes: BTreeSet<_> = all.iter().filter_map(|j| j.failure()).map(|m| m.get().cause).collect();
         let (least, spread) = if jobs < 600 { (4, 3) } else { (12, 5) };
-        assert!(all.len() >= least && stacks.len() >= spread && causes.len() >= spread, "{} {} {causes:?}", all.len(), stacks.len());
+        assert!(
+            all.len() >= least && stacks.len() >= spread && causes.len() >= spread,
+            "{} {} {causes:?}",
+            all.len(),
+            stacks.len()
+        );
         let lead = first_retry(&world);
         assert!(lead.failure().unwrap().get().transient, "seed {seed}");
         assert!(world.entry_of(lead).blocks > 0);
@@ -96,7 +101,11 @@ fn an_action_changes_only_what_it_touches() {
     touched.advance_to(OPENING);
     let names = |world: &World| {
         let develop = world.pipelines().filter(|p| p.access == Access::Protected && p.created_at >= EPOCH);
-        develop.flat_map(|p| &p.latest).map(|j| &world.jobs[*j]).map(|j| (world.name_of(j).clone(), j.mishap)).collect::<BTreeSet<_>>()
+        develop
+            .flat_map(|p| &p.latest)
+            .map(|j| &world.jobs[*j])
+            .map(|j| (world.name_of(j).clone(), j.mishap))
+            .collect::<BTreeSet<_>>()
     };
     assert_eq!(names(&plain), names(&touched));
 }
@@ -126,7 +135,8 @@ fn a_failure_skips_what_waits_and_a_retry_brings_it_back() {
     let (id, pipeline, entry) = (lead.id, lead.pipeline, lead.entry);
     let plan = world.pipelines[pipeline].plan.clone();
     let status = |world: &World, number: u32| world.jobs[world.pipelines[pipeline].latest[number as usize]].status;
-    let skipped: Vec<u32> = plan.blocked_by(entry).into_iter().filter(|n| status(&world, *n) == Status::Skipped).collect();
+    let skipped: Vec<u32> =
+        plan.blocked_by(entry).into_iter().filter(|n| status(&world, *n) == Status::Skipped).collect();
     assert!(!skipped.is_empty());
     let new = world.retry_job(id).unwrap();
     assert!(new > id && world.jobs[id].retried && world.jobs[new].attempt == 1);
@@ -153,7 +163,9 @@ fn a_lasting_failure_fails_again() {
 #[test]
 fn canceling_takes_time_when_a_job_runs_and_none_when_it_waits() {
     let mut world = at_opening(4, Scenario::Busy, 1_200);
-    let find = |world: &World, status| world.jobs().find(|j| j.status == status && world.entry_of(j).role == Role::Build).unwrap().id;
+    let find = |world: &World, status| {
+        world.jobs().find(|j| j.status == status && world.entry_of(j).role == Role::Build).unwrap().id
+    };
     let (running, created) = (find(&world, Status::Running), find(&world, Status::Created));
     let busy = |world: &World| world.runners.iter().map(|r| r.busy).sum::<u32>();
     let before = busy(&world);
@@ -176,7 +188,10 @@ fn parents_follow_their_children() {
     world.advance_to(OPENING.shifted(60_000));
     assert!(world.pipelines[parent].status.is_terminal(), "{}", world.pipelines[parent].status);
     // A retry in a child wakes the trigger job and the parent.
-    let child = world.pipelines().find(|p| p.parent.is_some_and(|(id, _)| id == parent) && p.status == Status::Canceled).unwrap();
+    let child = world
+        .pipelines()
+        .find(|p| p.parent.is_some_and(|(id, _)| id == parent) && p.status == Status::Canceled)
+        .unwrap();
     let (child, bridge) = (child.id, child.parent.unwrap().1);
     world.retry_pipeline(child).unwrap();
     assert_eq!(world.jobs[bridge].status, Status::Running);

@@ -1,0 +1,347 @@
+//! Plans: what an action would do, with the ids *and* the states that were on the screen when it was made.
+//!
+//! A plan is the only thing that can be confirmed, held and sent. It is plain data: the preview draws it, `--plan` prints it, `--apply` reads it
+//! back, the executor compares each target with the server before it sends.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::rules::{Rules, Verdict};
+use crate::ci::{Job, JobId, JobKind, PipelineId, SpecName, Status, Timestamp};
+use crate::console::world::World;
+
+/// The shape of a plan's JSON.
+pub const PLAN_VERSION: &str = "stackhand.plan/1";
+
+/// What is asked of GitLab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    /// A new try of a failed or canceled job.
+    Retry,
+    Cancel,
+    /// Start a manual job.
+    Play,
+    /// All failed and canceled jobs of a pipeline, chosen by GitLab.
+    RetryPipeline,
+}
+
+impl Verb {
+    /// The action's id in the registry and in the audit.
+    pub fn action(self) -> &'static str {
+        match self {
+            Self::Retry => "jobs.retry",
+            Self::Cancel => "jobs.cancel",
+            Self::Play => "jobs.play",
+            Self::RetryPipeline => "pipelines.retry",
+        }
+    }
+
+    /// The verb in a sentence: `retry 33 jobs`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Retry | Self::RetryPipeline => "retry",
+            Self::Cancel => "cancel",
+            Self::Play => "play",
+        }
+    }
+
+    fn accepts(self, job: &Job) -> Result<(), String> {
+        let fits = match self {
+            Self::Retry => matches!(job.status, Status::Failed | Status::Canceled),
+            Self::Cancel => job.status.is_cancelable(),
+            Self::Play => job.status == Status::Manual,
+            Self::RetryPipeline => false,
+        };
+        if fits { Ok(()) } else { Err(format!("{} cannot be {}", job.status, self.participle())) }
+    }
+
+    fn participle(self) -> &'static str {
+        match self {
+            Self::Retry | Self::RetryPipeline => "retried",
+            Self::Cancel => "canceled",
+            Self::Play => "played",
+        }
+    }
+}
+
+/// Names a plan in holds, undo and audit.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PlanId(pub Arc<str>);
+
+impl std::fmt::Display for PlanId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// What a plan acts on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", content = "id")]
+pub enum Object {
+    Job(JobId),
+    Pipeline(PipelineId),
+}
+
+/// One thing to act on, as it was shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    pub object: Object,
+    pub pipeline: PipelineId,
+    pub name: Arc<str>,
+    /// The status that was shown. The executor sends only if the server still says the same.
+    pub status: Status,
+    /// Tries so far, this one included.
+    pub tries: u32,
+    /// The cause as far as it is known; summed up in the preview.
+    pub cause: Arc<str>,
+}
+
+/// One thing that was asked for and will not be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Skip {
+    pub object: Object,
+    pub name: Arc<str>,
+    pub reason: String,
+}
+
+/// What an action would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    pub version: Arc<str>,
+    pub id: PlanId,
+    pub verb: Verb,
+    /// The project that the ids belong to, with its server.
+    pub project: Arc<str>,
+    pub made_at: Timestamp,
+    pub targets: Vec<Target>,
+    pub skips: Vec<Skip>,
+    /// A word that must be typed to confirm, when a guardrail or the number of targets asks for it.
+    pub typed: Option<String>,
+    /// Why the plan as a whole may not be sent: read-only mode, a guardrail.
+    pub refused: Option<String>,
+    /// Things worth saying in the preview: rules that applied, estimates.
+    pub notes: Vec<String>,
+}
+
+impl Plan {
+    /// Makes a plan for jobs, marked or filtered, as the world shows them at `now`.
+    pub fn for_jobs(world: &World, verb: Verb, jobs: impl IntoIterator<Item = JobId>, now: Timestamp) -> Self {
+        let rules = &world.rules;
+        let mut draft = Draft::default();
+        let mut asked: Vec<JobId> = jobs.into_iter().collect();
+        asked.sort_unstable();
+        asked.dedup();
+        for id in asked {
+            match world.job(id) {
+                Some(job) => draft.consider(world, verb, job, rules, now),
+                None => draft.skip(Object::Job(id), "".into(), "no longer known"),
+            }
+        }
+        draft.finish(world, verb, rules, now)
+    }
+
+    /// Makes a plan that has GitLab retry all failed and canceled jobs of a pipeline.
+    pub fn for_pipeline(world: &World, id: PipelineId, now: Timestamp) -> Self {
+        let mut draft = Draft::default();
+        let object = Object::Pipeline(id);
+        match world.pipeline(id) {
+            None => draft.skip(object, "".into(), "no longer known"),
+            Some(facts) => {
+                let name: Arc<str> = facts.title().into();
+                let failed =
+                    facts.jobs.value.iter().filter(|j| matches!(j.status, Status::Failed | Status::Canceled)).count();
+                if failed == 0 {
+                    draft.skip(object, name, "has no failed or canceled job");
+                } else {
+                    draft.notes.push(format!(
+                        "GitLab chooses the jobs: {} failed or canceled as far as known",
+                        facts.jobs.count(failed)
+                    ));
+                    draft.targets.push(Target {
+                        object,
+                        pipeline: id,
+                        name,
+                        status: facts.pipeline.status,
+                        tries: 1,
+                        cause: "".into(),
+                    });
+                }
+            }
+        }
+        draft.finish(world, Verb::RetryPipeline, &world.rules, now)
+    }
+
+    /// Leaves only the targets that `keep` accepts; the rest become skips with a reason.
+    pub fn narrow(mut self, keep: impl Fn(&Target) -> bool) -> Self {
+        let (kept, dropped): (Vec<_>, Vec<_>) = std::mem::take(&mut self.targets).into_iter().partition(keep);
+        self.targets = kept;
+        self.skips.extend(dropped.into_iter().map(|t| Skip {
+            object: t.object,
+            name: t.name,
+            reason: "deselected".to_owned(),
+        }));
+        self
+    }
+
+    /// `retry 33 jobs`.
+    pub fn summary(&self) -> String {
+        let noun = if self.verb == Verb::RetryPipeline { "pipeline" } else { "job" };
+        let n = self.targets.len();
+        format!("{} {n} {noun}{}", self.verb.word(), if n == 1 { "" } else { "s" })
+    }
+
+    /// Targets per cause, most first.
+    pub fn causes(&self) -> Vec<(Arc<str>, usize)> {
+        let mut sums: Vec<(Arc<str>, usize)> = Vec::new();
+        for t in &self.targets {
+            match sums.iter_mut().find(|(c, _)| *c == t.cause) {
+                Some((_, n)) => *n += 1,
+                None => sums.push((Arc::clone(&t.cause), 1)),
+            }
+        }
+        sums.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        sums
+    }
+
+    /// Skips per reason, most first.
+    pub fn skip_reasons(&self) -> Vec<(&str, usize)> {
+        let mut sums: Vec<(&str, usize)> = Vec::new();
+        for s in &self.skips {
+            match sums.iter_mut().find(|(r, _)| *r == s.reason) {
+                Some((_, n)) => *n += 1,
+                None => sums.push((&s.reason, 1)),
+            }
+        }
+        sums.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+        sums
+    }
+}
+
+#[derive(Default)]
+struct Draft {
+    targets: Vec<Target>,
+    skips: Vec<Skip>,
+    notes: Vec<String>,
+    typed_by_rule: Option<String>,
+}
+
+impl Draft {
+    fn skip(&mut self, object: Object, name: Arc<str>, reason: impl Into<String>) {
+        self.skips.push(Skip { object, name, reason: reason.into() });
+    }
+
+    fn consider(&mut self, world: &World, verb: Verb, job: &Job, rules: &Rules, now: Timestamp) {
+        let object = Object::Job(job.id);
+        let name = Arc::clone(&job.name);
+        if job.retried {
+            return self.skip(object, name, "a newer try exists");
+        }
+        if job.kind == JobKind::Bridge && verb != Verb::Retry {
+            return self.skip(object, name, "is a trigger job");
+        }
+        if let Err(reason) = verb.accepts(job) {
+            return self.skip(object, name, reason);
+        }
+        if let Some(plan) = world.actions.pending_for(object) {
+            return self.skip(object, name, format!("already part of {plan}"));
+        }
+        if verb == Verb::Retry
+            && let Some(newer) = world.newer_pipeline(job.pipeline)
+        {
+            return self.skip(object, name, format!("newer pipeline {newer} of the same ref"));
+        }
+        let tries = world.tries(job);
+        match rules.judge(verb, &world.subject(job, now), tries, world.server_time(now)) {
+            Verdict::Deny(reason) => return self.skip(object, name, format!("guardrail: {reason}")),
+            Verdict::Typed(reason) => self.typed_by_rule = Some(reason),
+            Verdict::Allow => {}
+        }
+        self.targets.push(Target {
+            object,
+            pipeline: job.pipeline,
+            name,
+            status: job.status,
+            tries,
+            cause: world.cause(job).unwrap_or_default().into(),
+        });
+    }
+
+    fn finish(mut self, world: &World, verb: Verb, rules: &Rules, now: Timestamp) -> Plan {
+        if self.targets.len() > rules.max_bulk {
+            let excess = self.targets.split_off(rules.max_bulk);
+            for t in excess {
+                self.skip(t.object, t.name, format!("guardrail: max_bulk {}", rules.max_bulk));
+            }
+        }
+        if let Some((left, rule)) = rules.rate_left(world.actions.sent_times(), now)
+            && self.targets.len() > left
+        {
+            let excess = self.targets.split_off(left);
+            for t in excess {
+                self.skip(t.object, t.name, format!("guardrail: {rule}"));
+            }
+        }
+        let n = self.targets.len();
+        let many = n > rules.typed_above;
+        let typed = (many || self.typed_by_rule.is_some()).then(|| format!("{} {n}", verb.word()));
+        if let Some(reason) = self.typed_by_rule {
+            self.notes.push(format!("typed confirmation: {reason}"));
+        } else if many {
+            self.notes.push(format!("typed confirmation: more than {} targets", rules.typed_above));
+        }
+        if verb == Verb::Retry && n > 0 {
+            self.notes.push(cost(world, &self.targets));
+        }
+        if n > rules.wave {
+            self.notes.push(format!("waves of {}; the next when the last is through", rules.wave));
+        }
+        let id = plan_id(verb, &self.targets, now);
+        Plan {
+            version: PLAN_VERSION.into(),
+            id,
+            verb,
+            project: Arc::clone(&world.project),
+            made_at: now,
+            targets: self.targets,
+            skips: self.skips,
+            typed,
+            refused: world.read_only(now),
+            notes: self.notes,
+        }
+    }
+}
+
+/// Estimated runner time and effect on the queue.
+fn cost(world: &World, targets: &[Target]) -> String {
+    let seconds: f64 = targets
+        .iter()
+        .map(|t| world.durations.expected(SpecName::parse(&t.name).map_or(&*t.name, |n| n.package)).as_secs_f64())
+        .sum();
+    let waiting = world.counts().get(crate::console::state::JobState::Wait);
+    format!("est. {:.1} runner-h, queue {waiting} → {}", seconds / 3_600.0, waiting + targets.len())
+}
+
+/// The same targets at the same moment make the same id; nothing random is needed.
+fn plan_id(verb: Verb, targets: &[Target], now: Timestamp) -> PlanId {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    let mut mix = |n: u64| {
+        for byte in n.to_le_bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    };
+    mix(verb as u64);
+    mix(now.millis() as u64);
+    for t in targets {
+        mix(match t.object {
+            Object::Job(id) => id.0,
+            Object::Pipeline(id) => id.0,
+        });
+    }
+    PlanId(format!("p{:07x}", hash & 0x0fff_ffff).into())
+}

@@ -1,0 +1,303 @@
+//! The one road of actions, after a plan was confirmed: hold → waves → outcomes → audit.
+//!
+//! Nothing here sends anything: it hands out [`Effect`]s and takes the executor's answers back. Nothing is sent before its audit row is on disk.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::plan::{Object, Plan, PlanId, Target, Verb};
+use super::rules::Rules;
+use crate::ci::{JobId, PipelineId, Timestamp};
+use crate::console::audit::{AuditRow, AuditState};
+use crate::console::effect::Effect;
+
+/// What became of one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "outcome")]
+pub enum Outcome {
+    /// GitLab did it; a retry made a new job.
+    Done { new_job: Option<JobId> },
+    /// Not sent: it was no longer as shown, or the plan was stopped.
+    Skipped { reason: String },
+    /// Sent and refused, or not sendable.
+    Failed { reason: String },
+    /// Sent, and it could not be found out what happened.
+    Uncertain { reason: String },
+}
+
+impl Outcome {
+    /// The state glyph's word: `done`, `skipped`, `failed`, `uncertain`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Done { .. } => "done",
+            Self::Skipped { .. } => "skipped",
+            Self::Failed { .. } => "failed",
+            Self::Uncertain { .. } => "uncertain",
+        }
+    }
+}
+
+/// A confirmed plan that can still be undone.
+#[derive(Debug, Clone)]
+pub struct Held {
+    pub plan: Arc<Plan>,
+    pub who: Arc<str>,
+    pub due: Timestamp,
+    /// Its audit row is on disk; without it nothing is released.
+    pub recorded: bool,
+}
+
+/// A plan that is being sent.
+#[derive(Debug, Clone)]
+pub struct Run {
+    pub plan: Arc<Plan>,
+    pub who: Arc<str>,
+    pub started_at: Timestamp,
+    /// Targets handed to the executor so far.
+    pub sent: usize,
+    pub outcomes: BTreeMap<Object, Outcome>,
+    wave_began: Timestamp,
+}
+
+impl Run {
+    /// Targets that were handed out and not answered yet.
+    pub fn in_flight(&self) -> usize {
+        self.sent.saturating_sub(self.outcomes.len())
+    }
+
+    /// How many ended in each way: done, skipped, failed, uncertain.
+    pub fn tally(&self) -> [usize; 4] {
+        let mut sums = [0; 4];
+        let [done, skipped, failed, uncertain] = &mut sums;
+        for outcome in self.outcomes.values() {
+            *match outcome {
+                Outcome::Done { .. } => &mut *done,
+                Outcome::Skipped { .. } => &mut *skipped,
+                Outcome::Failed { .. } => &mut *failed,
+                Outcome::Uncertain { .. } => &mut *uncertain,
+            } += 1;
+        }
+        sums
+    }
+
+    /// `22 ✓ · 9 ▸ · 2 ⊘ · 0 ✗`, in words for plain terminals.
+    pub fn report(&self) -> String {
+        let [done, skipped, failed, uncertain] = self.tally();
+        let mut parts = vec![format!("{done} done")];
+        for (n, word) in [
+            (self.in_flight(), "in flight"),
+            (self.plan.targets.len().saturating_sub(self.sent), "waiting"),
+            (skipped, "skipped"),
+            (failed, "failed"),
+            (uncertain, "uncertain"),
+        ] {
+            if n > 0 {
+                parts.push(format!("{n} {word}"));
+            }
+        }
+        parts.join(", ")
+    }
+
+    fn is_over(&self) -> bool {
+        self.outcomes.len() == self.plan.targets.len()
+    }
+}
+
+/// All plans on the road.
+#[derive(Debug, Clone, Default)]
+pub struct Actions {
+    held: BTreeMap<PlanId, Held>,
+    running: BTreeMap<PlanId, Run>,
+    done: VecDeque<Run>,
+    sent_at: VecDeque<Timestamp>,
+    /// Requests sent and targets skipped since the start.
+    pub sent: u64,
+    pub skipped: u64,
+}
+
+const DONE_KEPT: usize = 100;
+const SENT_KEPT: usize = 10_000;
+
+impl Actions {
+    /// Takes a confirmed plan. The error is a sentence for the person.
+    pub fn hold(
+        &mut self,
+        plan: Arc<Plan>,
+        who: Arc<str>,
+        rules: &Rules,
+        refused: Option<String>,
+        now: Timestamp,
+        server_now: Timestamp,
+    ) -> Result<Vec<Effect>, String> {
+        if let Some(reason) = refused.or_else(|| plan.refused.clone()) {
+            return Err(reason);
+        }
+        if rules.dry_run {
+            return Err("dry run: nothing was sent".to_owned());
+        }
+        if plan.targets.is_empty() {
+            return Err("nothing to do: every target was skipped".to_owned());
+        }
+        if now.since(plan.made_at) > rules.plan_lifetime {
+            return Err("the plan is too old: open the preview again".to_owned());
+        }
+        if self.held.contains_key(&plan.id) || self.running.contains_key(&plan.id) {
+            return Err("this plan was confirmed already".to_owned());
+        }
+        if let Some(busy) = plan.targets.iter().find_map(|t| self.pending_for(t.object)) {
+            return Err(format!("a target is part of {busy} already"));
+        }
+        let row = AuditRow::of(&plan, &who, AuditState::Held, plan.summary(), server_now);
+        let due = now.plus(rules.hold);
+        self.held.insert(plan.id.clone(), Held { plan, who, due, recorded: false });
+        Ok(vec![Effect::StoreAudit(row)])
+    }
+
+    /// Notes that the audit row of a held plan is on disk.
+    pub fn recorded(&mut self, plan: &PlanId) {
+        if let Some(held) = self.held.get_mut(plan) {
+            held.recorded = true;
+        }
+    }
+
+    /// Drops a held plan whose audit row could not be written; true if there was one.
+    pub fn unrecordable(&mut self, plan: &PlanId) -> bool {
+        self.held.remove(plan).is_some()
+    }
+
+    /// Takes a held plan back before anything was sent. False when it is too late.
+    pub fn undo(&mut self, plan: &PlanId, server_now: Timestamp) -> Option<Vec<Effect>> {
+        let held = self.held.remove(plan)?;
+        let summary = format!("{}, undone before sending", held.plan.summary());
+        Some(vec![Effect::StoreAudit(AuditRow::of(&held.plan, &held.who, AuditState::Undone, summary, server_now))])
+    }
+
+    /// Moves plans on: releases holds that are due, opens the next wave.
+    pub fn advance(
+        &mut self,
+        rules: &Rules,
+        pending_p95: Option<std::time::Duration>,
+        now: Timestamp,
+        server_now: Timestamp,
+    ) -> Vec<Effect> {
+        let due: Vec<PlanId> =
+            self.held.values().filter(|h| h.recorded && h.due <= now).map(|h| h.plan.id.clone()).collect();
+        let mut effects = Vec::new();
+        for id in due {
+            if let Some(held) = self.held.remove(&id) {
+                let row = AuditRow::of(&held.plan, &held.who, AuditState::Sent, held.plan.summary(), server_now);
+                effects.push(Effect::StoreAudit(row));
+                let run = Run {
+                    plan: held.plan,
+                    who: held.who,
+                    started_at: now,
+                    sent: 0,
+                    outcomes: BTreeMap::new(),
+                    wave_began: now,
+                };
+                self.running.insert(id, run);
+            }
+        }
+        for run in self.running.values_mut() {
+            if run.in_flight() > 0 || run.sent == run.plan.targets.len() {
+                continue;
+            }
+            let calm = pending_p95.is_some_and(|p95| p95 < rules.wave_pending_p95);
+            let first = run.sent == 0;
+            if !(first || calm || now.since(run.wave_began) >= rules.wave_patience) {
+                continue;
+            }
+            run.wave_began = now;
+            let wave: Vec<Target> = run.plan.targets.iter().skip(run.sent).take(rules.wave.max(1)).cloned().collect();
+            run.sent += wave.len();
+            for target in wave {
+                self.sent_at.push_back(now);
+                self.sent += 1;
+                effects.push(Effect::Act { plan: run.plan.id.clone(), verb: run.plan.verb, target });
+            }
+        }
+        while self.sent_at.len() > SENT_KEPT {
+            self.sent_at.pop_front();
+        }
+        effects
+    }
+
+    /// Takes the executor's answer for one target.
+    pub fn finish(&mut self, plan: &PlanId, object: Object, outcome: Outcome, server_now: Timestamp) -> Vec<Effect> {
+        let Some(run) = self.running.get_mut(plan) else { return Vec::new() };
+        let Some(target) = run.plan.targets.iter().find(|t| t.object == object) else { return Vec::new() };
+        if run.outcomes.contains_key(&object) {
+            return Vec::new();
+        }
+        if matches!(outcome, Outcome::Skipped { .. }) {
+            self.skipped += 1;
+            self.sent = self.sent.saturating_sub(1);
+        }
+        let mut effects = vec![Effect::Refresh(target.pipeline)];
+        run.outcomes.insert(object, outcome);
+        if run.is_over()
+            && let Some(run) = self.running.remove(plan)
+        {
+            let [done, skipped, failed, uncertain] = run.tally();
+            let state = match (done, failed + uncertain) {
+                (_, 0) if done > 0 => AuditState::Done,
+                (0, 0) if skipped > 0 => AuditState::Skipped,
+                _ => AuditState::Failed,
+            };
+            let row = AuditRow::of(&run.plan, &run.who, state, run.report(), server_now).with_outcomes(&run);
+            effects.push(Effect::StoreAudit(row));
+            self.done.push_front(run);
+            self.done.truncate(DONE_KEPT);
+        }
+        effects
+    }
+
+    /// The plan that an object is waiting in, if any.
+    pub fn pending_for(&self, object: Object) -> Option<&PlanId> {
+        let held = self.held.values().map(|h| &h.plan);
+        let running = self.running.values().filter(|r| !r.outcomes.contains_key(&object)).map(|r| &r.plan);
+        held.chain(running).find(|p| p.targets.iter().any(|t| t.object == object)).map(|p| &p.id)
+    }
+
+    /// The pipelines that running plans touch: they are worth reading often.
+    pub fn pipelines_touched(&self) -> impl Iterator<Item = PipelineId> {
+        self.running.values().flat_map(|r| r.plan.targets.iter().map(|t| t.pipeline))
+    }
+
+    /// Plans that can still be undone, the next one first.
+    pub fn held(&self) -> Vec<&Held> {
+        let mut held: Vec<_> = self.held.values().collect();
+        held.sort_by_key(|h| h.due);
+        held
+    }
+
+    /// Plans that are being sent.
+    pub fn running(&self) -> impl Iterator<Item = &Run> {
+        self.running.values()
+    }
+
+    /// Plans that are over, newest first.
+    pub fn done(&self) -> impl Iterator<Item = &Run> {
+        self.done.iter()
+    }
+
+    /// When requests were sent, for rate rules.
+    pub fn sent_times(&self) -> impl Iterator<Item = Timestamp> + Clone {
+        self.sent_at.iter().copied()
+    }
+
+    /// What undoing a finished plan would cancel: the jobs that its retries made.
+    pub fn made_by(&self, plan: &PlanId) -> Vec<JobId> {
+        self.done
+            .iter()
+            .filter(|r| r.plan.id == *plan && matches!(r.plan.verb, Verb::Retry | Verb::Play))
+            .flat_map(|r| r.outcomes.iter())
+            .filter_map(|(object, o)| match (o, object) {
+                (Outcome::Done { new_job: Some(id) }, _) => Some(*id),
+                _ => None,
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,90 @@
+//! What the core asks of the outside: plain data, so that tests compare it, the audit prints it and nothing is hidden in a closure.
+
+use std::sync::Arc;
+
+use super::actions::{PlanId, Target, Verb};
+use super::audit::AuditRow;
+use super::log::PageNo;
+use crate::ci::{Iid, JobId, PipelineId};
+
+/// Something that is read again and again; names its schedule, its failures and its place in the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fetch {
+    /// The list of parent pipelines.
+    Pipelines,
+    TriggerJobs(PipelineId),
+    Jobs(PipelineId),
+    Needs(PipelineId),
+    /// Why jobs failed: GraphQL lists leave it out.
+    FailureReasons,
+    Log(JobId),
+}
+
+/// A fetch with all that the executor needs to do it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    Pipelines {
+        limit: usize,
+    },
+    TriggerJobs {
+        parent: PipelineId,
+    },
+    /// Jobs of several pipelines; with a token they travel in one GraphQL request.
+    Jobs {
+        batch: Vec<(PipelineId, Option<Iid>)>,
+    },
+    Needs {
+        pipeline: PipelineId,
+        iid: Option<Iid>,
+        generate: Option<JobId>,
+        stack: Option<Arc<str>>,
+    },
+    FailureReasons,
+    Log {
+        job: JobId,
+        web_url: Option<Arc<str>>,
+    },
+}
+
+impl Order {
+    /// The fetches that this order fulfils.
+    pub fn fetches(&self) -> Vec<Fetch> {
+        match self {
+            Self::Pipelines { .. } => vec![Fetch::Pipelines],
+            Self::TriggerJobs { parent } => vec![Fetch::TriggerJobs(*parent)],
+            Self::Jobs { batch } => batch.iter().map(|(p, _)| Fetch::Jobs(*p)).collect(),
+            Self::Needs { pipeline, .. } => vec![Fetch::Needs(*pipeline)],
+            Self::FailureReasons => vec![Fetch::FailureReasons],
+            Self::Log { job, .. } => vec![Fetch::Log(*job)],
+        }
+    }
+}
+
+/// What is on the screen: it is read first and more often.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Focus {
+    pub pipeline: Option<PipelineId>,
+    pub log: Option<JobId>,
+}
+
+/// One request to the outside.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    Fetch(Order),
+    /// Re-read the target, compare, send, answer with `TargetFinished`.
+    Act {
+        plan: PlanId,
+        verb: Verb,
+        target: Target,
+    },
+    StoreAudit(AuditRow),
+    /// Remember how long jobs took: package, stack, seconds.
+    StoreDurations(Vec<(Arc<str>, Arc<str>, f64)>),
+    /// Read a page of a log back from its spill file.
+    ReadLogPage {
+        job: JobId,
+        page: PageNo,
+    },
+    /// Read this pipeline soon. Consumed by the core itself.
+    Refresh(PipelineId),
+}

@@ -1,0 +1,96 @@
+//! What happened: answers of the outside, decisions of the person, the passing of time. The only way anything in the `World` changes.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::actions::{Object, Outcome, Plan, PlanId, Rules};
+use super::audit::AuditRow;
+use super::effect::{Fetch, Focus};
+use super::fault::Fault;
+use super::log::PageNo;
+use crate::ci::{Job, JobId, Pipeline, PipelineId, Timestamp};
+
+/// The needs of one job, by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobNeeds {
+    pub name: Arc<str>,
+    pub needs: Vec<(Arc<str>, Optional)>,
+    pub tags: Arc<[Arc<str>]>,
+}
+
+/// Whether the needed job may be absent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Optional {
+    Yes,
+    No,
+}
+
+/// Where the edges of a graph come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NeedsOrigin {
+    /// The child pipeline file that the generate job left.
+    Artifact,
+    GraphQl,
+    /// Read from the local store: needs never change after creation.
+    Store,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// Time passed.
+    Ticked,
+    /// What the adapter learned about the server: its clock against ours, requests made, rate limits.
+    ServerSeen { skew_ms: Option<i64>, requests: u64, limited_until: Option<Timestamp> },
+    /// Parent pipelines were listed. `at` is when the request began; `whole`: the list as far as it is followed.
+    PipelinesFetched { rows: Vec<Pipeline>, at: Timestamp, whole: bool },
+    /// The trigger jobs of a parent, with the children they started.
+    TriggerJobsFetched { parent: PipelineId, jobs: Vec<Job>, children: Vec<Pipeline>, at: Timestamp },
+    /// A page of jobs.
+    JobsFetched { pipeline: PipelineId, jobs: Vec<Job>, at: Timestamp },
+    /// All pages of a pipeline's jobs were read; `ids` are all there are.
+    JobsListed { pipeline: PipelineId, ids: Arc<BTreeSet<JobId>>, at: Timestamp },
+    /// The edges between a pipeline's jobs.
+    NeedsFetched { pipeline: PipelineId, needs: Vec<JobNeeds>, origin: NeedsOrigin },
+    /// A fetch ended. `at` is when it began.
+    Fetched { fetch: Fetch, at: Timestamp, result: Result<(), Fault> },
+    /// More of a log.
+    LogFed { job: JobId, offset: u64, bytes: Arc<[u8]> },
+    /// The log's text changed under us: forget what was read.
+    LogReset { job: JobId },
+    /// A part of a log that had left memory was read back.
+    LogPageRead { job: JobId, page: PageNo, bytes: Arc<[u8]> },
+    /// Medians from the store, seconds by package.
+    DurationsKnown(Vec<(Arc<str>, f64)>),
+    /// The newest audit rows, newest first.
+    AuditListed(Vec<AuditRow>),
+    /// An audit row is on disk, or is not.
+    AuditStored { row: AuditRow, result: Result<(), Fault> },
+    /// The executor is done with one target.
+    TargetFinished { plan: PlanId, object: Object, outcome: Outcome },
+    /// The configuration changed.
+    RulesChanged(Arc<Rules>),
+    /// Something to tell the person that concerns no single fact.
+    Said { error: bool, text: Arc<str> },
+    /// The person (or a command) decided something.
+    Intended(Intent),
+}
+
+/// What a face asks of the core.
+#[derive(Debug, Clone)]
+pub enum Intent {
+    /// Look at this: read it first and more often.
+    Focus(Focus),
+    /// Read this pipeline, or everything, now.
+    Refresh(Option<PipelineId>),
+    Confirm {
+        plan: Arc<Plan>,
+        who: Arc<str>,
+    },
+    Undo(PlanId),
+    OpenLog(JobId),
+    ReadLogPage {
+        job: JobId,
+        page: PageNo,
+    },
+}

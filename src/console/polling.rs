@@ -1,0 +1,281 @@
+//! What is read when: the schedule of all reads, as a pure function of what is known and what is on the screen.
+//!
+//! Never-read before re-read, visible before the rest, failures back off. The executor's rate budget is the brake below this; here only the
+//! number of orders in flight is bounded.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::effect::{Effect, Fetch, Focus, Order};
+use super::fault::{Fault, FaultKind};
+use super::fresh::Completeness;
+use super::world::{Needs, PipelineFacts, World};
+use crate::ci::{PipelineId, Status, Timestamp, stack_of};
+
+/// How often things are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Periods {
+    pub list: Duration,
+    /// What is on the screen.
+    pub visible: Duration,
+    pub background: Duration,
+}
+
+impl Default for Periods {
+    fn default() -> Self {
+        Self { list: Duration::from_secs(30), visible: Duration::from_secs(10), background: Duration::from_secs(60) }
+    }
+}
+
+/// Settings of the schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PollRules {
+    pub periods: Periods,
+    /// Orders in flight at once.
+    pub slots: usize,
+    /// How many of the newest parent pipelines are followed.
+    pub followed: usize,
+    /// A token is there: GraphQL batches, project-wide lists.
+    pub token: bool,
+}
+
+impl Default for PollRules {
+    fn default() -> Self {
+        Self { periods: Periods::default(), slots: 4, followed: 20, token: false }
+    }
+}
+
+/// Children per GraphQL order.
+const BATCH: usize = 8;
+const BACKOFF_FIRST: Duration = Duration::from_secs(2);
+const BACKOFF_MOST: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Clone, Default)]
+struct Turn {
+    /// The number of the order that is on its way.
+    in_flight: Option<u64>,
+    /// When the last good read began, and the pipeline's status at that moment.
+    read_at: Option<Timestamp>,
+    status_then: Option<Status>,
+    status_now: Option<Status>,
+    failures: u32,
+    not_before: Option<Timestamp>,
+    /// Somebody asked for it.
+    wanted: bool,
+}
+
+/// The schedule's memory.
+#[derive(Debug, Clone, Default)]
+pub struct Polling {
+    pub rules: PollRules,
+    pub focus: Focus,
+    turns: BTreeMap<Fetch, Turn>,
+    orders_made: u64,
+}
+
+/// Lower goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Urgency {
+    Asked,
+    First,
+    FirstVisible,
+    FirstJobs,
+    Visible,
+    FirstNeeds,
+    Again,
+}
+
+impl Polling {
+    /// A schedule in which nothing has been read yet.
+    pub fn new(rules: PollRules) -> Self {
+        Self { rules, ..Self::default() }
+    }
+
+    /// A read is wanted now, whatever its period says.
+    pub fn want(&mut self, fetch: Fetch) {
+        let turn = self.turns.entry(fetch).or_default();
+        turn.wanted = true;
+        turn.not_before = None;
+    }
+
+    /// Notes the end of a read that began at `at`.
+    pub fn ended(&mut self, fetch: Fetch, at: Timestamp, result: Result<(), &Fault>, now: Timestamp) {
+        let turn = self.turns.entry(fetch).or_default();
+        turn.in_flight = None;
+        match result {
+            Ok(()) => {
+                turn.read_at = Some(at);
+                turn.status_then = turn.status_now;
+                turn.failures = 0;
+                turn.not_before = None;
+            }
+            Err(fault) => {
+                turn.failures = turn.failures.saturating_add(1);
+                let wait = BACKOFF_FIRST.saturating_mul(1 << turn.failures.min(6)).min(BACKOFF_MOST);
+                // What is absent or forbidden will be so in a minute as well.
+                let wait = if fault.is_transient() { wait } else { BACKOFF_MOST };
+                let until = match fault.kind {
+                    FaultKind::RateLimited { until: Some(until) } => until.max(now.plus(BACKOFF_FIRST)),
+                    _ => now.plus(wait),
+                };
+                turn.not_before = Some(until);
+            }
+        }
+    }
+
+    /// Whether a read is on its way.
+    pub fn is_in_flight(&self, fetch: Fetch) -> bool {
+        self.turns.get(&fetch).is_some_and(|t| t.in_flight.is_some())
+    }
+
+    fn in_flight(&self) -> usize {
+        self.turns.values().filter_map(|t| t.in_flight).collect::<BTreeSet<_>>().len()
+    }
+
+    fn open(&self, fetch: Fetch, now: Timestamp) -> bool {
+        self.turns.get(&fetch).is_none_or(|t| t.in_flight.is_none() && t.not_before.is_none_or(|at| at <= now))
+    }
+
+    /// `None`: not due. A read with no period happens once.
+    fn due(&self, fetch: Fetch, period: Option<Duration>, first: Urgency, now: Timestamp) -> Option<Urgency> {
+        if !self.open(fetch, now) {
+            return None;
+        }
+        let Some(turn) = self.turns.get(&fetch) else { return Some(first) };
+        if turn.wanted {
+            return Some(Urgency::Asked);
+        }
+        let Some(read_at) = turn.read_at else { return Some(first) };
+        let period = period?;
+        (now.since(read_at) >= period).then_some(Urgency::Again)
+    }
+
+    /// The reads to begin now.
+    pub fn orders(world: &mut World, now: Timestamp) -> Vec<Effect> {
+        let polling = &world.polling;
+        let free = polling.rules.slots.saturating_sub(polling.in_flight());
+        if free == 0 {
+            return Vec::new();
+        }
+        let mut due: Vec<(Urgency, Reverse<PipelineId>, Fetch)> = Vec::new();
+        let mut consider = |fetch, period, first, id: PipelineId| {
+            if let Some(urgency) = polling.due(fetch, period, first, now) {
+                due.push((urgency, Reverse(id), fetch));
+            }
+        };
+        let newest = PipelineId(u64::MAX);
+        let periods = polling.rules.periods;
+        consider(Fetch::Pipelines, Some(periods.list), Urgency::First, newest);
+        if let Some(job) = polling.focus.log {
+            let active = world.job(job).is_none_or(|j| !j.status.is_terminal());
+            consider(Fetch::Log(job), active.then_some(periods.visible), Urgency::Asked, newest);
+        }
+        if polling.rules.token && world.lacks_failure_reasons() {
+            consider(Fetch::FailureReasons, Some(periods.visible), Urgency::FirstNeeds, newest);
+        }
+        let focus_root = polling.focus.pipeline.map(|p| world.root_of(p));
+        for facts in world.followed(polling.rules.followed) {
+            let id = facts.pipeline.id;
+            let seen = focus_root == Some(world.root_of(id));
+            let worth = seen
+                || facts.pipeline.status.is_alive()
+                || matches!(facts.pipeline.status, Status::Failed | Status::Unknown(_));
+            if !worth {
+                continue;
+            }
+            let first = if seen { Urgency::FirstVisible } else { Urgency::FirstJobs };
+            let pace = |fetch| {
+                let settled = polling.turns.get(&fetch).is_some_and(|t| {
+                    t.status_then.is_some_and(Status::is_terminal) && t.status_then == Some(facts.pipeline.status)
+                });
+                match (settled, seen) {
+                    (true, _) => None,
+                    (false, true) => Some(periods.visible),
+                    (false, false) => Some(periods.background),
+                }
+            };
+            if facts.pipeline.parent.is_none() {
+                let fetch = Fetch::TriggerJobs(id);
+                consider(fetch, pace(fetch), if seen { Urgency::First } else { Urgency::FirstVisible }, id);
+            }
+            let fetch = Fetch::Jobs(id);
+            consider(fetch, pace(fetch), first, id);
+            // The parent's jobs tell which generate job left the child pipeline file.
+            let parent = facts.pipeline.parent.and_then(|p| world.pipeline(p));
+            if parent.is_some_and(|p| p.jobs.completeness == Completeness::Whole)
+                && !matches!(facts.needs, Needs::Known { .. })
+            {
+                let first = if seen { Urgency::Visible } else { Urgency::FirstNeeds };
+                consider(Fetch::Needs(id), Some(BACKOFF_MOST), first, id);
+            }
+        }
+        due.sort_unstable();
+        let orders = assemble(world, &due, free);
+        world.polling.begin(&orders, &world.pipelines.value);
+        orders.into_iter().map(Effect::Fetch).collect()
+    }
+
+    fn begin(&mut self, orders: &[Order], pipelines: &BTreeMap<PipelineId, PipelineFacts>) {
+        for order in orders {
+            self.orders_made += 1;
+            for fetch in order.fetches() {
+                let turn = self.turns.entry(fetch).or_default();
+                turn.in_flight = Some(self.orders_made);
+                turn.wanted = false;
+                turn.status_now = match fetch {
+                    Fetch::Jobs(id) | Fetch::TriggerJobs(id) => pipelines.get(&id).map(|f| f.pipeline.status),
+                    _ => None,
+                };
+            }
+        }
+    }
+}
+
+fn assemble(world: &World, due: &[(Urgency, Reverse<PipelineId>, Fetch)], free: usize) -> Vec<Order> {
+    let mut orders: Vec<Order> = Vec::new();
+    let per_order = if world.polling.rules.token { BATCH } else { 1 };
+    for (_, _, fetch) in due {
+        let full = orders.len() >= free;
+        match *fetch {
+            Fetch::Jobs(id) => {
+                let entry = (id, world.pipeline(id).and_then(|f| f.pipeline.iid));
+                let open = orders.iter_mut().find_map(|o| match o {
+                    Order::Jobs { batch } if batch.len() < per_order => Some(batch),
+                    _ => None,
+                });
+                match open {
+                    Some(batch) => batch.push(entry),
+                    None if !full => orders.push(Order::Jobs { batch: vec![entry] }),
+                    None => {}
+                }
+            }
+            _ if full => {}
+            Fetch::Pipelines => orders.push(Order::Pipelines { limit: world.polling.rules.followed }),
+            Fetch::TriggerJobs(parent) => orders.push(Order::TriggerJobs { parent }),
+            Fetch::Needs(pipeline) => {
+                let Some(facts) = world.pipeline(pipeline) else { continue };
+                let generate = facts.pipeline.parent.and_then(|p| world.pipeline(p)).and_then(|parent| {
+                    parent
+                        .jobs
+                        .value
+                        .iter()
+                        .find(|j| j.name.ends_with("-generate") && stack_of(&j.name) == facts.pipeline.stack.as_deref())
+                        .map(|j| j.id)
+                });
+                orders.push(Order::Needs {
+                    pipeline,
+                    iid: facts.pipeline.iid,
+                    generate,
+                    stack: facts.pipeline.stack.clone(),
+                });
+            }
+            Fetch::FailureReasons => orders.push(Order::FailureReasons),
+            Fetch::Log(job) => {
+                let web_url = world.job(job).and_then(|j| j.web_url.clone());
+                orders.push(Order::Log { job, web_url });
+            }
+        }
+    }
+    orders
+}

@@ -1,0 +1,280 @@
+//! All known facts, each with its freshness. Faces read it; only [`World::update`] changes it.
+
+mod jobs;
+mod pipeline;
+mod subject;
+mod update;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use jobs::JobTable;
+pub use pipeline::{Needs, PipelineFacts};
+pub use subject::JobSubject;
+
+use super::actions::{Actions, Rules};
+use super::audit::AuditRow;
+use super::durations::Durations;
+use super::fault::Fault;
+use super::fresh::Fresh;
+use super::log::LogDoc;
+use super::messages::Messages;
+use super::polling::{PollRules, Polling};
+use super::state::{Counts, JobState};
+use crate::ci::{FailureReason, Job, JobId, PipelineId, Status, Timestamp};
+
+/// What the server told about itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Server {
+    /// Its clock minus ours.
+    pub skew_ms: i64,
+    pub requests: u64,
+    pub limited_until: Option<Timestamp>,
+}
+
+/// One log that was opened.
+#[derive(Debug, Default)]
+pub struct LogFacts {
+    pub doc: LogDoc,
+    pub error: Option<Fault>,
+    pub read_at: Option<Timestamp>,
+}
+
+/// Everything the console knows.
+#[derive(Debug)]
+pub struct World {
+    /// Host and path: `gitlab.spack.io/spack/spack-packages`.
+    pub project: Arc<str>,
+    pub rules: Arc<Rules>,
+    pub pipelines: Fresh<BTreeMap<PipelineId, PipelineFacts>>,
+    pub server: Server,
+    pub actions: Actions,
+    pub audit: Fresh<VecDeque<AuditRow>>,
+    pub messages: Messages,
+    pub durations: Durations,
+    pub polling: Polling,
+    logs: VecDeque<(JobId, LogFacts)>,
+    homes: HashMap<JobId, PipelineId>,
+    counts: Counts,
+    /// Grows with every visible change; a face draws when it moved.
+    pub revision: u64,
+}
+
+/// Logs kept in memory; the one on the screen and those just left.
+const LOGS_KEPT: usize = 3;
+
+impl World {
+    /// A world in which nothing is known yet.
+    pub fn new(project: &str, rules: Rules, poll: PollRules) -> Self {
+        Self {
+            project: project.into(),
+            rules: Arc::new(rules),
+            pipelines: Fresh::default(),
+            server: Server::default(),
+            actions: Actions::default(),
+            audit: Fresh::default(),
+            messages: Messages::default(),
+            durations: Durations::default(),
+            polling: Polling::new(poll),
+            logs: VecDeque::new(),
+            homes: HashMap::new(),
+            counts: Counts::default(),
+            revision: 0,
+        }
+    }
+
+    /// The server's clock. Ages of remote things are counted by it, so that a wrong local clock does no harm.
+    pub fn server_time(&self, now: Timestamp) -> Timestamp {
+        now.shifted(self.server.skew_ms)
+    }
+
+    /// One pipeline.
+    pub fn pipeline(&self, id: PipelineId) -> Option<&PipelineFacts> {
+        self.pipelines.value.get(&id)
+    }
+
+    /// The pipeline that a job belongs to.
+    pub fn home(&self, job: JobId) -> Option<&PipelineFacts> {
+        self.homes.get(&job).and_then(|p| self.pipeline(*p))
+    }
+
+    /// One job, any try.
+    pub fn job(&self, id: JobId) -> Option<&Job> {
+        self.home(id).and_then(|p| p.jobs.value.get(id))
+    }
+
+    /// The parent of a child, or the pipeline itself.
+    pub fn root_of(&self, id: PipelineId) -> PipelineId {
+        self.pipeline(id).and_then(|f| f.pipeline.parent).unwrap_or(id)
+    }
+
+    /// Parent pipelines, newest first.
+    pub fn parents(&self) -> impl Iterator<Item = &PipelineFacts> {
+        self.pipelines.value.values().rev().filter(|f| f.pipeline.parent.is_none())
+    }
+
+    /// A pipeline and its children, the parent first.
+    pub fn tree(&self, root: PipelineId) -> impl Iterator<Item = &PipelineFacts> {
+        let root = self.pipeline(root);
+        root.into_iter().chain(root.into_iter().flat_map(|f| f.children.iter()).filter_map(|c| self.pipeline(*c)))
+    }
+
+    /// The newest parents, and whatever is on the screen, each with its children.
+    pub(super) fn followed(&self, limit: usize) -> impl Iterator<Item = &PipelineFacts> {
+        let mut roots: BTreeSet<PipelineId> = self.parents().take(limit).map(|f| f.pipeline.id).collect();
+        roots.extend(self.polling.focus.pipeline.map(|p| self.root_of(p)));
+        roots.into_iter().rev().flat_map(|root| self.tree(root))
+    }
+
+    /// Counts over a pipeline and its children. Trigger jobs are left out: their children's jobs are counted.
+    pub fn tree_counts(&self, root: PipelineId) -> Counts {
+        let mut sum = Counts::default();
+        for facts in self.tree(root) {
+            sum.merge(facts.jobs.value.counts());
+        }
+        sum
+    }
+
+    /// Counts over everything that has been read.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Every job of a tree whose newest try it is; trigger jobs included.
+    pub fn jobs_of(&self, root: PipelineId) -> impl Iterator<Item = &Job> {
+        self.tree(root).flat_map(|f| f.jobs.value.iter())
+    }
+
+    /// Every newest try of every pipeline, newest pipeline first.
+    pub fn jobs(&self) -> impl Iterator<Item = &Job> {
+        self.pipelines.value.values().rev().flat_map(|f| f.jobs.value.iter())
+    }
+
+    /// Tries of a job that are known, itself included.
+    pub fn tries(&self, job: &Job) -> u32 {
+        self.home(job.id).map_or(1, |f| f.jobs.value.tries(&job.name).len().max(1) as u32)
+    }
+
+    /// The state a job is shown in.
+    pub fn state(&self, job: &Job) -> JobState {
+        let blocked = job.status == Status::Skipped && self.home(job.id).is_some_and(|f| f.is_blocked(job));
+        JobState::of(job.status, job.allow_failure, blocked)
+    }
+
+    /// Why a job failed, as far as GitLab tells; `None` when it did not fail or nobody has read the reason yet.
+    pub fn cause<'a>(&self, job: &'a Job) -> Option<&'a str> {
+        job.failure_reason.as_ref().filter(|_| job.status == Status::Failed).map(FailureReason::as_str)
+    }
+
+    /// A newer parent pipeline of the same ref, if one is known: retrying in the older one would be wasted.
+    pub fn newer_pipeline(&self, id: PipelineId) -> Option<PipelineId> {
+        let root = self.pipeline(self.root_of(id))?;
+        // A push only makes older pipelines of a pull request useless; develop runs beside develop.
+        root.pipeline.pull_request()?;
+        self.parents()
+            .take_while(|f| f.pipeline.id > root.pipeline.id)
+            .find(|f| f.pipeline.git_ref == root.pipeline.git_ref)
+            .map(|f| f.pipeline.id)
+    }
+
+    /// How many jobs wait for failed ones, each counted once.
+    pub fn blocked(&self, root: PipelineId) -> usize {
+        self.tree(root).filter_map(PipelineFacts::blocked).sum()
+    }
+
+    /// Why nothing may be changed right now, if so.
+    pub fn read_only(&self, _now: Timestamp) -> Option<String> {
+        self.rules.read_only.clone()
+    }
+
+    /// The 95th percentile of how long pending jobs have waited.
+    pub fn pending_p95(&self, now: Timestamp) -> Option<Duration> {
+        let server_now = self.server_time(now);
+        let mut waits: Vec<Duration> =
+            self.jobs().filter(|j| j.status == Status::Pending).filter_map(|j| j.wait_time(server_now)).collect();
+        if waits.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        waits.sort_unstable();
+        waits.get((waits.len() * 95 / 100).min(waits.len() - 1)).copied()
+    }
+
+    /// A log that was opened.
+    pub fn log(&self, job: JobId) -> Option<&LogFacts> {
+        self.logs.iter().find(|(id, _)| *id == job).map(|(_, facts)| facts)
+    }
+
+    fn log_mut(&mut self, job: JobId) -> Option<&mut LogFacts> {
+        self.logs.iter_mut().find(|(id, _)| *id == job).map(|(_, facts)| facts)
+    }
+
+    fn open_log(&mut self, job: JobId) {
+        if let Some(place) = self.logs.iter().position(|(id, _)| *id == job) {
+            if let Some(entry) = self.logs.remove(place) {
+                self.logs.push_front(entry);
+            }
+        } else {
+            self.logs.push_front((job, LogFacts::default()));
+            self.logs.truncate(LOGS_KEPT);
+        }
+    }
+
+    pub(super) fn lacks_failure_reasons(&self) -> bool {
+        self.counts.get(JobState::Fail) > 0
+            && self.jobs().any(|j| j.status == Status::Failed && j.failure_reason.is_none() && j.downstream.is_none())
+    }
+
+    /// Failures by reason, most jobs first: reason, jobs, jobs that wait for them, the first one.
+    pub fn causes(&self) -> Vec<CauseRow> {
+        let mut rows: BTreeMap<Option<FailureReason>, CauseRow> = BTreeMap::new();
+        for facts in self.pipelines.value.values() {
+            for job in facts.jobs.value.iter().filter(|j| j.is_failure() && j.downstream.is_none()) {
+                let row = rows.entry(job.failure_reason.clone()).or_insert_with(|| CauseRow {
+                    cause: self.cause(job).unwrap_or("reason not read yet").into(),
+                    ..CauseRow::default()
+                });
+                row.jobs += 1;
+                row.blocks += facts.blocks(job).unwrap_or(0);
+                row.graph_unknown |= facts.needs.graph().is_none();
+                row.first = [row.first, job.finished_at].into_iter().flatten().min();
+                row.times.extend(job.finished_at);
+                let place = facts.pipeline.stack.as_deref().unwrap_or(&facts.pipeline.git_ref);
+                *row.stacks.entry(place.into()).or_insert(0) += 1;
+                if let Some(runner) = &job.runner {
+                    *row.runners.entry(Arc::clone(&runner.description)).or_insert(0) += 1;
+                }
+            }
+        }
+        let mut rows: Vec<_> = rows.into_values().collect();
+        rows.sort_by(|a, b| (b.blocks, b.jobs).cmp(&(a.blocks, a.jobs)).then_with(|| a.cause.cmp(&b.cause)));
+        rows
+    }
+}
+
+/// Failures of one reason.
+#[derive(Debug, Clone, Default)]
+pub struct CauseRow {
+    pub cause: Arc<str>,
+    pub jobs: usize,
+    pub blocks: usize,
+    /// The graph of some pipeline is not known: `blocks` is a lower bound.
+    pub graph_unknown: bool,
+    pub first: Option<Timestamp>,
+    pub times: Vec<Timestamp>,
+    pub stacks: BTreeMap<Arc<str>, usize>,
+    pub runners: BTreeMap<Arc<str>, usize>,
+}
+
+impl CauseRow {
+    /// The place that explains most: `uo-19 only`, `e4s 8 of 12`, or empty when the failures are spread.
+    pub fn place(&self) -> String {
+        let top = |m: &BTreeMap<Arc<str>, usize>| m.iter().max_by_key(|(_, n)| **n).map(|(k, n)| (k.to_string(), *n));
+        let best = [top(&self.runners), top(&self.stacks)].into_iter().flatten().max_by_key(|(_, n)| *n);
+        match best {
+            Some((place, n)) if n == self.jobs && n > 1 => format!("{place} only"),
+            Some((place, n)) if n * 2 >= self.jobs => format!("{place} {n} of {}", self.jobs),
+            _ => String::new(),
+        }
+    }
+}

@@ -1,0 +1,339 @@
+//! What each event changes, and what it asks of the outside.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::jobs::plain_state;
+use super::{LogFacts, Needs, PipelineFacts, World};
+use crate::ci::{Job, JobId, Need, Pipeline, PipelineId, SpecName, Status, Timestamp};
+use crate::console::audit::AuditRow;
+use crate::console::effect::{Effect, Fetch};
+use crate::console::event::{Event, Intent, JobNeeds, NeedsOrigin, Optional};
+use crate::console::fault::{Fault, FaultKind};
+use crate::console::fresh::Completeness;
+use crate::console::log::LogState;
+use crate::console::messages::Level;
+use crate::console::polling::Polling;
+use crate::console::state::Counts;
+
+/// Audit rows kept in memory; the store keeps all.
+const AUDIT_KEPT: usize = 500;
+
+impl World {
+    /// Takes one event. The same events in the same order make the same world, wherever it lives.
+    pub fn update(&mut self, event: Event, now: Timestamp) -> Vec<Effect> {
+        if !matches!(event, Event::Ticked) {
+            self.revision += 1;
+        }
+        let mut effects = match event {
+            Event::Ticked => self.tick(now),
+            Event::ServerSeen { skew_ms, requests, limited_until } => {
+                // Under two seconds is the header's own resolution: no skew, so that a good clock shows no jitter.
+                self.server.skew_ms = skew_ms.filter(|ms| ms.abs() >= 2_000).unwrap_or(0);
+                self.server.requests = requests;
+                self.server.limited_until = limited_until;
+                Vec::new()
+            }
+            Event::PipelinesFetched { rows, at, whole } => {
+                self.pipelines_fetched(rows, at, whole);
+                Vec::new()
+            }
+            Event::TriggerJobsFetched { parent, jobs, children, at } => {
+                self.children_fetched(parent, children, at);
+                self.jobs_fetched(parent, jobs, at, now)
+            }
+            Event::JobsFetched { pipeline, jobs, at } => self.jobs_fetched(pipeline, jobs, at, now),
+            Event::JobsListed { pipeline, ids, at } => {
+                self.jobs_listed(pipeline, &ids, at);
+                Vec::new()
+            }
+            Event::NeedsFetched { pipeline, needs, origin } => {
+                self.needs_fetched(pipeline, needs, origin, now);
+                Vec::new()
+            }
+            Event::Fetched { fetch, at, result } => {
+                self.fetched(fetch, at, result, now);
+                Vec::new()
+            }
+            Event::LogFed { job, offset, bytes } => {
+                if let Some(log) = self.log_mut(job) {
+                    log.doc.feed(offset, &bytes);
+                }
+                Vec::new()
+            }
+            Event::LogReset { job } => {
+                if let Some(log) = self.log_mut(job) {
+                    log.doc.reset();
+                }
+                Vec::new()
+            }
+            Event::LogPageRead { job, page, bytes } => {
+                if let Some(log) = self.log_mut(job) {
+                    log.doc.load(page, bytes.to_vec());
+                }
+                Vec::new()
+            }
+            Event::DurationsKnown(medians) => {
+                self.durations.know(medians);
+                Vec::new()
+            }
+            Event::AuditListed(rows) => {
+                self.audit.value = rows.into();
+                self.audit.read(now, Completeness::Whole);
+                Vec::new()
+            }
+            Event::AuditStored { row, result } => self.audit_stored(row, result, now),
+            Event::TargetFinished { plan, object, outcome } => {
+                let server_now = self.server_time(now);
+                self.actions.finish(&plan, object, outcome, server_now)
+            }
+            Event::RulesChanged(rules) => {
+                self.rules = rules;
+                Vec::new()
+            }
+            Event::Said { error, text } => {
+                self.messages.say(if error { Level::Error } else { Level::Info }, &*text, now);
+                Vec::new()
+            }
+            Event::Intended(intent) => self.intended(intent, now),
+        };
+        effects.retain(|e| match e {
+            Effect::Refresh(pipeline) => {
+                let root = self.root_of(*pipeline);
+                for fetch in [Fetch::Jobs(*pipeline), Fetch::TriggerJobs(root), Fetch::Pipelines] {
+                    self.polling.want(fetch);
+                }
+                false
+            }
+            _ => true,
+        });
+        effects
+    }
+
+    fn tick(&mut self, now: Timestamp) -> Vec<Effect> {
+        let server_now = self.server_time(now);
+        let rules = Arc::clone(&self.rules);
+        let waiting = self.actions.running().next().is_some();
+        let p95 = if waiting { self.pending_p95(now) } else { None };
+        let held_or_sent = self.actions.held().len();
+        let mut effects = self.actions.advance(&rules, p95, now, server_now);
+        if !effects.is_empty() || held_or_sent != self.actions.held().len() {
+            self.revision += 1;
+        }
+        effects.extend(Polling::orders(self, now));
+        effects
+    }
+
+    fn pipelines_fetched(&mut self, rows: Vec<Pipeline>, at: Timestamp, whole: bool) {
+        for row in rows {
+            self.put_pipeline(row, at);
+        }
+        self.pipelines.read(at, if whole { Completeness::Whole } else { Completeness::Partial });
+    }
+
+    fn put_pipeline(&mut self, row: Pipeline, at: Timestamp) {
+        match self.pipelines.value.get_mut(&row.id) {
+            Some(facts) => facts.describe(row, at),
+            None => {
+                self.pipelines.value.insert(row.id, PipelineFacts::new(row, at));
+            }
+        }
+    }
+
+    fn children_fetched(&mut self, parent: PipelineId, children: Vec<Pipeline>, at: Timestamp) {
+        for mut child in children {
+            child.parent = Some(parent);
+            self.put_pipeline(child, at);
+        }
+        let mut of_parent: Vec<(Option<Arc<str>>, PipelineId)> = self
+            .pipelines
+            .value
+            .values()
+            .filter(|f| f.pipeline.parent == Some(parent))
+            .map(|f| (f.pipeline.stack.clone(), f.pipeline.id))
+            .collect();
+        of_parent.sort();
+        if let Some(facts) = self.pipelines.value.get_mut(&parent) {
+            facts.children = of_parent.into_iter().map(|(_, id)| id).collect();
+        }
+    }
+
+    fn jobs_fetched(&mut self, pipeline: PipelineId, jobs: Vec<Job>, at: Timestamp, now: Timestamp) -> Vec<Effect> {
+        let server_now = self.server_time(now);
+        let Some(facts) = self.pipelines.value.get_mut(&pipeline) else { return Vec::new() };
+        let before: HashMap<JobId, Status> =
+            jobs.iter().filter_map(|j| facts.jobs.value.get(j.id).map(|k| (j.id, k.status))).collect();
+        self.counts.unmerge(facts.jobs.value.counts());
+        let changed = facts.jobs.value.merge(jobs, at);
+        self.counts.merge(facts.jobs.value.counts());
+        facts.jobs.read(at, Completeness::Partial);
+        let stack: Arc<str> = facts.title().into();
+        let mut took = Vec::new();
+        for id in &changed {
+            self.homes.insert(*id, pipeline);
+            let Some(job) = facts.jobs.value.get(*id) else { continue };
+            let (name, status, ran) = (Arc::clone(&job.name), job.status, job.run_time(server_now));
+            if status == Status::Success
+                && before.get(id) != Some(&Status::Success)
+                && let (Some(spec), Some(ran)) = (SpecName::parse(&name), ran)
+            {
+                self.durations.observe(spec.package, ran);
+                took.push((Arc::from(spec.package), Arc::clone(&stack), ran.as_secs_f64()));
+            }
+        }
+        if !facts.colour(&changed, &self.durations, server_now)
+            && let Needs::Known { origin, edges, .. } = std::mem::take(&mut facts.needs)
+        {
+            facts.connect(edges, origin, &self.durations, server_now);
+        }
+        if took.is_empty() { Vec::new() } else { vec![Effect::StoreDurations(took)] }
+    }
+
+    fn jobs_listed(&mut self, pipeline: PipelineId, ids: &BTreeSet<JobId>, at: Timestamp) {
+        let Some(facts) = self.pipelines.value.get_mut(&pipeline) else { return };
+        self.counts.unmerge(facts.jobs.value.counts());
+        for gone in facts.jobs.value.retain_listed(ids, at) {
+            self.homes.remove(&gone);
+        }
+        self.counts.merge(facts.jobs.value.counts());
+        facts.jobs.read(at, Completeness::Whole);
+    }
+
+    fn needs_fetched(&mut self, pipeline: PipelineId, needs: Vec<JobNeeds>, origin: NeedsOrigin, now: Timestamp) {
+        let server_now = self.server_time(now);
+        let Some(facts) = self.pipelines.value.get_mut(&pipeline) else { return };
+        let edges = needs
+            .into_iter()
+            .map(|j| {
+                let edges = j
+                    .needs
+                    .into_iter()
+                    .map(|(name, optional)| Need { name, optional: optional == Optional::Yes })
+                    .collect();
+                (j.name, edges)
+            })
+            .collect();
+        facts.connect(edges, origin, &self.durations, server_now);
+    }
+
+    fn fetched(&mut self, fetch: Fetch, at: Timestamp, result: Result<(), Fault>, now: Timestamp) {
+        self.polling.ended(fetch, at, result.as_ref().copied(), now);
+        let Err(fault) = result else {
+            if let Fetch::Log(job) = fetch {
+                let over = self.job(job).is_some_and(|j| j.status.is_terminal());
+                if let Some(log) = self.log_mut(job) {
+                    log.error = None;
+                    log.read_at = Some(at);
+                    log.doc.set_state(if over { LogState::Complete } else { LogState::Growing });
+                }
+            }
+            return;
+        };
+        let news = match fetch {
+            Fetch::Pipelines => {
+                let news = self.pipelines.error.as_ref().map(|e| &e.kind) != Some(&fault.kind);
+                self.pipelines.failed(fault.clone());
+                news
+            }
+            Fetch::TriggerJobs(id) | Fetch::Jobs(id) => {
+                if let Some(facts) = self.pipelines.value.get_mut(&id) {
+                    facts.jobs.failed(fault.clone());
+                    if fault.kind == FaultKind::NotFound {
+                        facts.gone_at = Some(now);
+                    }
+                }
+                false
+            }
+            Fetch::Needs(id) => {
+                if let Some(facts) = self.pipelines.value.get_mut(&id)
+                    && !matches!(facts.needs, Needs::Known { .. })
+                {
+                    facts.needs = Needs::Absent(fault.clone());
+                }
+                false
+            }
+            Fetch::FailureReasons => true,
+            Fetch::Log(job) => match self.log_mut(job) {
+                Some(LogFacts { error, .. }) => error.replace(fault.clone()).is_none(),
+                None => false,
+            },
+        };
+        if news {
+            self.messages.say(Level::Error, format!("{fault}; {}", fault.remedy(now)), now);
+        }
+    }
+
+    fn audit_stored(&mut self, row: AuditRow, result: Result<(), Fault>, now: Timestamp) -> Vec<Effect> {
+        match result {
+            Ok(()) => {
+                self.actions.recorded(&row.plan);
+                self.audit.value.push_front(row);
+                self.audit.value.truncate(AUDIT_KEPT);
+                self.audit.read(now, Completeness::Whole);
+            }
+            Err(fault) => {
+                let dropped = self.actions.unrecordable(&row.plan);
+                let consequence = if dropped { "; nothing was sent" } else { "" };
+                self.messages.say(Level::Error, format!("audit not written: {fault}{consequence}"), now);
+                self.audit.failed(fault);
+            }
+        }
+        Vec::new()
+    }
+
+    fn intended(&mut self, intent: Intent, now: Timestamp) -> Vec<Effect> {
+        let server_now = self.server_time(now);
+        match intent {
+            Intent::Focus(focus) => {
+                self.polling.focus = focus;
+                Vec::new()
+            }
+            Intent::Refresh(Some(pipeline)) => vec![Effect::Refresh(pipeline)],
+            Intent::Refresh(None) => {
+                let all: Vec<PipelineId> = self.followed(self.polling.rules.followed).map(|f| f.pipeline.id).collect();
+                all.into_iter().map(Effect::Refresh).collect()
+            }
+            Intent::Confirm { plan, who } => {
+                let refused = if plan.project == self.project {
+                    self.read_only(now)
+                } else {
+                    Some(format!("the plan is for {}, this is {}", plan.project, self.project))
+                };
+                let rules = Arc::clone(&self.rules);
+                let summary = plan.summary();
+                match self.actions.hold(plan, who, &rules, refused, now, server_now) {
+                    Ok(effects) => effects,
+                    Err(reason) => {
+                        self.messages.say(Level::Error, format!("not sent: {summary}: {reason}"), now);
+                        Vec::new()
+                    }
+                }
+            }
+            Intent::Undo(plan) => match self.actions.undo(&plan, server_now) {
+                Some(effects) => {
+                    self.messages.say(Level::Info, format!("{plan} undone, nothing was sent"), now);
+                    effects
+                }
+                None => {
+                    self.messages.say(Level::Error, format!("{plan} can no longer be undone: it was sent"), now);
+                    Vec::new()
+                }
+            },
+            Intent::OpenLog(job) => {
+                self.open_log(job);
+                self.polling.want(Fetch::Log(job));
+                Vec::new()
+            }
+            Intent::ReadLogPage { job, page } => vec![Effect::ReadLogPage { job, page }],
+        }
+    }
+
+    /// Recounts everything; the incremental counts must agree.
+    pub fn recount(&self) -> Counts {
+        let mut counts = Counts::default();
+        for job in self.jobs() {
+            counts.add(plain_state(job));
+        }
+        counts
+    }
+}

@@ -1,0 +1,146 @@
+//! What every screen is: it draws itself from what is known, reacts to actions, and says what is selected. A screen holds presentation state
+//! only (cursor, folds, lens); facts live in the `World`, and nothing here sends anything.
+
+use std::collections::BTreeSet;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::glyphs::Glyphs;
+use super::theme::Theme;
+use crate::ci::{JobId, PipelineId, Timestamp};
+use crate::console::actions::PlanId;
+use crate::console::effect::Focus;
+use crate::console::event::Intent;
+use crate::console::registry::{ActionId, Scope};
+use crate::console::world::World;
+
+/// How things look.
+#[derive(Debug)]
+pub struct Look {
+    pub theme: Theme,
+    pub glyphs: Glyphs,
+}
+
+/// What a screen may read while it draws or reacts.
+#[derive(Clone, Copy)]
+pub struct Cx<'a> {
+    pub world: &'a World,
+    pub look: &'a Look,
+    pub now: Timestamp,
+    /// Marked jobs, on whatever screen they were marked.
+    pub marks: &'a BTreeSet<JobId>,
+}
+
+impl Cx<'_> {
+    /// The server's clock: ages of remote things are counted by it.
+    pub fn server_now(&self) -> Timestamp {
+        self.world.server_time(self.now)
+    }
+}
+
+/// A place one can go to, bookmark, and come back to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    Overview,
+    Pipelines,
+    /// The graph of a pipeline, or of a parent's stacks, with a job selected.
+    Dag { pipeline: Option<PipelineId>, job: Option<JobId> },
+    /// All jobs, or those of one tree, that pass a filter.
+    Jobs { pipeline: Option<PipelineId>, filter: String },
+    /// One job with its log.
+    Job(JobId),
+    Loops,
+    Audit,
+    Messages,
+    /// A room that is not furnished yet; the text says what will be there.
+    Later(&'static str),
+}
+
+/// What a screen's selection acts on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Jobs under the cursor: one row, or all that a group row stands for.
+    pub jobs: Vec<JobId>,
+    pub pipeline: Option<PipelineId>,
+    pub plan: Option<PlanId>,
+}
+
+/// The line that a screen wants typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// The filter grammar.
+    Filter,
+    /// Plain text in a log.
+    Search,
+    /// A pattern that log lines must match.
+    Only,
+    /// A pattern that log lines must not match.
+    Without,
+}
+
+/// What a screen answers to an action.
+#[derive(Debug, Clone)]
+pub enum Reaction {
+    /// Not mine: the app may know it.
+    Unhandled,
+    /// Done; draw again.
+    Done,
+    Go(Place),
+    /// One level up; the app goes back in its history when the screen has no level.
+    Back,
+    Mark { jobs: Vec<JobId>, on: bool },
+    Ask { what: Ask, text: String },
+    Say { error: bool, text: String },
+    /// Goes to the clipboard; the text says what was copied.
+    Copy { text: String, what: String },
+    Intend(Intent),
+    All(Vec<Reaction>),
+}
+
+impl Reaction {
+    /// A note for the toast row.
+    pub fn say(text: impl Into<String>) -> Self {
+        Self::Say { error: false, text: text.into() }
+    }
+
+    /// An error for the toast row.
+    pub fn complain(text: impl Into<String>) -> Self {
+        Self::Say { error: true, text: text.into() }
+    }
+}
+
+/// One screen.
+pub trait Screen {
+    /// The innermost scope of keys.
+    fn scope(&self) -> Scope;
+
+    /// Where this is, for history, bookmarks and crumbs.
+    fn place(&self) -> Place;
+
+    /// Brings presentation state in line with the world: rows come and go, the cursor stays on its identity. Called before every draw and
+    /// after every action, with the area that the body has.
+    fn settle(&mut self, cx: Cx<'_>, area: Rect);
+
+    /// Draws the body, borders included.
+    fn draw(&self, cx: Cx<'_>, area: Rect, buf: &mut Buffer);
+
+    /// Reacts to an action.
+    fn act(&mut self, action: ActionId, cx: Cx<'_>) -> Reaction;
+
+    /// Reacts to a line being typed; `done` when it was accepted. An error is shown beside the prompt.
+    fn typed(&mut self, _what: Ask, _text: &str, _done: bool, _cx: Cx<'_>) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// What actions would act on when nothing is marked.
+    fn selection(&self, cx: Cx<'_>) -> Selection;
+
+    /// What should be read first and more often while this screen shows.
+    fn focus(&self, cx: Cx<'_>) -> Focus;
+
+    /// True for 300 ms after the row under the cursor vanished: mutating keys are ignored then.
+    fn is_startled(&self, _now: Timestamp) -> bool {
+        false
+    }
+}
