@@ -4,6 +4,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::ci::JobId;
+
+/// How long one job took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Took {
+    pub job: JobId,
+    pub package: Arc<str>,
+    pub stack: Arc<str>,
+    pub length: Duration,
+}
+
 /// Expected durations. A running estimate per package, started from the store's medians and moved by every finished job.
 #[derive(Debug, Clone, Default)]
 pub struct Durations {
@@ -16,9 +27,9 @@ const UNSEEN: Duration = Duration::from_secs(120);
 const STEP: f64 = 0.25;
 
 impl Durations {
-    /// Takes the store's medians, in seconds.
-    pub fn know(&mut self, medians: impl IntoIterator<Item = (Arc<str>, f64)>) {
-        self.by_package.extend(medians.into_iter().filter(|(_, s)| s.is_finite() && *s >= 0.0));
+    /// Takes medians that were kept.
+    pub fn know(&mut self, medians: impl IntoIterator<Item = (Arc<str>, Duration)>) {
+        self.by_package.extend(medians.into_iter().map(|(package, length)| (package, length.as_secs_f64())));
     }
 
     /// Learns from one finished job.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::actions::{PlanId, Target, Verb};
 use super::audit::AuditRow;
+use super::durations::Took;
 use super::log::PageNo;
 use crate::ci::{Iid, JobId, PipelineId};
 
@@ -78,8 +79,8 @@ pub enum Effect {
         target: Target,
     },
     StoreAudit(AuditRow),
-    /// Remember how long jobs took: package, stack, seconds.
-    StoreDurations(Vec<(Arc<str>, Arc<str>, f64)>),
+    /// Remember how long jobs took.
+    StoreDurations(Vec<Took>),
     /// Read a page of a log back from its spill file.
     ReadLogPage {
         job: JobId,

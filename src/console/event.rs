@@ -2,28 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::actions::{Object, Outcome, Plan, PlanId, Rules};
 use super::audit::AuditRow;
 use super::effect::{Fetch, Focus};
 use super::fault::Fault;
 use super::log::PageNo;
+use super::world::Edges;
 use crate::ci::{Job, JobId, Pipeline, PipelineId, Timestamp};
-
-/// The needs of one job, by name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobNeeds {
-    pub name: Arc<str>,
-    pub needs: Vec<(Arc<str>, Optional)>,
-    pub tags: Arc<[Arc<str>]>,
-}
-
-/// Whether the needed job may be absent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Optional {
-    Yes,
-    No,
-}
 
 /// Where the edges of a graph come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +38,7 @@ pub enum Event {
     /// All pages of a pipeline's jobs were read; `ids` are all there are.
     JobsListed { pipeline: PipelineId, ids: Arc<BTreeSet<JobId>>, at: Timestamp },
     /// The edges between a pipeline's jobs.
-    NeedsFetched { pipeline: PipelineId, needs: Vec<JobNeeds>, origin: NeedsOrigin },
+    NeedsFetched { pipeline: PipelineId, edges: Edges, origin: NeedsOrigin },
     /// A fetch ended. `at` is when it began.
     Fetched { fetch: Fetch, at: Timestamp, result: Result<(), Fault> },
     /// More of a log.
@@ -60,8 +47,8 @@ pub enum Event {
     LogReset { job: JobId },
     /// A part of a log that had left memory was read back.
     LogPageRead { job: JobId, page: PageNo, bytes: Arc<[u8]> },
-    /// Medians from the store, seconds by package.
-    DurationsKnown(Vec<(Arc<str>, f64)>),
+    /// Medians from the store, by package.
+    DurationsKnown(Vec<(Arc<str>, Duration)>),
     /// The newest audit rows, newest first.
     AuditListed(Vec<AuditRow>),
     /// An audit row is on disk, or is not.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use jobs::JobTable;
-pub use pipeline::{Needs, PipelineFacts};
+pub use pipeline::{Edges, Needs, PipelineFacts};
 pub use subject::JobSubject;
 
 use super::actions::{Actions, Rules};
@@ -55,6 +55,8 @@ pub struct World {
     pub durations: Durations,
     pub polling: Polling,
     logs: VecDeque<(JobId, LogFacts)>,
+    /// A core without a face passes logs on and keeps none.
+    pub keeps_logs: bool,
     homes: HashMap<JobId, PipelineId>,
     counts: Counts,
     /// Grows with every visible change; a face draws when it moved.
@@ -78,6 +80,7 @@ impl World {
             durations: Durations::default(),
             polling: Polling::new(poll),
             logs: VecDeque::new(),
+            keeps_logs: true,
             homes: HashMap::new(),
             counts: Counts::default(),
             revision: 0,
@@ -214,7 +217,7 @@ impl World {
             if let Some(entry) = self.logs.remove(place) {
                 self.logs.push_front(entry);
             }
-        } else {
+        } else if self.keeps_logs {
             self.logs.push_front((job, LogFacts::default()));
             self.logs.truncate(LOGS_KEPT);
         }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::jobs::plain_state;
 use super::{LogFacts, Needs, PipelineFacts, World};
-use crate::ci::{Job, JobId, Need, Pipeline, PipelineId, SpecName, Status, Timestamp};
+use crate::ci::{Job, JobId, Pipeline, PipelineId, SpecName, Status, Timestamp};
 use crate::console::audit::AuditRow;
+use crate::console::durations::Took;
 use crate::console::effect::{Effect, Fetch};
-use crate::console::event::{Event, Intent, JobNeeds, NeedsOrigin, Optional};
+use crate::console::event::{Event, Intent};
 use crate::console::fault::{Fault, FaultKind};
 use crate::console::fresh::Completeness;
 use crate::console::log::LogState;
@@ -47,8 +48,11 @@ impl World {
                 self.jobs_listed(pipeline, &ids, at);
                 Vec::new()
             }
-            Event::NeedsFetched { pipeline, needs, origin } => {
-                self.needs_fetched(pipeline, needs, origin, now);
+            Event::NeedsFetched { pipeline, edges, origin } => {
+                let server_now = self.server_time(now);
+                if let Some(facts) = self.pipelines.value.get_mut(&pipeline) {
+                    facts.connect(edges, origin, &self.durations, server_now);
+                }
                 Vec::new()
             }
             Event::Fetched { fetch, at, result } => {
@@ -178,7 +182,7 @@ impl World {
                 && let (Some(spec), Some(ran)) = (SpecName::parse(&name), ran)
             {
                 self.durations.observe(spec.package, ran);
-                took.push((Arc::from(spec.package), Arc::clone(&stack), ran.as_secs_f64()));
+                took.push(Took { job: *id, package: spec.package.into(), stack: Arc::clone(&stack), length: ran });
             }
         }
         if !facts.colour(&changed, &self.durations, server_now)
@@ -197,23 +201,6 @@ impl World {
         }
         self.counts.merge(facts.jobs.value.counts());
         facts.jobs.read(at, Completeness::Whole);
-    }
-
-    fn needs_fetched(&mut self, pipeline: PipelineId, needs: Vec<JobNeeds>, origin: NeedsOrigin, now: Timestamp) {
-        let server_now = self.server_time(now);
-        let Some(facts) = self.pipelines.value.get_mut(&pipeline) else { return };
-        let edges = needs
-            .into_iter()
-            .map(|j| {
-                let edges = j
-                    .needs
-                    .into_iter()
-                    .map(|(name, optional)| Need { name, optional: optional == Optional::Yes })
-                    .collect();
-                (j.name, edges)
-            })
-            .collect();
-        facts.connect(edges, origin, &self.durations, server_now);
     }
 
     fn fetched(&mut self, fetch: Fetch, at: Timestamp, result: Result<(), Fault>, now: Timestamp) {
