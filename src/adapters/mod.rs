@@ -1,1 +1,4 @@
-//! (being laid)
+//! The outside: only here are sockets, files, processes and time. One folder per thing that is talked to; errors are typed here, once.
+
+pub mod clock;
+pub mod store;
