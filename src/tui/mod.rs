@@ -1,4 +1,6 @@
 //! (being laid)
 
 mod files;
+pub mod glyphs;
 pub mod keys;
+pub mod theme;
