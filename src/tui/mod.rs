@@ -3,4 +3,5 @@
 mod files;
 pub mod glyphs;
 pub mod keys;
+pub mod surface;
 pub mod theme;

@@ -17,14 +17,11 @@ fn mistakes_are_refused_with_file_line_and_nearest_name() {
             "inherits = \"dusk\"\n[role]\ntitle = \"red blod\"\n",
             "mine.toml:3: unknown attribute `blod`; did you mean `bold`?",
         ),
-        (
-            "inherits = \"dusk\"\n[role]\ntitle = \"blink\"\n",
-            "mine.toml:3: unknown colour `blink`",
-        ),
+        ("inherits = \"dusk\"\n[role]\ntitle = \"blink\"\n", "mine.toml:3: unknown colour `blink`"),
         ("inherits = \"dusk\"\n[role]\ntitle = \"red on\"\n", "mine.toml:3: a colour must follow `on`"),
         (
-            "inherits = \"dusk\"\n[role]\ntitle = { c8 = \"red\" }\n",
-            "mine.toml:3: unknown key `c8`; did you mean `c16`?",
+            "inherits = \"dusk\"\n[role]\ntitle = { c265 = \"red\" }\n",
+            "mine.toml:3: unknown key `c265`; did you mean `c256`?",
         ),
         (
             "inherits = \"dusk\"\n[role]\ntitle = 4\n",
