@@ -2,3 +2,5 @@
 
 pub mod clock;
 pub mod store;
+//! (being laid)
+pub mod terminal;
