@@ -37,6 +37,7 @@ impl Subject for Row {
             Field::State => Value::State(self.state),
             Field::Pkg => Value::Text(self.package),
             Field::Stack => Value::Text("e4s-oneapi"),
+            Field::Cause => Value::Text("build_error"),
             Field::Runner => Value::Text(&self.runner),
             Field::Tag => Value::Many(&self.tags),
             Field::Blocks => Value::Number(self.blocks as f64),
