@@ -2,5 +2,4 @@
 
 pub mod clock;
 pub mod store;
-//! (being laid)
 pub mod terminal;
