@@ -45,9 +45,15 @@ pub enum Place {
     Overview,
     Pipelines,
     /// The graph of a pipeline, or of a parent's stacks, with a job selected.
-    Dag { pipeline: Option<PipelineId>, job: Option<JobId> },
+    Dag {
+        pipeline: Option<PipelineId>,
+        job: Option<JobId>,
+    },
     /// All jobs, or those of one tree, that pass a filter.
-    Jobs { pipeline: Option<PipelineId>, filter: String },
+    Jobs {
+        pipeline: Option<PipelineId>,
+        filter: String,
+    },
     /// One job with its log.
     Job(JobId),
     Loops,
@@ -89,11 +95,23 @@ pub enum Reaction {
     Go(Place),
     /// One level up; the app goes back in its history when the screen has no level.
     Back,
-    Mark { jobs: Vec<JobId>, on: bool },
-    Ask { what: Ask, text: String },
-    Say { error: bool, text: String },
+    Mark {
+        jobs: Vec<JobId>,
+        on: bool,
+    },
+    Ask {
+        what: Ask,
+        text: String,
+    },
+    Say {
+        error: bool,
+        text: String,
+    },
     /// Goes to the clipboard; the text says what was copied.
-    Copy { text: String, what: String },
+    Copy {
+        text: String,
+        what: String,
+    },
     Intend(Intent),
     All(Vec<Reaction>),
 }

@@ -9,4 +9,4 @@ mod tests;
 
 pub use plan::{Object, PLAN_VERSION, Plan, PlanId, Skip, Target, Verb};
 pub use queue::{Actions, Held, Outcome, Run};
-pub use rules::{Guard, Rules, Verdict};
+pub use rules::{Guard, GuardRule, Rules};

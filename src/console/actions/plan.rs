@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::rules::{Rules, Verdict};
+use super::rules::{Guard, GuardRule, Rules};
 use crate::ci::{Job, JobId, JobKind, PipelineId, SpecName, Status, Timestamp};
 use crate::console::world::World;
 
@@ -228,7 +228,6 @@ struct Draft {
     targets: Vec<Target>,
     skips: Vec<Skip>,
     notes: Vec<String>,
-    typed_by_rule: Option<String>,
 }
 
 impl Draft {
@@ -257,10 +256,8 @@ impl Draft {
             return self.skip(object, name, format!("newer pipeline {newer} of the same ref"));
         }
         let tries = world.tries(job);
-        match rules.judge(verb, &world.subject(job, now), tries, world.server_time(now)) {
-            Verdict::Deny(reason) => return self.skip(object, name, format!("guardrail: {reason}")),
-            Verdict::Typed(reason) => self.typed_by_rule = Some(reason),
-            Verdict::Allow => {}
+        if let Some(reason) = rules.denies(verb, &world.subject(job, now), tries, world.server_time(now)) {
+            return self.skip(object, name, format!("guardrail: {reason}"));
         }
         self.targets.push(Target {
             object,
@@ -273,25 +270,37 @@ impl Draft {
     }
 
     fn finish(mut self, world: &World, verb: Verb, rules: &Rules, now: Timestamp) -> Plan {
-        if self.targets.len() > rules.max_bulk {
-            let excess = self.targets.split_off(rules.max_bulk);
-            for t in excess {
-                self.skip(t.object, t.name, format!("guardrail: max_bulk {}", rules.max_bulk));
-            }
-        }
-        if let Some((left, rule)) = rules.rate_left(world.actions.sent_times(), now)
-            && self.targets.len() > left
-        {
-            let excess = self.targets.split_off(left);
-            for t in excess {
-                self.skip(t.object, t.name, format!("guardrail: {rule}"));
+        for guard in &rules.guards {
+            let concerned = |object| concerns(world, guard, object, now);
+            let allowed = match guard.rule {
+                GuardRule::MaxBulk { limit } => limit,
+                GuardRule::Rate { limit, per } => {
+                    let sent = world.actions.sent().filter(|(at, object)| now.since(*at) < per && concerned(*object));
+                    limit.saturating_sub(sent.count())
+                }
+                _ => continue,
+            };
+            let mut taken = 0;
+            for target in std::mem::take(&mut self.targets) {
+                taken += usize::from(concerned(target.object));
+                if taken > allowed && concerned(target.object) {
+                    self.skip(target.object, target.name, format!("guardrail: {}", guard.reason));
+                } else {
+                    self.targets.push(target);
+                }
             }
         }
         let n = self.targets.len();
+        let rule = rules.guards.iter().find(|guard| match guard.rule {
+            GuardRule::Typed { over } => {
+                self.targets.iter().filter(|t| concerns(world, guard, t.object, now)).count() > over
+            }
+            _ => false,
+        });
         let many = n > rules.typed_above;
-        let typed = (many || self.typed_by_rule.is_some()).then(|| format!("{} {n}", verb.word()));
-        if let Some(reason) = self.typed_by_rule {
-            self.notes.push(format!("typed confirmation: {reason}"));
+        let typed = (many || rule.is_some()).then(|| format!("{} {n}", verb.word()));
+        if let Some(guard) = rule {
+            self.notes.push(format!("typed confirmation: {}", guard.reason));
         } else if many {
             self.notes.push(format!("typed confirmation: more than {} targets", rules.typed_above));
         }
@@ -314,6 +323,16 @@ impl Draft {
             refused: world.read_only(now),
             notes: self.notes,
         }
+    }
+}
+
+/// Whether a guardrail speaks about this object; a pipeline is only meant by a guardrail about everything.
+fn concerns(world: &World, guard: &Guard, object: Object, now: Timestamp) -> bool {
+    match object {
+        Object::Job(id) => {
+            world.job(id).is_some_and(|job| guard.when.matches(&world.subject(job, now), world.server_time(now)))
+        }
+        Object::Pipeline(_) => guard.when.is_empty(),
     }
 }
 

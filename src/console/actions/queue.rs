@@ -111,10 +111,10 @@ pub struct Actions {
     held: BTreeMap<PlanId, Held>,
     running: BTreeMap<PlanId, Run>,
     done: VecDeque<Run>,
-    sent_at: VecDeque<Timestamp>,
-    /// Requests sent and targets skipped since the start.
-    pub sent: u64,
-    pub skipped: u64,
+    sent_at: VecDeque<(Timestamp, Object)>,
+    /// Targets that were sent, and that were skipped on re-reading, since the start.
+    pub sent_total: u64,
+    pub skipped_total: u64,
 }
 
 const DONE_KEPT: usize = 100;
@@ -213,8 +213,8 @@ impl Actions {
             let wave: Vec<Target> = run.plan.targets.iter().skip(run.sent).take(rules.wave.max(1)).cloned().collect();
             run.sent += wave.len();
             for target in wave {
-                self.sent_at.push_back(now);
-                self.sent += 1;
+                self.sent_at.push_back((now, target.object));
+                self.sent_total += 1;
                 effects.push(Effect::Act { plan: run.plan.id.clone(), verb: run.plan.verb, target });
             }
         }
@@ -232,8 +232,8 @@ impl Actions {
             return Vec::new();
         }
         if matches!(outcome, Outcome::Skipped { .. }) {
-            self.skipped += 1;
-            self.sent = self.sent.saturating_sub(1);
+            self.skipped_total += 1;
+            self.sent_total = self.sent_total.saturating_sub(1);
         }
         let mut effects = vec![Effect::Refresh(target.pipeline)];
         run.outcomes.insert(object, outcome);
@@ -283,8 +283,8 @@ impl Actions {
         self.done.iter()
     }
 
-    /// When requests were sent, for rate rules.
-    pub fn sent_times(&self) -> impl Iterator<Item = Timestamp> + Clone {
+    /// What was handed to the executor, and when: rate rules count it.
+    pub fn sent(&self) -> impl Iterator<Item = (Timestamp, Object)> {
         self.sent_at.iter().copied()
     }
 

@@ -6,15 +6,31 @@ use super::plan::Verb;
 use crate::ci::Timestamp;
 use crate::console::filter::{Filter, Subject};
 
-/// One rule of the configuration.
+/// One guardrail of the configuration.
 #[derive(Debug, Clone)]
-pub enum Guard {
-    /// Jobs that match are never touched.
-    Deny { verb: Option<Verb>, when: Filter, reason: String },
-    /// Jobs that match make the confirmation a typed one.
-    Typed { verb: Option<Verb>, when: Filter, reason: String },
-    /// No more than `limit` requests in `per`.
-    Rate { limit: usize, per: Duration, reason: String },
+pub struct Guard {
+    pub rule: GuardRule,
+    /// The jobs it concerns; an empty filter means all.
+    pub when: Filter,
+    /// Shown to whoever runs into it.
+    pub reason: String,
+}
+
+/// What a guardrail demands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GuardRule {
+    /// Never.
+    Deny,
+    /// Typed confirmation when there are more targets than this.
+    Typed { over: usize },
+    /// At most so many targets in one plan.
+    MaxBulk { limit: usize },
+    /// At most so many requests in a stretch of time.
+    Rate { limit: usize, per: Duration },
+    /// A job that was tried this often is not retried again.
+    Tries { limit: u32 },
+    /// At least this access level in the GitLab project (30 developer, 40 maintainer, 50 owner).
+    Role { least: u8 },
 }
 
 /// Everything that bounds actions.
@@ -33,12 +49,10 @@ pub struct Rules {
     pub wave_patience: Duration,
     /// More targets than this must be confirmed by typing.
     pub typed_above: usize,
-    /// More targets than this are skipped.
-    pub max_bulk: usize,
-    /// A job with this many tries is not retried again.
-    pub max_tries: u32,
     /// Plans older than this are not accepted: what was on the screen is no longer true.
     pub plan_lifetime: Duration,
+    /// The token's access level, when it is known.
+    pub access_level: Option<u8>,
     pub guards: Vec<Guard>,
 }
 
@@ -52,58 +66,29 @@ impl Default for Rules {
             wave_pending_p95: Duration::from_secs(1_800),
             wave_patience: Duration::from_secs(600),
             typed_above: 50,
-            max_bulk: 500,
-            max_tries: 5,
             plan_lifetime: Duration::from_secs(600),
+            access_level: None,
             guards: Vec::new(),
         }
     }
 }
 
-/// What the rules say about one job.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    Allow,
-    Typed(String),
-    Deny(String),
-}
-
 impl Rules {
-    /// Judges one job. The strictest rule wins.
-    pub fn judge(&self, verb: Verb, job: &impl Subject, tries: u32, server_now: Timestamp) -> Verdict {
-        if verb == Verb::Retry && tries >= self.max_tries {
-            return Verdict::Deny(format!("try {tries} of {}", self.max_tries));
-        }
-        let mut verdict = Verdict::Allow;
-        for guard in &self.guards {
-            match guard {
-                Guard::Deny { verb: only, when, reason }
-                    if only.is_none_or(|v| v == verb) && when.matches(job, server_now) =>
-                {
-                    return Verdict::Deny(reason.clone());
+    /// Why this job may not be touched, if so; the first rule that says no speaks.
+    pub fn denies(&self, verb: Verb, job: &impl Subject, tries: u32, server_now: Timestamp) -> Option<String> {
+        self.guards.iter().find_map(|guard| {
+            let no = match guard.rule {
+                GuardRule::Deny => Some(guard.reason.clone()),
+                GuardRule::Tries { limit } if verb == Verb::Retry && tries >= limit => {
+                    Some(format!("try {tries} of {limit}; {}", guard.reason))
                 }
-                Guard::Typed { verb: only, when, reason }
-                    if only.is_none_or(|v| v == verb) && when.matches(job, server_now) =>
-                {
-                    verdict = Verdict::Typed(reason.clone());
-                }
-                _ => {}
-            }
-        }
-        verdict
-    }
-
-    /// How many requests the strictest rate rule still allows, with that rule in words.
-    pub fn rate_left(&self, sent: impl Iterator<Item = Timestamp> + Clone, now: Timestamp) -> Option<(usize, &str)> {
-        self.guards
-            .iter()
-            .filter_map(|g| match g {
-                Guard::Rate { limit, per, reason } => {
-                    let used = sent.clone().filter(|at| now.since(*at) < *per).count();
-                    Some((limit.saturating_sub(used), reason.as_str()))
+                GuardRule::Role { least } if self.access_level.is_none_or(|level| level < least) => {
+                    let yours = self.access_level.map_or("unknown".to_owned(), |level| level.to_string());
+                    Some(format!("needs access level {least}, yours is {yours}; {}", guard.reason))
                 }
                 _ => None,
-            })
-            .min()
+            };
+            no.filter(|_| guard.when.matches(job, server_now))
+        })
     }
 }

@@ -182,7 +182,7 @@ fn what_changed_between_preview_and_sending_is_skipped_with_its_reason() {
     assert_eq!(rig.server.sent.len(), 1);
     let detail = &rig.audit.last().unwrap().detail;
     assert!(matches!(&detail.answers[0].1, Outcome::Skipped { reason } if reason == "changed under you"));
-    assert_eq!(rig.world.actions.skipped, 1);
+    assert_eq!(rig.world.actions.skipped_total, 1);
 }
 
 #[test]
@@ -198,16 +198,20 @@ fn nothing_is_sent_without_its_audit_row() {
 
 #[test]
 fn guardrails_skip_type_and_refuse() {
-    let deny = Guard::Deny { verb: None, when: Filter::parse("pkg=pkg0").unwrap(), reason: "frozen".into() };
-    let typed = Guard::Typed { verb: None, when: Filter::parse("pkg=pkg1").unwrap(), reason: "expensive".into() };
-    let rate = Guard::Rate { limit: 2, per: Duration::from_secs(60), reason: "2 per 60s".into() };
-    let rules = Rules { guards: vec![deny, typed, rate], max_bulk: 3, ..Rules::default() };
-    let mut rig = Rig::new(&[Status::Failed; 6], rules);
+    let guard =
+        |rule, when: &str, reason: &str| Guard { rule, when: Filter::parse(when).unwrap(), reason: reason.into() };
+    let guards = vec![
+        guard(GuardRule::Deny, "pkg=pkg0", "frozen"),
+        guard(GuardRule::MaxBulk { limit: 3 }, "", "three at most"),
+        guard(GuardRule::Rate { limit: 2, per: Duration::from_secs(60) }, "", "2 per 60s"),
+        guard(GuardRule::Typed { over: 0 }, "pkg=pkg1", "expensive"),
+    ];
+    let mut rig = Rig::new(&[Status::Failed; 6], Rules { guards, ..Rules::default() });
     let plan = rig.plan(Verb::Retry, 1..=6);
     assert_eq!(plan.typed.as_deref(), Some("retry 2"));
     assert_eq!(
         plan.skip_reasons(),
-        [("guardrail: max_bulk 3", 2), ("guardrail: 2 per 60s", 1), ("guardrail: frozen", 1)]
+        [("guardrail: three at most", 2), ("guardrail: 2 per 60s", 1), ("guardrail: frozen", 1)]
     );
     rig.confirm(&plan);
     rig.wait(5);
@@ -216,6 +220,21 @@ fn guardrails_skip_type_and_refuse() {
     assert!(rig.plan(Verb::Retry, 3..=6).targets.is_empty(), "the rate is used up");
     rig.wait(60);
     assert_eq!(rig.plan(Verb::Retry, 3..=6).targets.len(), 2);
+}
+
+#[test]
+fn tries_and_roles_are_guarded_and_an_unknown_role_is_no_role() {
+    let guard = |rule| Guard { rule, when: Filter::parse("").unwrap(), reason: "rule".into() };
+    for (rule, level, want) in [
+        (GuardRule::Tries { limit: 1 }, None, "guardrail: try 1 of 1; rule"),
+        (GuardRule::Role { least: 40 }, None, "guardrail: needs access level 40, yours is unknown; rule"),
+        (GuardRule::Role { least: 40 }, Some(30), "guardrail: needs access level 40, yours is 30; rule"),
+        (GuardRule::Role { least: 40 }, Some(40), ""),
+    ] {
+        let rules = Rules { guards: vec![guard(rule)], access_level: level, ..Rules::default() };
+        let plan = Rig::new(&[Status::Failed], rules).plan(Verb::Retry, [1]);
+        assert_eq!(plan.skips.first().map_or("", |s| &s.reason), want);
+    }
 }
 
 #[test]
