@@ -3,3 +3,5 @@
 pub mod clock;
 pub mod store;
 pub mod terminal;
+//! (being laid)
+pub mod gitlab;
