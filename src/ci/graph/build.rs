@@ -5,10 +5,12 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use petgraph::algo::{kosaraju_scc, toposort};
 use petgraph::stable_graph::StableDiGraph;
+use petgraph::visit::{EdgeRef, IntoEdgeReferences};
 
 use super::{Need, NodeIx, Problem, Topology};
 
@@ -98,6 +100,7 @@ fn lay(graph: StableDiGraph<Arc<str>, bool>, by_name: HashMap<Arc<str>, NodeIx>)
         layer: vec![0; count],
         order: Vec::with_capacity(count),
         position: vec![0; count],
+        fingerprint: 0,
     };
     // Without circles a topological order always exists; were one left, its jobs would share layer zero instead of being lost.
     let sorted = toposort(&topology.graph, None).unwrap_or_else(|_| topology.graph.node_indices().collect());
@@ -121,5 +124,16 @@ fn lay(graph: StableDiGraph<Arc<str>, bool>, by_name: HashMap<Arc<str>, NodeIx>)
             *slot = position as u32;
         }
     }
+    topology.fingerprint = fingerprint(&topology.graph);
     topology
+}
+
+fn fingerprint(graph: &StableDiGraph<Arc<str>, bool>) -> u64 {
+    // The default keys are constants: the same pipeline gives the same number in every process.
+    let mut hasher = DefaultHasher::new();
+    graph.node_weights().for_each(|name| name.hash(&mut hasher));
+    for edge in graph.edge_references() {
+        (edge.source().index(), edge.target().index(), *edge.weight()).hash(&mut hasher);
+    }
+    hasher.finish()
 }

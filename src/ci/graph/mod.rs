@@ -101,6 +101,7 @@ struct Topology {
     order: Vec<NodeIx>,
     /// Where in `order` a node stands.
     position: Vec<u32>,
+    fingerprint: u64,
 }
 
 impl Topology {
@@ -145,6 +146,11 @@ impl NeedsGraph {
     /// Whether there is no job at all.
     pub fn is_empty(&self) -> bool {
         self.topology.order.is_empty()
+    }
+
+    /// A number that two graphs share only if they have the same jobs in the same order with the same needs.
+    pub fn fingerprint(&self) -> u64 {
+        self.topology.fingerprint
     }
 
     /// What is wrong with the needs, sorted.
