@@ -3,10 +3,12 @@
 //! The console feeds it bytes as they arrive and writes the same bytes to a spill file; whatever [`LogDoc::rows`] finds missing is an
 //! effect for the adapter that owns that file, and comes back through [`LogDoc::load`].
 
+use std::ops::Range;
+
 use super::index::LogIndex;
 use super::pages::{LogPages, PageNo};
 use super::reader::Reader;
-use super::row::Row;
+use super::row::{Row, shown_into};
 
 /// Memory for log bytes by default; with index, marks and search results a log of any size stays below 64 MB.
 pub const PAGE_BUDGET: usize = 24 * 1024 * 1024;
@@ -144,6 +146,18 @@ impl LogDoc {
         missing.sort_unstable();
         missing.dedup();
         Rows { rows, missing }
+    }
+
+    /// Shows the plain text of lines to `see`, until pages are missing. Returns the first line that was not shown.
+    pub(super) fn read_lines(&self, lines: Range<u64>, mut see: impl FnMut(u64, &[u8])) -> (u64, Vec<PageNo>) {
+        let mut reader = Reader::new(self);
+        let mut plain = Vec::new();
+        for line in lines.clone() {
+            let Some(found) = reader.line(line) else { return (line, reader.missing) };
+            shown_into(found.bytes, self.index.is_stamped(), &mut plain);
+            see(line, &plain);
+        }
+        (lines.end, Vec::new())
     }
 
     pub(super) fn pages(&self) -> &LogPages {

@@ -181,14 +181,14 @@ impl LogIndex {
         let wanted = (interval.lines.end - interval.lines.start) as usize;
         let mut joiner = Joiner::default();
         if self.stamped {
-            joiner.joins(window);
+            joiner.begins(window);
         }
         for newline in memchr_iter(b'\n', window) {
             if starts.len() >= wanted {
                 break;
             }
             let rest = window.get(newline + 1..).unwrap_or_default();
-            if !rest.is_empty() && !(self.stamped && joiner.joins(rest)) {
+            if !rest.is_empty() && (!self.stamped || joiner.begins(rest)) {
                 starts.push(interval.window.start + newline as u64 + 1);
             }
         }
@@ -241,7 +241,7 @@ impl LogIndex {
         if self.at == 0 {
             self.stamped = Stamp::read(line).is_some();
         }
-        if self.stamped && self.joiner.joins(line) && self.lines > 0 {
+        if self.stamped && !self.joiner.begins(line) && self.lines > 0 {
             return;
         }
         let here = Entry { line: self.lines, offset: self.at };
@@ -281,6 +281,6 @@ impl LogIndex {
     }
 
     fn tail_is_line(&self) -> bool {
-        !self.carry.is_empty() && !self.begun && !(self.stamped && self.joiner.clone().joins(&self.carry))
+        !self.carry.is_empty() && !self.begun && (!self.stamped || self.joiner.clone().begins(&self.carry))
     }
 }

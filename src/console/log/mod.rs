@@ -6,20 +6,30 @@
 
 mod ansi;
 mod doc;
+mod folds;
+mod frame;
 mod index;
 mod landmarks;
+mod lens;
 mod pages;
 mod reader;
 mod row;
+mod scan;
 mod sections;
 mod stamp;
 #[cfg(test)]
 mod tests;
+mod view;
+#[cfg(test)]
+mod view_tests;
 
 pub use ansi::{AnsiColor, AnsiStyle};
 pub use doc::{Fed, LogDoc, LogState, PAGE_BUDGET, Rows};
+pub use frame::{Frame, FrameRow, Header, SectionState};
 pub use index::LogIndex;
 pub use landmarks::{Landmark, LandmarkKind, Landmarks};
 pub use pages::{LogPages, PageNo};
 pub use row::{Row, Span};
+pub use scan::{BadPattern, Pattern, Scan, Work};
 pub use sections::{Section, SectionId, Sections};
+pub use view::{Follow, LogView, Motion};

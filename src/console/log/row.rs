@@ -2,7 +2,7 @@
 
 use memchr::{memchr, memrchr};
 
-use super::ansi::{AnsiStyle, Token, Tokens};
+use super::ansi::{AnsiStyle, Token, Tokens, plain_into};
 use super::landmarks::{LandmarkKind, Landmarks};
 use super::sections::SectionId;
 use super::stamp::{STAMP, Stamp};
@@ -93,6 +93,20 @@ impl Row {
         let mut row = Self { line, time: stamp.and_then(Stamp::time), spans: brush.spans, hidden, ..Self::default() };
         row.landmark = Landmarks::classify(row.text().as_bytes());
         row
+    }
+}
+
+/// Writes what a line shows, without styles, into `out`: what search and filter look at.
+pub(super) fn shown_into(bytes: &[u8], stamped: bool, out: &mut Vec<u8>) {
+    let bytes = trim_end(bytes);
+    let text = if stamped && Stamp::read(bytes).is_some() { bytes.get(STAMP..).unwrap_or_default() } else { bytes };
+    if stamped && memchr(b'\n', text).is_some() {
+        let mut pieces = text.split(|b| *b == b'\n');
+        let mut joined = pieces.next().unwrap_or_default().to_vec();
+        joined.extend(pieces.flat_map(|piece| piece.get(STAMP..).unwrap_or_default()));
+        plain_into(&joined, out);
+    } else {
+        plain_into(text, out);
     }
 }
 

@@ -53,12 +53,12 @@ pub(super) struct Joiner {
 }
 
 impl Joiner {
-    /// Whether the bytes after a newline go on with the line before it. `line` needs its first [`STAMP`] bytes only.
-    pub fn joins(&mut self, line: &[u8]) -> bool {
+    /// Whether the bytes after a newline begin a line of their own. `line` needs its first [`STAMP`] bytes only.
+    pub fn begins(&mut self, line: &[u8]) -> bool {
         let stamp = Stamp::read(line);
-        let joins = stamp.is_some_and(|s| s.goes_on && self.last == Some(s.stream));
+        let goes_on = stamp.is_some_and(|s| s.goes_on && self.last == Some(s.stream));
         self.last = stamp.map(|s| s.stream);
-        joins
+        !goes_on
     }
 }
 
@@ -81,9 +81,9 @@ mod tests {
     #[test]
     fn only_the_same_stream_goes_on() {
         let mut joiner = Joiner::default();
-        assert!(!joiner.joins(b"2026-01-02T13:08:19.007919Z 01O one"));
-        assert!(joiner.joins(b"2026-01-02T13:08:20.007919Z 01O+ two"));
-        assert!(!joiner.joins(b"2026-01-02T13:08:20.007919Z 01E+ err"));
-        assert!(!joiner.joins(b"2026-01-02T13:08:20.007919Z 01O+ out"));
+        assert!(joiner.begins(b"2026-01-02T13:08:19.007919Z 01O one"));
+        assert!(!joiner.begins(b"2026-01-02T13:08:20.007919Z 01O+ two"));
+        assert!(joiner.begins(b"2026-01-02T13:08:20.007919Z 01E+ err"));
+        assert!(joiner.begins(b"2026-01-02T13:08:20.007919Z 01O+ out"));
     }
 }
