@@ -7,6 +7,7 @@ mod people;
 mod plan;
 mod rng;
 mod stacks;
+mod transcript;
 mod world;
 
 pub use world::{EPOCH, LogBody, OPENING, Refusal, World};

@@ -22,7 +22,6 @@ pub struct Stack {
 /// The kind of machine that a stack needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Target {
-    X86V2,
     X86V3,
     X86V4,
     Aarch64,
@@ -37,7 +36,7 @@ impl Target {
     /// Spack's name of the microarchitecture.
     pub fn microarchitecture(self) -> &'static str {
         match self {
-            Self::X86V2 | Self::Windows => "x86_64",
+            Self::Windows => "x86_64",
             Self::X86V3 | Self::CrayRhel => "x86_64_v3",
             Self::X86V4 => "x86_64_v4",
             Self::Aarch64 => "aarch64",
@@ -60,7 +59,6 @@ impl Target {
     /// The tags that choose the runner class of a build job; `spack` is not among them on machines that Spack does not own.
     pub fn tags(self) -> &'static [&'static str] {
         match self {
-            Self::X86V2 => &["x86_64_v2", "spack"],
             Self::X86V3 => &["x86_64_v3", "spack"],
             Self::X86V4 => &["x86_64_v4", "spack"],
             Self::Aarch64 => &["aarch64", "spack"],
@@ -117,11 +115,6 @@ pub const STACKS: &[Stack] = stacks! {
     "tutorial" "Tutorial" Radiuss 24 X86V3;
     "windows-vis" "Windows Vis" BuildSystems 8 Windows;
 };
-
-/// The stack of that index.
-pub fn stack(index: usize) -> Option<&'static Stack> {
-    STACKS.get(index)
-}
 
 /// How much of a machine a package gets: GitLab tag, build jobs, CPU and memory request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -261,7 +261,7 @@ impl World {
     }
 
     /// The dice of one run of one entry. They depend on no id, so that actions elsewhere do not change them.
-    pub(super) fn dice(&self, kind: &str, id: JobId) -> Rng {
+    pub fn dice(&self, kind: &str, id: JobId) -> Rng {
         let job = &self.jobs[id];
         let key = self.pipelines[job.pipeline].key;
         Rng::of(self.seed ^ key, kind, u64::from(job.entry) << 32 | u64::from(job.attempt))

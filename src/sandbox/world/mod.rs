@@ -213,6 +213,13 @@ impl World {
         self.injected.names.get(&job.id).unwrap_or_else(|| &self.entry_of(job).name)
     }
 
+    /// The child's plan that a generate job has written or will write.
+    pub fn generated(&self, job: &Job) -> Option<&Plan> {
+        let parent = self.pipeline_of(job);
+        let trigger = parent.plan.entry(job.entry).dependents.first()?;
+        parent.script.children.get(trigger).map(|child| &*child.plan)
+    }
+
     /// The log that a test put in place of the job's own.
     pub fn injected_log(&self, job: JobId) -> Option<&LogBody> {
         self.injected.logs.get(&job)

@@ -31,7 +31,7 @@ fn first_retry(world: &World) -> &Job {
 
 #[test]
 fn a_busy_night_offers_a_mix_and_a_first_retry_that_works() {
-    for (seed, jobs) in (0..90).map(|n| (n * 7 + 1, [200, 1_200, 5_000][n as usize % 3])) {
+    for (seed, jobs) in (0..12).map(|n| (n * 7 + 1, [200, 1_200, 5_000][n as usize % 3])) {
         let mut world = at_opening(seed, Scenario::Busy, jobs);
         let all = failed(&world);
         eprintln!("seed {seed} jobs {jobs}: {:?} failed builds {}", count(&world), all.len());
