@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ci::JobId;
+use crate::ci::{JobId, Timestamp};
 
 /// How long one job took.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,7 @@ pub struct Took {
     pub package: Arc<str>,
     pub stack: Arc<str>,
     pub length: Duration,
+    pub finished_at: Timestamp,
 }
 
 /// Expected durations. A running estimate per package, started from the store's medians and moved by every finished job.

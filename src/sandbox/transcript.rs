@@ -171,14 +171,16 @@ impl<'a> Writer<'a> {
 
     fn opening(&mut self) -> String {
         let runner = self.job.runner.and_then(|i| self.world.runners().get(i));
-        let (token, system, executor) = runner.map_or(("unknown", "unknown", "kubernetes"), |r| (&r.token, &r.system_id, r.executor));
+        let (token, system, executor) =
+            runner.map_or(("unknown", "unknown", "kubernetes"), |r| (&r.token, &r.system_id, r.executor));
         let mut text = format!(
             "\u{1b}[0KRunning with gitlab-runner 19.2.0 (4d2a6c1b){OFF}\n\u{1b}[0K  on {} {token}, system ID: {system}{OFF}\n",
             self.runner
         );
         start(&mut text, "prepare_executor", &format!("Preparing the \"{executor}\" executor"));
         if executor == "kubernetes" {
-            let image = self.world.pipeline_of(self.job).plan.stack.and_then(|i| STACKS.get(i)).map(|s| s.target.image());
+            let image =
+                self.world.pipeline_of(self.job).plan.stack.and_then(|i| STACKS.get(i)).map(|s| s.target.image());
             text.push_str(&format!(
                 "\u{1b}[0KUsing Kubernetes namespace: pipeline{OFF}\n\u{1b}[0KUsing Kubernetes executor with image {} ...{OFF}\n\
                  \u{1b}[0KUsing attach strategy to execute scripts...{OFF}\n",
@@ -198,7 +200,10 @@ impl<'a> Writer<'a> {
             self.sha, self.git_ref
         ));
         next(&mut text, "get_sources", "step_script", "Executing \"step_script\" stage of the job script");
-        text.push_str(&format!("{GREEN}$ uname -a || true{OFF}\nLinux {} 6.1.152-128.amzn2023.x86_64 #1 SMP PREEMPT_DYNAMIC GNU/Linux\n", self.pod));
+        text.push_str(&format!(
+            "{GREEN}$ uname -a || true{OFF}\nLinux {} 6.1.152-128.amzn2023.x86_64 #1 SMP PREEMPT_DYNAMIC GNU/Linux\n",
+            self.pod
+        ));
         text.push_str(&format!("{GREEN}$ nproc || true{OFF}\n{}\n", 1 << (2 + self.dice.below(4))));
         text
     }
@@ -245,7 +250,8 @@ impl<'a> Writer<'a> {
             blob.get(..2).unwrap_or_default(),
             work.package
         ));
-        let seconds = self.job.planned_end.zip(self.job.started_at).map_or(60, |(end, start)| end.since(start).as_secs());
+        let seconds =
+            self.job.planned_end.zip(self.job.started_at).map_or(60, |(end, start)| end.since(start).as_secs());
         let steps = (seconds / 2).clamp(12, 2_500);
         for (phase, share) in phases(&work.variants) {
             text.push_str(&format!("{ARROW} {}: Executing phase: '{phase}'\n", work.package));
@@ -265,17 +271,27 @@ impl<'a> Writer<'a> {
     }
 
     fn dice_line(&mut self, phase: &str, percent: u64) -> String {
-        const WORDS: &[&str] =
-            &["alloc", "comm", "core", "graph", "grid", "hash", "io", "krylov", "mesh", "queue", "reader", "solver", "tensor", "util", "writer"];
+        const WORDS: &[&str] = &[
+            "alloc", "comm", "core", "graph", "grid", "hash", "io", "krylov", "mesh", "queue", "reader", "solver",
+            "tensor", "util", "writer",
+        ];
         let (a, b) = (*self.dice.pick(WORDS, &"core"), *self.dice.pick(WORDS, &"util"));
         if self.dice.chance(0.02) {
-            return format!("../src/{a}/{b}.cpp:{}:{}: warning: unused variable '{a}{percent}' [-Wunused-variable]\n", 20 + percent * 7, 5 + percent % 60);
+            return format!(
+                "../src/{a}/{b}.cpp:{}:{}: warning: unused variable '{a}{percent}' [-Wunused-variable]\n",
+                20 + percent * 7,
+                5 + percent % 60
+            );
         }
         match phase {
-            "configure" | "autoreconf" => format!("checking for {a}_{b}... {}\n", self.dice.pick(&["yes", "no", "(cached) yes"], &"yes")),
+            "configure" | "autoreconf" => {
+                format!("checking for {a}_{b}... {}\n", self.dice.pick(&["yes", "no", "(cached) yes"], &"yes"))
+            }
             "cmake" => format!("-- Performing Test HAVE_{}_{} - Success\n", a.to_uppercase(), b.to_uppercase()),
             "install" => format!("-- Installing: include/{a}/{b}.h\n"),
-            _ => format!("[{percent:>3}%] \u{1b}[32mBuilding CXX object src/{a}/CMakeFiles/{a}_{b}.dir/{b}_{percent}.cpp.o\u{1b}[0m\n"),
+            _ => format!(
+                "[{percent:>3}%] \u{1b}[32mBuilding CXX object src/{a}/CMakeFiles/{a}_{b}.dir/{b}_{percent}.cpp.o\u{1b}[0m\n"
+            ),
         }
     }
 
@@ -291,7 +307,12 @@ impl<'a> Writer<'a> {
              {ARROW} Concretizing specs for {stack}\n"
         ));
         for (n, work) in (1..).zip(plan.iter().flat_map(|p| &p.entries).filter_map(|e| e.work.as_ref())) {
-            text.push_str(&format!("{ARROW} Concretized {n} of {specs}: {}@{} /{}\n", work.package, work.version, work.hash.get(..7).unwrap_or_default()));
+            text.push_str(&format!(
+                "{ARROW} Concretized {n} of {specs}: {}@{} /{}\n",
+                work.package,
+                work.version,
+                work.hash.get(..7).unwrap_or_default()
+            ));
         }
         text.push_str(&format!(
             "{ARROW} Generating {specs} build jobs\n{ARROW} Wrote jobs_scratch_dir/{stack}/cloud-ci-pipeline.yml\n"
@@ -325,7 +346,12 @@ impl<'a> Writer<'a> {
             self.dice.between(6, 90),
             self.job.id
         ));
-        next(text, "upload_artifacts_on_success", "cleanup_file_variables", "Cleaning up project directory and file based variables");
+        next(
+            text,
+            "upload_artifacts_on_success",
+            "cleanup_file_variables",
+            "Cleaning up project directory and file based variables",
+        );
         text.push_str(&format!("section_end:0:cleanup_file_variables\r\u{1b}[0K\n{GREEN}Job succeeded{OFF}\n"));
     }
 }
@@ -426,7 +452,10 @@ mod tests {
             }
             let first = log.split("section_start:").nth(1).unwrap().split(':').next().unwrap();
             let stamped: i64 = first.parse().unwrap();
-            assert!(stamped >= job.started_at.unwrap().millis() / 1_000 && stamped <= job.finished_at.unwrap().millis() / 1_000);
+            assert!(
+                stamped >= job.started_at.unwrap().millis() / 1_000
+                    && stamped <= job.finished_at.unwrap().millis() / 1_000
+            );
         }
     }
 
@@ -444,7 +473,11 @@ mod tests {
     #[test]
     fn a_canceled_log_ends_where_it_was_stopped() {
         let mut world = night();
-        let id = world.jobs().find(|j| j.status == Status::Running && j.planned_end.is_some() && j.mishap.is_none()).unwrap().id;
+        let id = world
+            .jobs()
+            .find(|j| j.status == Status::Running && j.planned_end.is_some() && j.mishap.is_none())
+            .unwrap()
+            .id;
         let before = text(&world, world.job(id).unwrap());
         world.cancel_job(id, false).unwrap();
         world.advance_to(OPENING.shifted(30_000));
@@ -454,7 +487,10 @@ mod tests {
 
     #[test]
     fn words_are_replaced_alone() {
-        assert_eq!(replace_word("raja: x/raja/y rajab py-raja raja-perf raja", "raja", "zfp"), "zfp: x/zfp/y rajab py-raja raja-perf zfp");
+        assert_eq!(
+            replace_word("raja: x/raja/y rajab py-raja raja-perf raja", "raja", "zfp"),
+            "zfp: x/zfp/y rajab py-raja raja-perf zfp"
+        );
         assert_eq!(replace_after("a (ref is pr1_x)...", "(ref is ", ')', "develop"), "a (ref is develop)...");
     }
 }

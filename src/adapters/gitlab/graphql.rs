@@ -13,11 +13,11 @@ use serde_json::{Map, Value, json};
 
 use super::answer;
 use super::client::GitLab;
-use super::needs::{JobNeeds, Need};
+use super::needs::JobNeeds;
 use super::route::Route;
 use super::wire::{gid, length, moment, status};
 use super::words::Words;
-use crate::ci::{Iid, Job, JobId, JobKind, PipelineId, Status, Timestamp};
+use crate::ci::{Iid, Job, JobId, JobKind, Need, PipelineId, Status, Timestamp};
 use crate::console::fault::{Fault, FaultKind};
 
 /// Where to go on reading the jobs of one child pipeline.
@@ -383,7 +383,7 @@ fn page(child: &ChildCursor, wire: WireJobs, want_needs: bool, words: &mut Words
         };
         if want_needs {
             let names = node.needs.and_then(|n| n.nodes).into_iter().flatten().flatten().filter_map(|n| n.name);
-            let edges: Vec<Need> = names.map(|name| Need { job: words.word(&name), optional: false }).collect();
+            let edges: Vec<Need> = names.map(|name| Need { name: words.word(&name), optional: false }).collect();
             needs.push(JobNeeds {
                 name: job.name.clone(),
                 stage,

@@ -48,7 +48,7 @@ fn the_published_page_becomes_jobs_and_edges() {
     let wire = data.project.unwrap().remove("child0").flatten().unwrap();
     let (jobs, needs, next) = page(&child(420, None), wire.jobs.unwrap(), true, &mut Words::default()).unwrap();
     assert_eq!((jobs[0].id, jobs[0].status, &*jobs[0].stage), (JobId(770_002), Status::Created, "stage-4"));
-    assert_eq!(&*needs[0].needs[0].job, "hdf5@1.14.5 /abcdefg %gcc@13 e4s");
+    assert_eq!(&*needs[0].needs[0].name, "hdf5@1.14.5 /abcdefg %gcc@13 e4s");
     assert_eq!(next.as_deref(), Some("eyJpZCI6Ijc3MDAwMSJ9"));
 }
 
@@ -115,7 +115,7 @@ async fn a_question_that_is_too_heavy_is_made_lighter_and_stays_so() {
     let found = gitlab.jobs_graphql(&batch, true, &[]).await.unwrap();
     let order: Vec<_> = found.pages.iter().map(|p| p.pipeline.0 - 9000).collect();
     assert_eq!(order, [1, 2, 3, 4, 5]);
-    assert_eq!(&*found.pages[0].needs[0].needs[0].job, "zlib");
+    assert_eq!(&*found.pages[0].needs[0].needs[0].name, "zlib");
     gitlab.jobs_graphql(&batch[..2], false, &[]).await.unwrap();
     let sizes: Vec<_> = server.seen().iter().map(|r| children_of(r)).collect();
     assert_eq!(sizes, [4, 2, 2, 1, 2]);

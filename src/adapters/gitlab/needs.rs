@@ -11,6 +11,7 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAcce
 use serde_saphyr::options::{DuplicateKeyPolicy, Options};
 
 use super::words::Words;
+use crate::ci::Need;
 
 /// What one job waits for, as the pipeline's author wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,14 +22,6 @@ pub struct JobNeeds {
     pub needs: Vec<Need>,
     /// It names no needs at all, so it waits for every job of the stages before its own.
     pub by_stage: bool,
-}
-
-/// One edge, by the name of the job at its other end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Need {
-    pub job: Arc<str>,
-    /// The job may be absent from the pipeline.
-    pub optional: bool,
 }
 
 /// Top-level entries that are no jobs.
@@ -72,7 +65,7 @@ pub(super) fn read(file: &[u8]) -> Result<Vec<JobNeeds>, String> {
                 .needs
                 .unwrap_or_default()
                 .iter()
-                .map(|(job, optional)| Need { job: name(job), optional: *optional })
+                .map(|(job, optional)| Need { name: name(job), optional: *optional })
                 .collect(),
         };
         // Written twice: the later one counts, as in GitLab.

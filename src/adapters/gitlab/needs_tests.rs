@@ -49,13 +49,13 @@ nothing:
     let zlib = "zlib@1.3.1 /5c4lpytnize5rfe3yiou5vyxysenfls6 E4S";
     assert_eq!(names, ["123", "cmake", "hdf5", "rebuild-all", "rebuild-index", zlib]);
     assert_eq!((jobs[zlib].needs.len(), jobs[zlib].by_stage, &*jobs[zlib].stage), (0, false, "a"));
-    let edges: Vec<_> = jobs["cmake"].needs.iter().map(|need| (&*need.job, need.optional)).collect();
+    let edges: Vec<_> = jobs["cmake"].needs.iter().map(|need| (&*need.name, need.optional)).collect();
     assert_eq!(edges, [(zlib, false), ("gmake", true), ("ninja", false)]);
     assert_eq!(jobs["cmake"].needs, jobs["hdf5"].needs);
     assert_eq!(jobs["cmake"].tags.iter().map(|t| &**t).collect::<Vec<_>>(), ["spack", "large", "service"]);
-    assert!(Arc::ptr_eq(&jobs["cmake"].needs[0].job, &jobs[zlib].name), "names are kept once");
+    assert!(Arc::ptr_eq(&jobs["cmake"].needs[0].name, &jobs[zlib].name), "names are kept once");
     assert!(jobs["rebuild-all"].by_stage && !jobs["cmake"].by_stage);
-    assert_eq!((&*jobs["hdf5"].stage, &*jobs["123"].needs[0].job), ("test", "456"));
+    assert_eq!((&*jobs["hdf5"].stage, &*jobs["123"].needs[0].name), ("test", "456"));
 }
 
 #[test]
@@ -90,16 +90,16 @@ fn every_golden_pipeline_is_read_with_its_edges() {
         let stage: HashMap<_, _> = jobs.iter().map(|job| (job.name.clone(), job.stage.clone())).collect();
         for job in &jobs {
             assert!(!job.tags.is_empty(), "{}", job.name);
-            assert!(job.needs.iter().all(|need| !need.job.ends_with("-generate")), "{}", job.name);
+            assert!(job.needs.iter().all(|need| !need.name.ends_with("-generate")), "{}", job.name);
             for need in &job.needs {
-                assert!(names.contains(&need.job), "{} needs {}", job.name, need.job);
-                assert_ne!(stage[&need.job], job.stage);
+                assert!(names.contains(&need.name), "{} needs {}", job.name, need.name);
+                assert_ne!(stage[&need.name], job.stage);
             }
         }
         if file.ends_with("build_systems/pr-zlib-ng/expected/cloud-ci-pipeline.yml") {
             let cmake = jobs.iter().find(|job| job.name.starts_with("cmake@")).unwrap();
             assert_eq!(cmake.needs.len(), 1);
-            assert_eq!(&*cmake.needs[0].job, "gmake@4.4.1 /lqrw2p5ny6ss3wavwwogzfoqhcc5dojb Build Systems");
+            assert_eq!(&*cmake.needs[0].name, "gmake@4.4.1 /lqrw2p5ny6ss3wavwwogzfoqhcc5dojb Build Systems");
         }
     }
     assert!(largest > 100, "only {largest} jobs in the largest golden pipeline");

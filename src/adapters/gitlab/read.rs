@@ -15,7 +15,7 @@ use super::answer;
 use super::client::{Ask, GitLab, same_origin};
 use super::needs::{self, JobNeeds};
 use super::route::Route;
-use super::wire::{WireJob, WirePipeline};
+use super::wire::{TriggerJob, WireJob, WirePipeline};
 use crate::ci::{Job, JobId, JobKind, Pipeline, PipelineId, Status, Timestamp};
 use crate::console::fault::{Fault, FaultKind};
 
@@ -123,14 +123,14 @@ impl GitLab {
     /// Lists the trigger jobs of a parent pipeline with the children they started.
     ///
     /// Servers before 19.2 know only the older route; which one answers is found out once per client.
-    pub async fn trigger_jobs(&self, parent: PipelineId) -> Result<Vec<Job>, Fault> {
+    pub async fn trigger_jobs(&self, parent: PipelineId) -> Result<Vec<TriggerJob>, Fault> {
         let what = format!("list trigger jobs of pipeline {parent}");
         let old = self.no_trigger_jobs();
         if !old.load(Ordering::Relaxed) {
             let route = Route::trigger_jobs(self.project_path(), parent);
             match self.all_pages(&what, &route).await {
                 Err(fault) if fault.kind == FaultKind::NotFound => {}
-                result => return result.map(|jobs| self.jobs(jobs, JobKind::Bridge)),
+                result => return result.map(|jobs| self.trigger(jobs)),
             }
         }
         let endpoint = pipeline_routes::PipelineBridges::builder()
@@ -141,7 +141,7 @@ impl GitLab {
         let jobs = self.all_pages(&what, &endpoint).await?;
         // Only now: a pipeline that is gone answers 404 on both.
         old.store(true, Ordering::Relaxed);
-        Ok(self.jobs(jobs, JobKind::Bridge))
+        Ok(self.trigger(jobs))
     }
 
     /// Lists the builds of one pipeline, the newest first; all statuses when `scopes` is empty.
@@ -213,6 +213,11 @@ impl GitLab {
             Ok(endpoint) => self.ask(what, &endpoint, &[]),
             Err(error) => Err(Fault::new(FaultKind::Local, what, error.to_string())),
         }
+    }
+
+    fn trigger(&self, wire: Vec<WireJob>) -> Vec<TriggerJob> {
+        let words = &mut *self.words();
+        wire.into_iter().map(|job| job.into_trigger_job(words)).collect()
     }
 
     fn jobs(&self, wire: impl IntoIterator<Item = WireJob>, kind: JobKind) -> Vec<Job> {

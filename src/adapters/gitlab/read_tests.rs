@@ -102,7 +102,10 @@ async fn trigger_jobs_fall_back_to_the_old_route_and_remember_it() {
     let gitlab = client(&server.url, None);
     for _ in 0..2 {
         let jobs = gitlab.trigger_jobs(PipelineId(9001)).await.unwrap();
-        assert_eq!((jobs.len(), jobs[0].kind, jobs[0].downstream), (2, JobKind::Bridge, Some(PipelineId(9010))));
+        assert_eq!(
+            (jobs.len(), jobs[0].job.kind, jobs[0].job.downstream),
+            (2, JobKind::Bridge, Some(PipelineId(9010)))
+        );
     }
     let bridges = "/pipelines/9001/bridges?per_page=100&page=1";
     assert_eq!(lines(&server.seen()), ["/pipelines/9001/trigger_jobs?per_page=100&page=1", bridges, bridges]);

@@ -34,8 +34,15 @@ pub(super) struct WireJob {
     runner: Option<WireRunner>,
     tag_list: Option<Vec<String>>,
     pipeline: WireRef,
-    downstream_pipeline: Option<WireRef>,
+    downstream_pipeline: Option<WirePipeline>,
     web_url: Option<String>,
+}
+
+/// A trigger job, and the pipeline it started, if it has.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TriggerJob {
+    pub job: Job,
+    pub child: Option<Pipeline>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -75,10 +82,20 @@ impl WireJob {
             queued_duration: self.queued_duration,
             runner,
             tags: words.tags(self.tag_list.iter().flatten().map(String::as_str)),
-            downstream: self.downstream_pipeline.map(|p| PipelineId(p.id)),
+            downstream: self.downstream_pipeline.as_ref().map(|p| PipelineId(p.id)),
             web_url: self.web_url.map(Into::into),
             ..Job::new(JobId(self.id), PipelineId(self.pipeline.id), self.name.as_deref().unwrap_or_default(), status)
         }
+    }
+}
+
+impl WireJob {
+    /// A trigger job with the child that it started.
+    pub fn into_trigger_job(mut self, words: &mut Words) -> TriggerJob {
+        let child = self.downstream_pipeline.take().map(|p| p.into_pipeline(words));
+        let mut job = self.into_job(JobKind::Bridge, words);
+        job.downstream = child.as_ref().map(|c| c.id);
+        TriggerJob { job, child }
     }
 }
 
@@ -186,9 +203,15 @@ mod tests {
 
     #[test]
     fn trigger_jobs_know_their_child_once_it_exists() {
-        let jobs = jobs(include_str!("testdata/pipeline_trigger_jobs_list.json"), JobKind::Bridge);
-        assert_eq!(jobs[0].downstream, Some(PipelineId(9010)));
-        assert_eq!((&*jobs[1].name, jobs[1].downstream, jobs[1].kind), ("ml-build", None, JobKind::Bridge));
+        let wire: Vec<WireJob> =
+            serde_json::from_str(include_str!("testdata/pipeline_trigger_jobs_list.json")).unwrap();
+        let found: Vec<_> = wire.into_iter().map(|j| j.into_trigger_job(&mut Words::default())).collect();
+        let child = found[0].child.as_ref().unwrap();
+        assert_eq!((found[0].job.downstream, child.id, child.iid), (Some(child.id), PipelineId(9010), Some(Iid(420))));
+        assert_eq!(
+            (&*found[1].job.name, found[1].child.is_none(), found[1].job.kind),
+            ("ml-build", true, JobKind::Bridge)
+        );
     }
 
     #[test]

@@ -5,24 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Store, StoreError};
-use crate::ci::{JobId, Timestamp};
+use crate::console::durations::Took;
 
 /// How many builds of one package in one stack are remembered: enough for a median, few enough to follow a change.
 const KEPT: u32 = 32;
 
-/// One finished build.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BuildDuration {
-    pub job: JobId,
-    pub package: Arc<str>,
-    pub stack: Arc<str>,
-    pub length: Duration,
-    pub finished_at: Timestamp,
-}
-
 impl Store {
     /// Remembers builds; one that is already known is not counted again.
-    pub async fn record_durations(&self, batch: &[BuildDuration]) -> Result<(), StoreError> {
+    pub async fn record_durations(&self, batch: &[Took]) -> Result<(), StoreError> {
         if batch.is_empty() {
             return Ok(());
         }

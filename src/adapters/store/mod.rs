@@ -13,7 +13,6 @@ mod open;
 #[cfg(test)]
 mod tests;
 
-pub use audit::{AuditId, AuditRow, AuditState};
-pub use durations::BuildDuration;
+pub use audit::AuditId;
 pub use error::{StoreError, StoreFault};
 pub use open::Store;

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::ci::{JobId, PipelineId, Timestamp};
+use crate::ci::{JobId, PipelineId, Status, Timestamp};
+use crate::console::actions::{Object, PlanId, Target};
+use crate::console::audit::{AuditDetail, AuditRow, AuditState};
+use crate::console::durations::Took;
 
 const NOW: Timestamp = Timestamp::from_millis(1_780_000_000_000);
 const DAY: i64 = 86_400_000;
@@ -31,25 +34,33 @@ impl Drop for Scratch {
 }
 
 fn row(summary: &str) -> AuditRow {
+    let target = Target {
+        object: Object::Job(JobId(10_841)),
+        pipeline: PipelineId(7),
+        name: "zlib \"x\"".into(),
+        status: Status::Failed,
+        tries: 2,
+        cause: "no_space".into(),
+    };
     AuditRow {
         at: NOW,
-        who: "amy".to_owned(),
-        action: "jobs.retry".to_owned(),
-        plan_id: "p-17".to_owned(),
+        who: "amy".into(),
+        action: "jobs.retry".into(),
+        plan: PlanId("p-17".into()),
         targets: 33,
         state: AuditState::Held,
-        summary: summary.to_owned(),
-        detail: r#"{"jobs":[10841,10842],"shown":["failed","failed"]}"#.to_owned(),
+        summary: summary.into(),
+        detail: AuditDetail { targets: vec![target], ..AuditDetail::default() }.into(),
     }
 }
 
-fn build(job: u64, package: &str, stack: &str, seconds: u64, finished_at: Timestamp) -> BuildDuration {
+fn build(job: u64, package: &str, stack: &str, seconds: u64, finished_at: Timestamp) -> Took {
     let (package, stack) = (package.into(), stack.into());
-    BuildDuration { job: JobId(job), package, stack, length: Duration::from_secs(seconds), finished_at }
+    Took { job: JobId(job), package, stack, length: Duration::from_secs(seconds), finished_at }
 }
 
 async fn summaries(store: &Store) -> Vec<String> {
-    store.list(1_000, None).await.unwrap().into_iter().map(|(_, row)| row.summary).collect()
+    store.list(1_000, None).await.unwrap().into_iter().map(|(_, row)| row.summary.to_string()).collect()
 }
 
 #[tokio::test]
@@ -84,8 +95,6 @@ async fn nothing_can_change_or_thin_the_audit() {
         assert!(error.contains("append-only"), "{attempt}: {error}");
     }
     assert_eq!(summaries(&store).await, ["first"]);
-    let broken = AuditRow { detail: "{not json".to_owned(), ..row("second") };
-    assert!(matches!(store.append(&broken).await.unwrap_err().fault, StoreFault::Refused(_)));
 }
 
 /// The other half of the two tests below: what a second process does. Runs only when one of them starts it.

@@ -330,7 +330,7 @@ impl Draft {
 fn concerns(world: &World, guard: &Guard, object: Object, now: Timestamp) -> bool {
     match object {
         Object::Job(id) => {
-            world.job(id).is_some_and(|job| guard.when.matches(&world.subject(job, now), world.server_time(now)))
+            world.job(id).is_some_and(|job| guard.when.may_match(&world.subject(job, now), world.server_time(now)))
         }
         Object::Pipeline(_) => guard.when.is_empty(),
     }

@@ -88,7 +88,7 @@ impl Rules {
                 }
                 _ => None,
             };
-            no.filter(|_| guard.when.matches(job, server_now))
+            no.filter(|_| guard.when.may_match(job, server_now))
         })
     }
 }

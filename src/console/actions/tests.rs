@@ -238,6 +238,13 @@ fn tries_and_roles_are_guarded_and_an_unknown_role_is_no_role() {
 }
 
 #[test]
+fn a_guardrail_about_what_nobody_has_read_yet_fails_closed() {
+    let guard = Guard { rule: GuardRule::Deny, when: Filter::parse("node:uo-19").unwrap(), reason: "sick".into() };
+    let plan = Rig::new(&[Status::Failed], Rules { guards: vec![guard], ..Rules::default() }).plan(Verb::Retry, [1]);
+    assert_eq!(plan.skip_reasons(), [("guardrail: sick", 1)]);
+}
+
+#[test]
 fn read_only_and_dry_run_open_the_same_preview_and_send_nothing() {
     for rules in [
         Rules { read_only: Some("read-only: no token".into()), ..Rules::default() },

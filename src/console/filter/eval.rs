@@ -37,6 +37,10 @@ impl Node {
         self.truth(subject, now) == Truth::True
     }
 
+    pub(super) fn may_hold(&self, subject: &(impl Subject + ?Sized), now: Timestamp) -> bool {
+        self.truth(subject, now) != Truth::False
+    }
+
     fn truth(&self, subject: &(impl Subject + ?Sized), now: Timestamp) -> Truth {
         match self {
             Self::All(parts) => {

@@ -41,6 +41,11 @@ impl Filter {
         self.root.holds(subject, now)
     }
 
+    /// Says whether `subject` is kept, or would be if what is unknown turned out so: what a guardrail asks, which must fail closed.
+    pub fn may_match(&self, subject: &(impl Subject + ?Sized), now: Timestamp) -> bool {
+        self.root.may_hold(subject, now)
+    }
+
     /// The bytes of `text` that its bare words, quoted texts and patterns matched; ascending and apart.
     pub fn highlights(&self, text: &str) -> Vec<Range<usize>> {
         let mut found = Vec::new();

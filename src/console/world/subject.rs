@@ -22,6 +22,7 @@ impl World {
 impl Subject for JobSubject<'_> {
     fn words(&self, visit: &mut dyn FnMut(&str)) {
         visit(&self.job.name);
+        visit(self.world.state(self.job).name());
         if let Some(home) = self.home {
             visit(home.title());
         }

@@ -177,12 +177,19 @@ impl World {
             self.homes.insert(*id, pipeline);
             let Some(job) = facts.jobs.value.get(*id) else { continue };
             let (name, status, ran) = (Arc::clone(&job.name), job.status, job.run_time(server_now));
+            let finished_at = job.finished_at.unwrap_or(server_now);
             if status == Status::Success
                 && before.get(id) != Some(&Status::Success)
                 && let (Some(spec), Some(ran)) = (SpecName::parse(&name), ran)
             {
                 self.durations.observe(spec.package, ran);
-                took.push(Took { job: *id, package: spec.package.into(), stack: Arc::clone(&stack), length: ran });
+                took.push(Took {
+                    job: *id,
+                    package: spec.package.into(),
+                    stack: Arc::clone(&stack),
+                    length: ran,
+                    finished_at,
+                });
             }
         }
         if !facts.colour(&changed, &self.durations, server_now)

@@ -162,7 +162,9 @@ fn leading_part(plan: &Plan, builds: usize) -> Option<(u32, Part)> {
         .numbers()
         .filter(|n| {
             let entry = plan.entry(*n);
-            entry.role == Role::Build && entry.blocks > 0 && ready.get(*n as usize).is_some_and(|seconds| *seconds <= 700)
+            entry.role == Role::Build
+                && entry.blocks > 0
+                && ready.get(*n as usize).is_some_and(|seconds| *seconds <= 700)
         })
         .min_by_key(|n| plan.entry(*n).blocks.abs_diff(third))?;
     let mishap = MishapId::of_cause("5XX")?;

@@ -1,0 +1,98 @@
+//! The dispatcher: everything that happens goes through one channel in one order, changes the `World`, and is passed on to the face.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::executor::{Executor, Outside};
+use crate::adapters::clock::Clock;
+use crate::ci::Timestamp;
+use crate::console::event::{Event, Intent};
+use crate::console::world::World;
+
+/// An event with the moment at which the dispatcher took it: a face that replays both gets the same world.
+#[derive(Debug, Clone)]
+pub struct Stamped {
+    pub event: Event,
+    pub now: Timestamp,
+}
+
+/// A face's end of the two channels.
+pub struct Link {
+    pub events: mpsc::Receiver<Stamped>,
+    pub intents: mpsc::Sender<Intent>,
+}
+
+/// What a core is made of.
+pub struct CoreSetup {
+    pub world: World,
+    pub outside: Outside,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A running core.
+pub struct Core {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<World>,
+}
+
+/// Room for bursts; a full channel makes sources wait, it never drops.
+const CHANNEL: usize = 256;
+/// How finely holds, waves and schedules are timed.
+const TICK: Duration = Duration::from_millis(200);
+
+impl Core {
+    /// Starts the dispatcher and the executor.
+    pub fn start(setup: CoreSetup) -> (Self, Link) {
+        let (face, events) = mpsc::channel(CHANNEL);
+        let (intents, wishes) = mpsc::channel(CHANNEL);
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(dispatch(setup, face, wishes, stopped));
+        (Self { stop, task }, Link { events, intents })
+    }
+
+    /// Stops it and hands back what it knew. Requests in flight are cut off; holds that were not sent stay unsent.
+    pub async fn stop(self) -> Option<World> {
+        // The dispatcher may have ended already; then there is nobody to tell.
+        let _ = self.stop.send(());
+        self.task.await.ok()
+    }
+}
+
+async fn dispatch(
+    setup: CoreSetup,
+    face: mpsc::Sender<Stamped>,
+    mut wishes: mpsc::Receiver<Intent>,
+    mut stopped: oneshot::Receiver<()>,
+) -> World {
+    let CoreSetup { mut world, outside, clock } = setup;
+    let (answers, mut events) = mpsc::channel(CHANNEL);
+    let mut executor = Executor::new(outside, answers, Arc::clone(&clock));
+    executor.begin();
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut face = Some(face);
+    loop {
+        let event = tokio::select! {
+            biased;
+            _ = &mut stopped => break,
+            Some(intent) = wishes.recv() => Event::Intended(intent),
+            Some(event) = events.recv() => event,
+            _ = ticks.tick() => Event::Ticked,
+        };
+        let now = clock.now();
+        if let Some(link) = &face
+            && link.send(Stamped { event: event.clone(), now }).await.is_err()
+        {
+            // The face left; the core goes on until it is stopped.
+            face = None;
+        }
+        for effect in world.update(event, now) {
+            executor.execute(effect);
+        }
+    }
+    executor.abandon();
+    world
+}

@@ -1,0 +1,188 @@
+//! Does what the core asks of the outside, each request in a task of its own, and answers with events. Holds no facts and judges nothing.
+
+mod act;
+mod fetch;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::spill::Spill;
+use crate::adapters::clock::Clock;
+use crate::adapters::gitlab::GitLab;
+use crate::adapters::store::Store;
+use crate::ci::JobId;
+use crate::console::audit::AuditRow;
+use crate::console::durations::Took;
+use crate::console::effect::{Effect, Order};
+use crate::console::event::Event;
+use crate::console::fault::{Fault, FaultKind};
+use crate::console::log::PageNo;
+
+/// Everything outside that the core may touch.
+#[derive(Clone)]
+pub struct Outside {
+    /// Host and path: what is kept on disk is kept for this project.
+    pub project: Arc<str>,
+    pub gitlab: GitLab,
+    /// `None`: it could not be opened, and the reason. Actions are refused then, because nothing may happen without its audit row.
+    pub store: Result<Store, Fault>,
+    pub spill: Spill,
+}
+
+/// Audit rows read at the start; the store keeps all.
+const AUDIT_ROWS: u32 = 500;
+
+/// The executor.
+pub struct Executor {
+    hands: Hands,
+    tasks: JoinSet<()>,
+    /// One writer, so that the rows of a plan lie on disk in the order in which they happened.
+    journal: mpsc::UnboundedSender<AuditRow>,
+}
+
+/// What each task holds.
+#[derive(Clone)]
+struct Hands {
+    outside: Outside,
+    answers: mpsc::Sender<Event>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Executor {
+    /// Makes an executor that answers into `answers`.
+    pub fn new(outside: Outside, answers: mpsc::Sender<Event>, clock: Arc<dyn Clock>) -> Self {
+        let hands = Hands { outside, answers, clock };
+        let mut tasks = JoinSet::new();
+        // Unbounded, but each confirmed plan adds three rows at most.
+        let (journal, mut rows) = mpsc::unbounded_channel();
+        let writer = hands.clone();
+        tasks.spawn(async move {
+            while let Some(row) = rows.recv().await {
+                writer.store_audit(row).await;
+            }
+        });
+        Self { hands, tasks, journal }
+    }
+
+    /// Reads what is kept on disk.
+    pub fn begin(&mut self) {
+        let hands = self.hands.clone();
+        self.tasks.spawn(async move { hands.recall().await });
+    }
+
+    /// Begins one effect.
+    pub fn execute(&mut self, effect: Effect) {
+        if let Effect::StoreAudit(row) = effect {
+            // The writer lives as long as the executor.
+            let _ = self.journal.send(row);
+            return;
+        }
+        while self.tasks.try_join_next().is_some() {}
+        let hands = self.hands.clone();
+        self.tasks.spawn(async move {
+            match effect {
+                Effect::Fetch(order) => hands.fetch(order).await,
+                Effect::Act { plan, verb, target } => hands.act(plan, verb, target).await,
+                Effect::StoreDurations(rows) => hands.store_durations(rows).await,
+                Effect::ReadLogPage { job, page } => hands.read_log_page(job, page).await,
+                Effect::StoreAudit(_) | Effect::Refresh(_) => {}
+            }
+        });
+    }
+
+    /// Cuts off everything in flight and removes the logs of this session.
+    pub fn abandon(mut self) {
+        self.tasks.abort_all();
+        if let Err(error) = self.hands.outside.spill.clear() {
+            tracing::warn!(%error, "could not remove the logs of this session");
+        }
+    }
+}
+
+impl Hands {
+    async fn say(&self, event: Event) {
+        // The dispatcher is gone only when the program ends; there is nobody left to tell.
+        let _ = self.answers.send(event).await;
+    }
+
+    async fn recall(&self) {
+        match &self.outside.store {
+            Ok(store) => {
+                match store.median_durations().await {
+                    Ok(medians) => self.say(Event::DurationsKnown(by_package(medians))).await,
+                    Err(error) => self.complain(format!("durations not read: {error}")).await,
+                }
+                match store.list(AUDIT_ROWS, None).await {
+                    Ok(rows) => self.say(Event::AuditListed(rows.into_iter().map(|(_, row)| row).collect())).await,
+                    Err(error) => self.complain(format!("audit not read: {error}")).await,
+                }
+            }
+            Err(fault) => self.complain(format!("{fault}; actions are refused until it can be written")).await,
+        }
+    }
+
+    async fn complain(&self, text: String) {
+        self.say(Event::Said { error: true, text: text.into() }).await;
+    }
+
+    async fn store_audit(&self, row: AuditRow) {
+        let result = match &self.outside.store {
+            Ok(store) => store
+                .append(&row)
+                .await
+                .map(|_| ())
+                .map_err(|e| Fault::new(FaultKind::Local, "write the audit", e.to_string())),
+            Err(fault) => Err(fault.clone()),
+        };
+        self.say(Event::AuditStored { row, result }).await;
+    }
+
+    async fn store_durations(&self, rows: Vec<Took>) {
+        if let Ok(store) = &self.outside.store
+            && let Err(error) = store.record_durations(&rows).await
+        {
+            tracing::warn!(%error, "durations not stored");
+        }
+    }
+
+    async fn read_log_page(&self, job: JobId, page: PageNo) {
+        let spill = self.outside.spill.clone();
+        let read = tokio::task::spawn_blocking(move || spill.read(job, page.bytes())).await;
+        match read {
+            Ok(Ok(bytes)) => self.say(Event::LogPageRead { job, page, bytes: bytes.into() }).await,
+            Ok(Err(error)) => self.complain(format!("log of job {job} not read back: {error}")).await,
+            Err(_) => {}
+        }
+    }
+
+    /// Runs an order and reports, for each fetch in it, how it ended.
+    async fn fetch(&self, order: Order) {
+        let at = self.clock.now();
+        let results = self.read(&order, at).await;
+        for (fetch, result) in results {
+            self.say(Event::Fetched { fetch, at, result }).await;
+        }
+        let stats = self.outside.gitlab.stats();
+        self.say(Event::ServerSeen {
+            skew_ms: stats.skew_ms,
+            requests: stats.requests,
+            limited_until: stats.limited_until,
+        })
+        .await;
+    }
+}
+
+/// A package takes about as long in every stack; its expectation is the mean of the stacks' medians.
+fn by_package(medians: HashMap<(Arc<str>, Arc<str>), Duration>) -> Vec<(Arc<str>, Duration)> {
+    let mut sums: HashMap<Arc<str>, (Duration, u32)> = HashMap::new();
+    for ((package, _), median) in medians {
+        let (sum, stacks) = sums.entry(package).or_default();
+        *sum += median;
+        *stacks += 1;
+    }
+    sums.into_iter().map(|(package, (sum, stacks))| (package, sum / stacks.max(1))).collect()
+}
