@@ -1,7 +1,6 @@
 //! The outside: only here are sockets, files, processes and time. One folder per thing that is talked to; errors are typed here, once.
 
 pub mod clock;
+pub mod gitlab;
 pub mod store;
 pub mod terminal;
-//! (being laid)
-pub mod gitlab;
