@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::super::testing::{NOW, Reply, client, http, server, settings};
@@ -270,10 +271,10 @@ async fn the_token_is_nowhere_to_be_seen() {
     let gitlab = GitLab::new(settings).unwrap();
     let fault = gitlab.pipeline(PipelineId(5)).await.unwrap_err();
     assert!(fault.detail.contains("Bearer [token]"), "the echo came through: {fault}");
-    shown += &format!("{fault} {fault:?} {}", serde_json::to_string(&fault).unwrap());
+    write!(shown, "{fault} {fault:?} {}", serde_json::to_string(&fault).unwrap()).unwrap();
     gitlab.pipeline(PipelineId(6)).await.unwrap();
     let trace = gitlab.trace(crate::ci::JobId(1), None).await.unwrap();
-    shown += &format!("{gitlab:?} {gitlab:#?} {trace:?} {:?}", gitlab.stats());
+    write!(shown, "{gitlab:?} {gitlab:#?} {trace:?} {:?}", gitlab.stats()).unwrap();
     assert!(server.seen().iter().all(|request| request.contains(TOKEN)), "the test is blind");
     let traced = String::from_utf8(sink.0.lock().unwrap().clone()).unwrap();
     assert!(traced.contains("read pipeline 5"), "nothing was traced: the test is blind");

@@ -158,7 +158,7 @@ async fn one_job_and_the_project_are_read() {
         Reply::Now(http(200, "", if job { include_str!("testdata/job_get.json") } else { project }))
     })
     .await;
-    let gitlab = client(&server.url, Some("t"));
+    let gitlab = client(&server.url, Some("glpat-test"));
     let job = gitlab.job(JobId(770_001)).await.unwrap();
     assert_eq!((job.pipeline, job.status), (PipelineId(9010), Status::Failed));
     let project = gitlab.project().await.unwrap();

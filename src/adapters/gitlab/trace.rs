@@ -111,7 +111,7 @@ mod tests {
         let mut answer = http(200, &format!("content-encoding: gzip\r\ncontent-length: {}\r\n", packed.len()), "");
         answer.extend(packed);
         let server = server(move |_, _| Reply::Now(answer.clone())).await;
-        let mut trace = client(&server.url, Some("t")).trace(JobId(7), None).await.unwrap().unwrap();
+        let mut trace = client(&server.url, Some("glpat-test")).trace(JobId(7), None).await.unwrap().unwrap();
         let (mut length, mut largest) = (0, 0);
         while let Some(piece) = trace.next().await.unwrap() {
             length += piece.len();
@@ -146,7 +146,7 @@ mod tests {
             (Reply::Now(http(200, "content-length: 900\r\n", "first half")), FaultKind::Garbled),
         ] {
             let server = server(move |_, _| reply.clone()).await;
-            let gitlab = client(&server.url, Some("t"));
+            let gitlab = client(&server.url, Some("glpat-test"));
             let mut trace = gitlab.trace(JobId(7), None).await.unwrap().unwrap();
             assert_eq!(trace.next().await.unwrap().unwrap(), "first half");
             assert_eq!(gitlab.stats().in_flight, 1);

@@ -136,7 +136,7 @@ mod tests {
         ] {
             let uncertain = !matches!(want, FaultKind::Refused { .. } | FaultKind::RateLimited { .. });
             let server = server(move |_, _| reply.clone()).await;
-            let fault = client(&server.url, Some("t")).retry(JobId(7)).await.unwrap_err();
+            let fault = client(&server.url, Some("glpat-test")).retry(JobId(7)).await.unwrap_err();
             assert_eq!((&fault.kind, fault.is_uncertain()), (&want, uncertain));
             assert_eq!(server.seen().len(), 1, "{want:?}");
         }
