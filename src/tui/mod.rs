@@ -6,4 +6,7 @@ pub mod glyphs;
 pub mod keys;
 pub mod screen;
 pub mod surface;
+#[cfg(test)]
+mod testing;
 pub mod theme;
+pub mod widgets;

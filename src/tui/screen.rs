@@ -3,11 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::glyphs::Glyphs;
-use super::theme::Theme;
+use super::widgets::{Look, Pen};
 use crate::ci::{JobId, PipelineId, Timestamp};
 use crate::console::actions::PlanId;
 use crate::console::effect::Focus;
@@ -15,18 +13,11 @@ use crate::console::event::Intent;
 use crate::console::registry::{ActionId, Scope};
 use crate::console::world::World;
 
-/// How things look.
-#[derive(Debug)]
-pub struct Look {
-    pub theme: Theme,
-    pub glyphs: Glyphs,
-}
-
 /// What a screen may read while it draws or reacts.
 #[derive(Clone, Copy)]
 pub struct Cx<'a> {
     pub world: &'a World,
-    pub look: &'a Look,
+    pub look: Look<'a>,
     pub now: Timestamp,
     /// Marked jobs, on whatever screen they were marked.
     pub marks: &'a BTreeSet<JobId>,
@@ -141,7 +132,7 @@ pub trait Screen {
     fn settle(&mut self, cx: Cx<'_>, area: Rect);
 
     /// Draws the body, borders included.
-    fn draw(&self, cx: Cx<'_>, area: Rect, buf: &mut Buffer);
+    fn draw(&self, cx: Cx<'_>, area: Rect, pen: &mut Pen<'_>);
 
     /// Reacts to an action.
     fn act(&mut self, action: ActionId, cx: Cx<'_>) -> Reaction;
