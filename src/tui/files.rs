@@ -8,8 +8,26 @@ use toml::de::{DeTable, DeValue};
 /// A text and the name that complaints call it by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    pub file: String,
-    pub text: String,
+    file: String,
+    text: String,
+    is_shipped: bool,
+}
+
+impl Source {
+    /// A file of the user's.
+    pub fn new(file: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { file: file.into(), text: text.into(), is_shipped: false }
+    }
+
+    /// A file inside the binary.
+    pub(super) fn shipped(name: &str, text: &str) -> Self {
+        Self { file: format!("{name}.toml"), text: text.to_owned(), is_shipped: true }
+    }
+
+    /// The name that complaints call this file by.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
 }
 
 /// Finds the user's file for a name; `None` where there is only the built-in one, or none at all.
@@ -47,6 +65,11 @@ impl<'s> Doc<'s> {
     /// The name that complaints call this file by.
     pub fn file(&self) -> &str {
         &self.source.file
+    }
+
+    /// Whether the file is part of the binary.
+    pub fn is_shipped(&self) -> bool {
+        self.source.is_shipped
     }
 
     /// The line on which a span starts.
@@ -191,7 +214,7 @@ mod tests {
     fn a_circle_ends_with_a_line() {
         let find = |name: &str| {
             let other = if name == "a" { "b" } else { "a" };
-            Some(Source { file: format!("{name}.toml"), text: format!("# {name}\ninherits = \"{other}\"\n") })
+            Some(Source::new(format!("{name}.toml"), format!("# {name}\ninherits = \"{other}\"\n")))
         };
         let error = lineage("a", &find, &|_| None).err().unwrap();
         assert_eq!(error.line, 2);

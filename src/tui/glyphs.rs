@@ -1,68 +1,9 @@
 //! The characters that the console draws with, in two sets: the usual one, and ASCII for terminals and locales that cannot be trusted with
 //! it. A state is always told by its glyph or its word; colour only adds to it.
 
-use super::theme::Role;
 use crate::console::input::Key;
+use crate::console::state::JobState;
 use crate::tui::keys::{Chord, key_name};
-
-/// What a thing is in, as far as the screen tells states apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum State {
-    Ok,
-    Fail,
-    /// Failed, and was allowed to.
-    Warn,
-    Run,
-    /// Waits for a runner.
-    Wait,
-    /// Waits for something that failed.
-    Blocked,
-    Cancel,
-    Skip,
-    /// Waits for a person.
-    Manual,
-    Unknown,
-}
-
-impl State {
-    pub const ALL: [Self; 10] = [
-        Self::Ok,
-        Self::Fail,
-        Self::Warn,
-        Self::Run,
-        Self::Wait,
-        Self::Blocked,
-        Self::Cancel,
-        Self::Skip,
-        Self::Manual,
-        Self::Unknown,
-    ];
-
-    /// Glyph, its ASCII twin, the word of wide columns and text mode, and the role that colours all three.
-    const fn row(self) -> (&'static str, &'static str, &'static str, Role) {
-        match self {
-            Self::Ok => ("✓", "+", "ok", Role::StateOk),
-            Self::Fail => ("✗", "X", "FAIL", Role::StateFail),
-            Self::Warn => ("!", "!", "warn", Role::StateWarn),
-            Self::Run => ("▸", ">", "run", Role::StateRun),
-            Self::Wait => ("⋯", ".", "pend", Role::StateWait),
-            Self::Blocked => ("∘", "o", "blkd", Role::StateBlocked),
-            Self::Cancel => ("⊘", "-", "cncl", Role::StateCancel),
-            Self::Skip => ("↷", "s", "skip", Role::StateSkip),
-            Self::Manual => ("⊡", "m", "man", Role::StateManual),
-            Self::Unknown => ("?", "?", "?", Role::StateUnknown),
-        }
-    }
-
-    /// The word of wide columns and of text mode.
-    pub const fn word(self) -> &'static str {
-        self.row().2
-    }
-
-    pub const fn role(self) -> Role {
-        self.row().3
-    }
-}
 
 /// Lines of frames, trees and graphs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,8 +73,8 @@ pub struct Glyphs {
     pub spark: &'static [&'static str],
     /// Densities of the minimap, lightest first.
     pub shade: &'static [&'static str],
-    /// A full and an empty cell of a bar.
-    pub bar: (&'static str, &'static str),
+    /// A full cell of a bar.
+    pub bar: &'static str,
     /// Before the row under the cursor.
     pub cursor: &'static str,
     /// Before a marked row.
@@ -157,7 +98,7 @@ impl Glyphs {
         lines: DRAWN,
         spark: &["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
         shade: &["░", "▒", "▓", "█"],
-        bar: ("▇", "▁"),
+        bar: "▇",
         cursor: "▌",
         mark: "▪",
         ellipsis: "…",
@@ -173,7 +114,7 @@ impl Glyphs {
         lines: TYPED,
         spark: &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
         shade: &[".", ":", "+", "#"],
-        bar: ("#", "."),
+        bar: "#",
         cursor: ">",
         mark: "*",
         ellipsis: "~",
@@ -199,8 +140,20 @@ impl Glyphs {
         self.is_ascii
     }
 
-    pub const fn state(&self, state: State) -> &'static str {
-        let (glyph, ascii, ..) = state.row();
+    /// The glyph of a state. Its word is [`JobState::word`], its colour [`Role::of`](super::theme::Role::of).
+    pub const fn state(&self, state: JobState) -> &'static str {
+        let (glyph, ascii) = match state {
+            JobState::Ok => ("✓", "+"),
+            JobState::Fail => ("✗", "X"),
+            JobState::Warn => ("!", "!"),
+            JobState::Run => ("▸", ">"),
+            JobState::Wait => ("⋯", "."),
+            JobState::Blocked => ("∘", "o"),
+            JobState::Cancel => ("⊘", "-"),
+            JobState::Skip => ("↷", "s"),
+            JobState::Manual => ("⊡", "m"),
+            JobState::Unknown => ("?", "?"),
+        };
         if self.is_ascii { ascii } else { glyph }
     }
 
@@ -252,17 +205,16 @@ mod tests {
                 l.dashed_horizontal,
                 l.arrow,
             ];
-            let marks =
-                [set.bar.0, set.bar.1, set.cursor, set.mark, set.ellipsis, set.fold.0, set.fold.1, set.hold, set.dot];
-            let states = State::ALL.map(|state| set.state(state));
+            let marks = [set.bar, set.cursor, set.mark, set.ellipsis, set.fold.0, set.fold.1, set.hold, set.dot];
+            let states = JobState::ALL.map(|state| set.state(state));
             for glyph in lines.iter().chain(&marks).chain(&states).chain(set.spark).chain(set.shade) {
                 assert_eq!(glyph.width(), 1, "{glyph}");
                 assert!(!set.is_ascii() || glyph.is_ascii(), "{glyph}");
             }
-            assert_eq!(states.iter().collect::<BTreeSet<_>>().len(), State::ALL.len());
+            assert_eq!(states.iter().collect::<BTreeSet<_>>().len(), JobState::ALL.len());
         }
         // State glyphs stay one cell wide in East Asian locales as well.
-        for state in State::ALL {
+        for state in JobState::ALL {
             assert_eq!(Glyphs::UNICODE.state(state).width_cjk(), 1, "{state:?}");
         }
     }

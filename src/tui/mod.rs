@@ -1,12 +1,12 @@
 //! The console on a terminal: keys become actions, actions become intents, the world becomes a picture. Knows the console's mind and nothing
 //! of the outside: a face is handed its terminal and its two channels.
 
-mod files;
+pub mod files;
 pub mod glyphs;
 pub mod keys;
 pub mod screen;
 pub mod surface;
 #[cfg(test)]
-mod testing;
+pub mod testing;
 pub mod theme;
 pub mod widgets;

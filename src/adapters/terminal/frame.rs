@@ -10,8 +10,12 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Modifier;
 
+use crate::console::text::is_harmless_symbol;
+
 const BEGIN: &[u8] = b"\x1b[?2026h";
 const END: &[u8] = b"\x1b[?2026l";
+/// Drawn where a cell holds something that a terminal would obey.
+static STAND_IN: Cell = Cell::new("␛");
 const CLEAR: &[u8] = b"\x1b[0m\x1b[2J";
 
 /// How often to draw while writes block for no longer than so; above the last row, [`SLOWEST`].
@@ -72,7 +76,10 @@ impl<W: Write> FrameWriter<W> {
         let mut changes = before.diff_iter(frame).peekable();
         let is_drawn = changes.peek().is_some();
         if is_drawn {
-            CrosstermBackend::new(&mut self.bytes).draw(changes)?;
+            // The last gate: screens clean what they draw, and what slipped through is not obeyed by the terminal either.
+            let gated =
+                changes.map(|(x, y, cell)| (x, y, if is_harmless_symbol(cell.symbol()) { cell } else { &STAND_IN }));
+            CrosstermBackend::new(&mut self.bytes).draw(gated)?;
         }
         if let Some(at) = cursor
             && (is_drawn || self.cursor != cursor)
@@ -252,6 +259,15 @@ mod tests {
         assert_eq!(draw(&mut writer, 900), 250);
         let recovery: Vec<_> = (0..10).map(|_| draw(&mut writer, 1)).collect();
         assert_eq!(recovery, [250, 250, 250, 250, 100, 100, 100, 100, 33, 33]);
+    }
+
+    #[test]
+    fn a_hostile_cell_is_shown_not_obeyed() {
+        let mut writer = writer();
+        let mut frame = Buffer::with_lines(["ab"]);
+        frame.content[1].set_symbol("\x1b]0;pwned\x07");
+        writer.present(&frame, None).unwrap();
+        assert!(last(&writer).contains("a␛") && !last(&writer).contains("pwned"), "{}", last(&writer));
     }
 
     #[test]

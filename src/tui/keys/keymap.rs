@@ -13,6 +13,8 @@ use crate::console::registry::{ActionId, Scope};
 pub struct Origin {
     pub file: Arc<str>,
     pub line: usize,
+    /// The file is part of the binary.
+    pub is_shipped: bool,
 }
 
 /// A chord's meaning in one scope.

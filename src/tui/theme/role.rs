@@ -1,5 +1,7 @@
 //! What a thing on screen is, as far as its colour goes.
 
+use crate::console::state::JobState;
+
 macro_rules! roles {
     ($( $role:ident = $name:literal ),* $(,)?) => {
         /// The part that something plays on screen. Themes map roles to styles; widgets never name a colour.
@@ -65,6 +67,22 @@ roles! {
 }
 
 impl Role {
+    /// The role that colours a state.
+    pub const fn of(state: JobState) -> Self {
+        match state {
+            JobState::Ok => Self::StateOk,
+            JobState::Fail => Self::StateFail,
+            JobState::Warn => Self::StateWarn,
+            JobState::Run => Self::StateRun,
+            JobState::Wait => Self::StateWait,
+            JobState::Blocked => Self::StateBlocked,
+            JobState::Cancel => Self::StateCancel,
+            JobState::Skip => Self::StateSkip,
+            JobState::Manual => Self::StateManual,
+            JobState::Unknown => Self::StateUnknown,
+        }
+    }
+
     /// The role with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.name() == name)

@@ -256,7 +256,7 @@ mod tests {
         let (shown, x) = show(&line, 40);
         assert_eq!(
             shown,
-            "/state:fial pkg=hdf5     no state `fial`\n-- roles\n0: text.strong 0..1, text 1..7, state.warn 7..11, text 12..20, text.dim 25..27, text.dim 28..33, text.dim 34..40\n"
+            "/state:fial pkg=hdf5     no state `fial`\n-- roles\n0: text.strong 0..1, text 1..7, state.warn 7..11, text 12..20, text.dim 25..40\n"
         );
         assert_eq!(x, 20);
         let (shown, x) = show(&line, 12);

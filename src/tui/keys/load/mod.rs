@@ -28,7 +28,7 @@ impl Keymap {
         for source in &sources {
             keymap.apply(&Doc::parse(source)?)?;
         }
-        keymap.check_shadows(sources.last().map_or("", |source| source.file.as_str()))?;
+        keymap.check_shadows(sources.last().map_or("", Source::file))?;
         Ok(keymap)
     }
 
@@ -64,7 +64,7 @@ impl Keymap {
                 Refusal::Key(what) => doc.error(&on, what),
             })?;
             let desc = doc.string(entry, "desc")?.map(|(text, _)| text.to_owned());
-            let origin = Origin { file: file.clone(), line: doc.line(&on) };
+            let origin = Origin { file: file.clone(), line: doc.line(&on), is_shipped: doc.is_shipped() };
             let chords = self.scopes.entry(scope).or_default();
             if let Some(first) = chords.get(&chord).filter(|first| first.origin.file == file) {
                 let (name, line) = (scope.name(), first.origin.line);
@@ -160,7 +160,7 @@ fn never_mutates(key: Key) -> bool {
 
 fn built_in(name: &str) -> Option<Source> {
     let (name, text) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name)?;
-    Some(Source { file: format!("{name}.toml"), text: (*text).to_owned() })
+    Some(Source::shipped(name, text))
 }
 
 fn required<'t>(

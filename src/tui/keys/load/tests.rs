@@ -2,7 +2,7 @@ use super::super::{Branch, Pending, Step};
 use super::*;
 
 fn load(text: &str) -> Result<Keymap, String> {
-    let find = |name: &str| (name == "mine").then(|| Source { file: "mine.toml".to_owned(), text: text.to_owned() });
+    let find = |name: &str| (name == "mine").then(|| Source::new("mine.toml", text));
     Keymap::load("mine", &find).map_err(|error| error.to_string())
 }
 
@@ -180,9 +180,11 @@ fn a_user_file_overrides_and_unbinds_what_it_inherits() {
 #[test]
 fn a_file_named_like_the_built_in_one_may_inherit_it() {
     let find = |name: &str| {
-        (name == "vim").then(|| Source {
-            file: "keymaps/vim.toml".to_owned(),
-            text: "inherits = \"vim\"\nbind = [ { on = \"C-t\", run = \"list.top\", scope = \"list\" } ]".to_owned(),
+        (name == "vim").then(|| {
+            Source::new(
+                "keymaps/vim.toml",
+                "inherits = \"vim\"\nbind = [ { on = \"C-t\", run = \"list.top\", scope = \"list\" } ]",
+            )
         })
     };
     let keymap = Keymap::load("vim", &find).unwrap();

@@ -134,7 +134,7 @@ impl Theme {
 
 fn built_in(name: &str) -> Option<Source> {
     let (name, text) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name)?;
-    Some(Source { file: format!("{name}.toml"), text: (*text).to_owned() })
+    Some(Source::shipped(name, text))
 }
 
 fn kind_of(doc: &Doc<'_>) -> Result<Option<Kind>, LoadError> {

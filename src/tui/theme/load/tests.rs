@@ -1,7 +1,7 @@
 use super::*;
 
 fn load(text: &str, depth: Depth) -> Result<Theme, String> {
-    let find = |name: &str| (name == "mine").then(|| Source { file: "mine.toml".to_owned(), text: text.to_owned() });
+    let find = |name: &str| (name == "mine").then(|| Source::new("mine.toml", text));
     Theme::load("mine", depth, &find).map_err(|error| error.to_string())
 }
 
