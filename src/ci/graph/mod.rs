@@ -240,9 +240,13 @@ impl NeedsGraph {
         self.flow.blocks(ix)
     }
 
-    /// The chain of unfinished jobs that takes longest, first job first. Among equals the earlier layer wins, then the name.
+    /// The chain of unfinished jobs that takes longest, first job first. Among equals the earlier layer wins, then the name. Empty when
+    /// nothing is left or no duration is known.
     pub fn critical_path(&self) -> Vec<NodeIx> {
         let mut path = Vec::new();
+        if self.remaining().is_zero() {
+            return path;
+        }
         let mut candidates: Vec<NodeIx> = self.nodes().collect();
         while let Some(next) = self.most_urgent(&candidates) {
             path.push(next);

@@ -120,11 +120,14 @@ fn optional_needs_may_be_absent_but_hold_when_present() {
 #[test]
 fn a_very_long_chain_needs_no_stack() {
     let name = |i: usize| Arc::<str>::from(format!("step-{i:05}"));
-    let graph = NeedsGraph::build((0..8_000).map(|i| {
+    let mut graph = NeedsGraph::build((0..8_000).map(|i| {
         let needs = if i == 0 { Vec::new() } else { vec![Need { name: name(i - 1), optional: false }] };
         (name(i), needs)
     }));
     assert_eq!(graph.blocks(graph.find("step-00000").unwrap()), 7_999);
+    assert!(graph.critical_path().is_empty(), "no duration is known");
+    let all: Vec<_> = graph.nodes().map(|ix| (ix, state(Status::Created, 1))).collect();
+    graph.set_all(all);
     assert_eq!(graph.critical_path().len(), 8_000);
 }
 
@@ -206,7 +209,9 @@ proptest! {
         for batch in batches {
             let batch: Vec<_> = batch.into_iter().map(|(which, state)| (which.index(needs.len()), state)).collect();
             let before = oracle.states.clone();
-            batch.iter().for_each(|(i, state)| oracle.states[*i] = *state);
+            for (i, state) in &batch {
+                oracle.states[*i] = *state;
+            }
             let reported = graph.set_all(batch.iter().map(|(i, state)| (at[*i], *state)));
             prop_assert!(reported || before == oracle.states);
             for i in 0..needs.len() {
@@ -234,8 +239,8 @@ proptest! {
             let mut graph = NeedsGraph::build(order.iter().map(|i| {
                 (name(*i), needs[*i].iter().map(|n| Need { name: name(*n), optional: false }).collect())
             }));
-            for i in 0..needs.len() {
-                graph.set(graph.find(&name(i)).unwrap(), states[i]);
+            for (i, state) in states.iter().enumerate().take(needs.len()) {
+                graph.set(graph.find(&name(i)).unwrap(), *state);
             }
             let layers: Vec<usize> = (0..needs.len()).map(|i| graph.layer(graph.find(&name(i)).unwrap())).collect();
             (names(&graph, &graph.critical_path()), layers)

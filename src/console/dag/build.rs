@@ -18,7 +18,7 @@ use super::scene::{Body, Cell, CellId, Column, Edge, FOLDED, Facts, Node, Scene,
 
 /// A group with more parents than this says nothing by its edges; it is drawn without.
 const MOST_PARENTS: usize = 6;
-/// How many groups of one layer and state are told apart by their parents; the others become one without edges.
+/// How many groups of one layer and state are told apart by their parents; smaller ones become one without edges.
 const MOST_GROUPS: usize = 2;
 
 /// What a scene is made of.
@@ -32,6 +32,9 @@ pub(super) struct Plan<'a> {
     pub selection: Option<&'a CellId>,
 }
 
+/// Layer and state.
+type Kind = (usize, Option<JobState>);
+/// A kind, and the drawn jobs that are waited for.
 type GroupKey = (usize, Option<JobState>, Vec<usize>);
 
 /// Makes the scene; `placement` is read for what has a place already and takes the new places.
@@ -61,7 +64,8 @@ pub(super) fn build(mut plan: Plan<'_>, placement: &mut Placement) -> Scene {
     let column_at = |layer: usize| column_of.get(layer).copied().flatten().unwrap_or(0);
 
     let critical = graph.critical_path();
-    let critical_steps: HashSet<(NodeIx, NodeIx)> = critical.iter().copied().zip(critical.iter().copied().skip(1)).collect();
+    let critical_steps: HashSet<(NodeIx, NodeIx)> =
+        critical.iter().copied().zip(critical.iter().copied().skip(1)).collect();
     let on_critical: HashSet<NodeIx> = critical.iter().copied().collect();
     let names: Vec<Arc<str>> = members.iter().map(|ix| graph.name(*ix).clone()).collect();
     let mut cells: Vec<Cell> = Vec::with_capacity(members.len() + groups.len());
@@ -139,6 +143,19 @@ pub(super) fn build(mut plan: Plan<'_>, placement: &mut Placement) -> Scene {
     }
 }
 
+/// Jobs that would be folded into a group of one. They may as well be drawn.
+pub(super) fn alone(graph: &NeedsGraph, members: &[NodeIx]) -> Vec<NodeIx> {
+    if graph.len() > FOLDED {
+        return Vec::new();
+    }
+    let drawn: HashSet<NodeIx> = members.iter().copied().collect();
+    let mut groups: BTreeMap<Kind, Vec<NodeIx>> = BTreeMap::new();
+    for ix in graph.nodes().filter(|ix| !drawn.contains(ix)) {
+        groups.entry((graph.layer(ix), state_of(graph, ix))).or_default().push(ix);
+    }
+    groups.into_values().filter(|jobs| jobs.len() == 1).flatten().collect()
+}
+
 fn count_layers(graph: &NeedsGraph, slot_of: &dyn Fn(NodeIx) -> Option<usize>) -> Vec<Column> {
     let count = |(layer, jobs): (usize, &Vec<NodeIx>)| {
         let counts: Counts = jobs.iter().filter_map(|ix| state_of(graph, *ix)).collect();
@@ -180,7 +197,7 @@ fn fold(
         }
     }
 
-    let mut linked: BTreeMap<(usize, Option<JobState>), Vec<(usize, Vec<usize>)>> = BTreeMap::new();
+    let mut linked: BTreeMap<Kind, Vec<(usize, Vec<usize>)>> = BTreeMap::new();
     let mut groups: BTreeMap<GroupKey, usize> = BTreeMap::new();
     for ((layer, state, parents), jobs) in found {
         if parents.is_empty() {
@@ -192,7 +209,7 @@ fn fold(
     for ((layer, state), mut candidates) in linked {
         candidates.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
         for (place, (jobs, parents)) in candidates.into_iter().enumerate() {
-            if place < MOST_GROUPS {
+            if place < MOST_GROUPS && jobs > 1 {
                 groups.insert((layer, state, parents), jobs);
             } else {
                 add_beyond(&parents, jobs);

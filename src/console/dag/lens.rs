@@ -62,6 +62,11 @@ impl Lens {
         [Self::Failing, Self::Critical, Self::Running, Self::All].into_iter().find(|lens| lens.name() == word)
     }
 
+    /// Whether the viewer named what is to be seen, so that nothing else is drawn by name.
+    pub(super) const fn is_exact(&self) -> bool {
+        matches!(self, Self::Critical | Self::Neighbours { .. } | Self::Search { .. })
+    }
+
     /// The jobs that the lens is about, the most important first, each once.
     pub(super) fn select(&self, graph: &NeedsGraph, layout: &Layout) -> Vec<NodeIx> {
         let mut picked = Picked::new(graph.len());
@@ -95,7 +100,9 @@ impl Lens {
             Self::All => {
                 let mut loud: Vec<(Option<JobState>, NodeIx)> =
                     graph.nodes().map(|ix| (state_of(graph, ix), ix)).filter(|(state, _)| !is_quiet(*state)).collect();
-                loud.sort_by_key(|(state, ix)| (*state, Reverse(graph.blocks(*ix)), graph.layer(*ix), layout.rank(*ix)));
+                loud.sort_by_key(|(state, ix)| {
+                    (*state, Reverse(graph.blocks(*ix)), graph.layer(*ix), layout.rank(*ix))
+                });
                 picked.extend(loud.into_iter().map(|(_, ix)| ix));
             }
         }

@@ -56,7 +56,11 @@ impl Minimap {
 
     /// The first layer that a column of the map stands for.
     pub fn layer_at(&self, column: usize) -> usize {
-        if self.layers <= Self::WIDTH { column.min(self.layers.saturating_sub(1)) } else { column * self.layers / Self::WIDTH }
+        if self.layers <= Self::WIDTH {
+            column.min(self.layers.saturating_sub(1))
+        } else {
+            column * self.layers / Self::WIDTH
+        }
     }
 }
 

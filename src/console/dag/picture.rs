@@ -17,6 +17,9 @@ use wires::{Weight, Wires};
 
 mod wires;
 
+/// A name is not cut shorter than this to make room for what stands beside it.
+const LEAST_NAME: usize = 8;
+
 /// How wide nodes are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Zoom(usize);
@@ -112,8 +115,7 @@ impl Picture {
             columns.push(x);
             x += cell_width + scene.gutters.get(at).map_or(0, |gutter| gutter.width);
         }
-        let mut picture =
-            Self { heading: Canvas::new(x, 1), body: Canvas::new(x, scene.height), columns, cell_width };
+        let mut picture = Self { heading: Canvas::new(x, 1), body: Canvas::new(x, scene.height), columns, cell_width };
         picture.write_heading(scene, style);
         picture.draw_wires(scene, style);
         picture.draw_cells(scene, style);
@@ -195,7 +197,7 @@ impl Picture {
             // The line starts at the left edge of the column, under the cell's text or along the row it passes on.
             let (start, begin) = (*column, column + self.cell_width);
             let is_last = scene.cells.get(edge.to).is_some_and(|cell| cell.column == gutter + 1);
-            let end = if is_last { next - 1 } else { *next };
+            let end = if is_last { next.saturating_sub(2) } else { *next };
             let turn = scene.gutters.get(gutter).and_then(|gutter| gutter.turn(left, right));
             let lane_bus = in_bus && trunk.is_some_and(|trunk| trunk.row_in(gutter) == Some(left));
             match turn {
@@ -207,7 +209,7 @@ impl Picture {
                 }
             }
             if is_last {
-                wires.arrow(end - 1, right, role);
+                wires.arrow(end, right, role);
             }
         }
     }
@@ -216,7 +218,7 @@ impl Picture {
         let mut taken: HashSet<(usize, usize)> = HashSet::new();
         for cell in &scene.cells {
             taken.insert((cell.column, cell.row));
-            (1..cell.height).for_each(|more| drop(taken.insert((cell.column, cell.row + more))));
+            taken.extend((1..cell.height).map(|more| (cell.column, cell.row + more)));
         }
         for trunk in &scene.trunks {
             taken.extend(trunk.rows.iter().enumerate().map(|(at, row)| (trunk.start + at, *row)));
@@ -256,7 +258,8 @@ impl Picture {
             Body::Node(node) => {
                 self.body.put(x, y, symbol, role);
                 self.body.put(x + 1, y, ' ', role);
-                let side = side(node, style).filter(|side| width(side) + 5 < room);
+                let least = width(&node.label).min(LEAST_NAME);
+                let side = side(node, style).filter(|side| width(side) + 3 + least <= room);
                 let room = room - 2 - side.as_ref().map_or(0, |side| width(side) + 1);
                 let role = if cell.state == Some(JobState::Fail) { role } else { Role::Label };
                 let end = self.body.write(x + 2, y, &cut(&node.label, room, style), role);

@@ -73,7 +73,8 @@ pub(super) fn place(
         trunks.iter().enumerate().filter(|(_, trunk)| passes(trunk)).map(|(at, _)| at).collect()
     };
     let need = |column: usize| {
-        let cells_need: usize = members.get(column).into_iter().flatten().filter_map(|at| Some(cells.get(*at)?.height)).sum();
+        let cells_need: usize =
+            members.get(column).into_iter().flatten().filter_map(|at| Some(cells.get(*at)?.height)).sum();
         cells_need + lanes_in(&trunks, column).len()
     };
     let tallest = (0..columns.len()).map(need).max().unwrap_or(0);

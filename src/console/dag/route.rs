@@ -128,7 +128,8 @@ impl Net {
 /// A track and whether it is shared, per net; `None` for nets that go straight on.
 fn assign(nets: &[Net], most: usize) -> Vec<Option<(usize, bool)>> {
     let mut tracks: Vec<Option<(usize, bool)>> = vec![None; nets.len()];
-    let mut open: Vec<usize> = nets.iter().enumerate().filter(|(_, net)| net.span().0 != net.span().1).map(|(at, _)| at).collect();
+    let mut open: Vec<usize> =
+        nets.iter().enumerate().filter(|(_, net)| net.span().0 != net.span().1).map(|(at, _)| at).collect();
     while !open.is_empty() {
         let precedes = |a: usize, b: usize| nets.get(a).zip(nets.get(b)).is_some_and(|(a, b)| a.precedes(b));
         // In a circle of wishes one of them has to give way: the first.

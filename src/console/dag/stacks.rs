@@ -19,7 +19,7 @@ pub struct Stack {
     pub counts: Option<Counts>,
 }
 
-/// The graph of a parent pipeline (`root`) with its stacks, and what to show of each: counts of what is not simply fine.
+/// The graph of a parent pipeline (`root`) with its stacks, and what to show of each: how many failed, else how many are done.
 pub fn stacks(root: &Arc<str>, status: Option<Status>, stacks: &[Stack]) -> (NeedsGraph, Vec<Facts>) {
     let needs_root = || vec![Need { name: root.clone(), optional: false }];
     let jobs = stacks.iter().map(|stack| (stack.name.clone(), needs_root()));
@@ -32,11 +32,7 @@ pub fn stacks(root: &Arc<str>, status: Option<Status>, stacks: &[Stack]) -> (Nee
         let ix = graph.find(&stack.name);
         states.push((ix, NodeState { status: stack.status, ..NodeState::default() }));
         if let Some(slot) = ix.and_then(|ix| facts.get_mut(ix.index())) {
-            *slot = Facts {
-                note: stack.counts.as_ref().map(note),
-                starts_pipeline: true,
-                ..Facts::default()
-            };
+            *slot = Facts { note: stack.counts.as_ref().map(note), starts_pipeline: true, ..Facts::default() };
         }
     }
     let states: Vec<(NodeIx, NodeState)> = states.into_iter().filter_map(|(ix, state)| Some((ix?, state))).collect();
@@ -45,13 +41,9 @@ pub fn stacks(root: &Arc<str>, status: Option<Status>, stacks: &[Stack]) -> (Nee
 }
 
 fn note(counts: &Counts) -> Arc<str> {
-    let failed = counts.get(JobState::Fail);
-    let open = counts.get(JobState::Run) + counts.get(JobState::Wait) + counts.get(JobState::Blocked);
-    let done = counts.get(JobState::Ok);
-    match (failed, open) {
-        (0, 0) => format!("{done}").into(),
-        (0, open) => format!("{done}/{}", done + open).into(),
-        (failed, 0) => format!("{failed} bad").into(),
-        (failed, open) => format!("{failed} bad, {open} open").into(),
+    match (counts.get(JobState::Fail), counts.get(JobState::Ok), counts.total()) {
+        (0, done, total) if done == total => format!("{total}").into(),
+        (0, done, total) => format!("{done}/{total}").into(),
+        (failed, ..) => format!("{failed} failed").into(),
     }
 }

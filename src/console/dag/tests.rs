@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ci::{Need, NeedsGraph, NodeIx, NodeState, Status};
+use crate::console::state::{Counts, JobState};
 
 type Job<'a> = (&'a str, &'a [&'a str], Option<Status>, u64);
 
@@ -121,8 +122,11 @@ fn stack_of_160() -> NeedsGraph {
         })
         .collect();
     let needs: Vec<Vec<&str>> = owned.iter().map(|(_, needs, _)| needs.iter().map(String::as_str).collect()).collect();
-    let jobs: Vec<Job<'_>> =
-        owned.iter().zip(&needs).map(|((name, _, status), needs)| (name.as_str(), needs.as_slice(), *status, 5)).collect();
+    let jobs: Vec<Job<'_>> = owned
+        .iter()
+        .zip(&needs)
+        .map(|((name, _, status), needs)| (name.as_str(), needs.as_slice(), *status, 5))
+        .collect();
     graph(&jobs)
 }
 
@@ -155,10 +159,11 @@ fn an_empty_pipeline_says_why() {
 fn stacks_are_a_graph_too() {
     let counts = |list: &[(JobState, u32)]| {
         let mut counts = Counts::default();
-        list.iter().for_each(|(state, n)| (0..*n).for_each(|_| counts.add(*state)));
+        for (state, n) in list {
+            (0..*n).for_each(|_| counts.add(*state));
+        }
         Some(counts)
     };
-    use crate::console::state::{Counts, JobState};
     let stack = |name: &str, status, counts| Stack { name: name.into(), pipeline: None, status, counts };
     let list = [
         stack("e4s", OK, counts(&[(JobState::Ok, 412)])),
@@ -195,7 +200,7 @@ fn moves_follow_edges_and_find_failures() {
     let graph = night_shift();
     let scene = scene_of(&mut View::new(Lens::All), &graph, None);
     let at = |name: &str| Some(CellId::Node(name.into()));
-    let go = |from: &str, step| scene.step(at(from).as_ref(), step).and_then(CellId::job).map(|job| job.to_string());
+    let go = |from: &str, step| scene.step(at(from).as_ref(), step).and_then(CellId::job).map(ToString::to_string);
     let to = |name: &str| Some(name.to_owned());
     assert_eq!(go("cmake", Move::Right), to("llvm"), "a failure on the critical path first");
     assert_eq!(go("openmpi", Move::Right), to("hdf5"));
@@ -253,10 +258,13 @@ fn any_status() -> impl Strategy<Value = Option<Status>> {
     prop_oneof![Just(None), (0..Status::KNOWN.len()).prop_map(|i| Some(Status::KNOWN[i]))]
 }
 
+type Statuses = Vec<Option<Status>>;
+
 /// A pipeline of up to `most` jobs whose needs point to earlier jobs, with two sets of statuses.
-fn any_pipeline(most: usize) -> impl Strategy<Value = (Vec<Vec<usize>>, Vec<Option<Status>>, Vec<Option<Status>>)> {
+fn any_pipeline(most: usize) -> impl Strategy<Value = (Vec<Vec<usize>>, Statuses, Statuses)> {
     (1..most).prop_flat_map(|n| {
-        let needs = (0..n).map(|i| prop::collection::vec(0..i.max(1), 0..if i == 0 { 1 } else { 4 })).collect::<Vec<_>>();
+        let needs =
+            (0..n).map(|i| prop::collection::vec(0..i.max(1), 0..if i == 0 { 1 } else { 4 })).collect::<Vec<_>>();
         let statuses = || prop::collection::vec(any_status(), n);
         (needs, statuses(), statuses())
     })
@@ -264,9 +272,12 @@ fn any_pipeline(most: usize) -> impl Strategy<Value = (Vec<Vec<usize>>, Vec<Opti
 
 fn build(needs: &[Vec<usize>]) -> NeedsGraph {
     let name = |i: usize| Arc::<str>::from(format!("pkg-{i}"));
-    NeedsGraph::build(needs.iter().enumerate().map(|(i, of)| {
-        (name(i), of.iter().map(|n| Need { name: name(*n), optional: n % 5 == 0 }).collect())
-    }))
+    NeedsGraph::build(
+        needs
+            .iter()
+            .enumerate()
+            .map(|(i, of)| (name(i), of.iter().map(|n| Need { name: name(*n), optional: n % 5 == 0 }).collect())),
+    )
 }
 
 fn apply(graph: &mut NeedsGraph, statuses: &[Option<Status>]) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::ci::{NeedsGraph, NodeIx};
 
-use super::build::{Plan, build};
+use super::build::{Plan, alone, build};
 use super::layout::Layout;
 use super::lens::Lens;
 use super::place::Placement;
@@ -42,12 +42,7 @@ impl View {
     }
 
     /// The scene of this moment. The selected job is drawn even if the lens would not choose it.
-    pub fn scene(
-        &mut self,
-        graph: &NeedsGraph,
-        facts: &dyn Fn(NodeIx) -> Facts,
-        selection: Option<&CellId>,
-    ) -> Scene {
+    pub fn scene(&mut self, graph: &NeedsGraph, facts: &dyn Fn(NodeIx) -> Facts, selection: Option<&CellId>) -> Scene {
         let layout = match self.layout.take() {
             Some(layout) if layout.fits(graph) => layout,
             previous => {
@@ -62,8 +57,11 @@ impl View {
         let selected = selection.and_then(CellId::job).and_then(|name| graph.find(name));
         let drawn = self.drawn.iter().filter_map(|name| graph.find(name));
         let mut members = unique(selected.into_iter().chain(drawn).chain(chosen.iter().copied()));
+        if self.drawn.is_empty() && !self.lens.is_exact() {
+            members = unique(members.iter().copied().chain(alone(graph, &members)));
+        }
         if members.len() > MOST_NODES {
-            members = unique(selected.into_iter().chain(chosen.iter().copied()));
+            members = unique(selected.into_iter().chain(chosen.iter().copied()).chain(members));
             members.truncate(MOST_NODES);
             if !self.drawn.iter().all(|name| graph.find(name).is_some_and(|ix| members.contains(&ix))) {
                 self.forget();

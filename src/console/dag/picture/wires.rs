@@ -118,16 +118,16 @@ impl Wires {
 }
 
 impl Square {
-    fn shape(&self) -> usize {
+    fn shape(self) -> usize {
         let side = |weight: Weight, bit: usize| if weight == Weight::None { 0 } else { bit };
         side(self.up, 8) | side(self.down, 4) | side(self.left, 2) | side(self.right, 1)
     }
 
-    fn is_straight(&self) -> bool {
+    fn is_straight(self) -> bool {
         matches!(self.shape(), 1..=4 | 8 | 12)
     }
 
-    fn symbol(&self) -> char {
+    fn symbol(self) -> char {
         let (across, along) = (self.left.max(self.right), self.up.max(self.down));
         let heaviest = across.max(along);
         if self.is_arrow {
@@ -149,7 +149,7 @@ impl Square {
         SHAPES.get(self.shape()).and_then(|styles| styles.get(style)).copied().unwrap_or(' ')
     }
 
-    fn plain(&self, x: usize) -> char {
+    fn plain(self, x: usize) -> char {
         let (across, along) = (self.left.max(self.right), self.up.max(self.down));
         match self.shape() {
             _ if self.is_arrow => '>',

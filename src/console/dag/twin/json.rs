@@ -36,7 +36,8 @@ struct Jobs {
 
 #[derive(Serialize)]
 struct Layer {
-    layer: usize,
+    #[serde(rename = "layer")]
+    number: usize,
     drawn: usize,
     total: usize,
     states: serde_json::Map<String, serde_json::Value>,
@@ -127,7 +128,11 @@ pub fn json(scene: &Scene) -> String {
         }
     }
     let states = |counts: &crate::console::state::Counts| {
-        counts.iter().filter(|(_, jobs)| *jobs > 0).map(|(state, jobs)| (state.name().to_owned(), jobs.into())).collect()
+        counts
+            .iter()
+            .filter(|(_, jobs)| *jobs > 0)
+            .map(|(state, jobs)| (state.name().to_owned(), jobs.into()))
+            .collect()
     };
     let dag = Dag {
         schema: "stackhand.dag/1",
@@ -144,7 +149,7 @@ pub fn json(scene: &Scene) -> String {
             .columns
             .iter()
             .map(|column| Layer {
-                layer: column.layer,
+                number: column.layer,
                 drawn: column.drawn,
                 total: column.total(),
                 states: states(&column.counts),
@@ -188,7 +193,9 @@ fn only_ascii(json: &str) -> String {
             out.push(c);
         } else {
             // Writing to a string cannot fail.
-            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| drop(write!(out, "\\u{unit:04x}")));
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
         }
         out
     })

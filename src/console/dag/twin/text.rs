@@ -35,9 +35,12 @@ fn write_all(scene: &Scene, style: Style, out: &mut String) -> std::fmt::Result 
         writeln!(out, "! {}", say(problem))?;
     }
     if scene.cells.is_empty() {
-        let reason = if scene.total == 0 { "this pipeline has no jobs that are known" } else { "no job fits this lens" };
-        writeln!(out, "nothing to draw: {reason}; try --lens all")?;
-        return Ok(());
+        let reason = if scene.total == 0 {
+            "no job of this pipeline is known yet"
+        } else {
+            "no job fits this lens; `all` shows more"
+        };
+        return writeln!(out, "nothing to draw: {reason}");
     }
     let picture = Picture::of(scene, style);
     write!(out, "\n{}{}", picture.heading, picture.body)?;
