@@ -1,3 +1,5 @@
+//! Questions, their cost, and what becomes of them when the server gives less than all.
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

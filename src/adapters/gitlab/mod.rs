@@ -29,6 +29,7 @@ mod graphql;
 mod needs;
 mod pace;
 mod read;
+mod request;
 mod route;
 mod settings;
 #[cfg(test)]

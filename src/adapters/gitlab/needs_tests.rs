@@ -1,3 +1,5 @@
+//! Generated pipelines: the golden ones, every spelling, and the malicious ones.
+
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;

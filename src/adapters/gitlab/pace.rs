@@ -10,6 +10,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
+use super::settings::Settings;
+
 /// The right to have one request open. Dropping it gives the right back.
 pub(super) struct Turn {
     _slot: Option<OwnedSemaphorePermit>,
@@ -25,18 +27,20 @@ pub(super) struct Pace {
     slots: Arc<Semaphore>,
     in_flight: usize,
     patience: Duration,
+    backoff: Duration,
     window: Mutex<Window>,
     dice: AtomicU64,
 }
 
 impl Pace {
-    pub fn new(in_flight: usize, per_second: f64, patience: Duration, seed: u64) -> Self {
-        let in_flight = in_flight.max(1);
+    pub fn new(settings: &Settings, seed: u64) -> Self {
+        let in_flight = settings.in_flight.max(1);
         Self {
             slots: Arc::new(Semaphore::new(in_flight)),
             in_flight,
-            patience,
-            window: Mutex::new(Window::new(per_second)),
+            patience: settings.patience,
+            backoff: settings.backoff,
+            window: Mutex::new(Window::new(settings.per_second)),
             dice: AtomicU64::new(seed),
         }
     }
@@ -72,7 +76,7 @@ impl Pace {
 
     /// How long to wait before the next try: full jitter, so that clients which failed together do not come back together.
     pub fn backoff(&self, tried: u32) -> Duration {
-        backoff(tried, self.roll())
+        backoff(self.backoff, tried, self.roll())
     }
 
     fn window(&self) -> std::sync::MutexGuard<'_, Window> {
@@ -88,8 +92,8 @@ impl Pace {
     }
 }
 
-fn backoff(tried: u32, roll: f64) -> Duration {
-    let ceiling = Duration::from_millis(500).saturating_mul(1 << tried.min(4)).min(Duration::from_secs(8));
+fn backoff(first: Duration, tried: u32, roll: f64) -> Duration {
+    let ceiling = first.saturating_mul(1 << tried.min(4));
     ceiling.mul_f64(roll.clamp(0.0, 1.0))
 }
 
@@ -141,6 +145,7 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::settings;
     use super::*;
 
     #[test]
@@ -178,11 +183,12 @@ mod tests {
 
     #[test]
     fn backoff_grows_is_capped_and_may_be_anything_below() {
-        assert_eq!(backoff(0, 1.0), Duration::from_millis(500));
-        assert_eq!(backoff(2, 1.0), Duration::from_secs(2));
-        assert_eq!(backoff(30, 1.0), Duration::from_secs(8));
-        assert_eq!(backoff(2, 0.0), Duration::ZERO);
-        let pace = Pace::new(1, 5.0, Duration::ZERO, 7);
+        let half = Duration::from_millis(500);
+        assert_eq!(backoff(half, 0, 1.0), half);
+        assert_eq!(backoff(half, 2, 1.0), Duration::from_secs(2));
+        assert_eq!(backoff(half, 30, 1.0), Duration::from_secs(8));
+        assert_eq!(backoff(half, 2, 0.0), Duration::ZERO);
+        let pace = Pace::new(&settings("http://localhost", None), 7);
         let rolls: Vec<f64> = (0..200).map(|_| pace.roll()).collect();
         assert!(rolls.iter().all(|r| (0.0..1.0).contains(r)));
         assert!((rolls.iter().sum::<f64>() / 200.0 - 0.5).abs() < 0.1);
@@ -190,7 +196,9 @@ mod tests {
 
     #[tokio::test]
     async fn slots_are_given_back_and_long_silence_is_told_at_once() {
-        let pace = Pace::new(2, 1000.0, Duration::from_millis(1), 1);
+        let mut two = settings("http://localhost", None);
+        two.in_flight = 2;
+        let pace = Pace::new(&two, 1);
         let (a, b) = (pace.turn().await.ok(), pace.turn().await.ok());
         assert_eq!(pace.in_flight(), 2);
         drop((a, b));

@@ -12,8 +12,9 @@ use reqwest::Url;
 use serde::Deserialize;
 
 use super::answer;
-use super::client::{Ask, GitLab, same_origin};
+use super::client::GitLab;
 use super::needs::{self, JobNeeds};
+use super::request::{Ask, same_origin};
 use super::route::Route;
 use super::wire::{TriggerJob, WireJob, WirePipeline};
 use crate::ci::{Job, JobId, JobKind, Pipeline, PipelineId, Status, Timestamp};

@@ -1,3 +1,5 @@
+//! Routes, paging and fallbacks of the REST reads.
+
 use super::super::testing::{NOW, Reply, client, http, server};
 use super::*;
 use crate::ci::Iid;

@@ -26,6 +26,8 @@ pub struct Settings {
     pub per_second: f64,
     /// How often a reading request is tried in all.
     pub tries: u32,
+    /// The longest wait before the second try; it doubles with each further one, up to sixteen times this.
+    pub backoff: Duration,
     /// Deadline for a connection.
     pub connect: Duration,
     /// Deadline for one call with all its tries, from the moment it is first sent.
@@ -48,6 +50,7 @@ impl Settings {
             in_flight: 4,
             per_second: 5.0,
             tries: 3,
+            backoff: Duration::from_millis(500),
             connect: Duration::from_secs(10),
             request: Duration::from_secs(45),
             trace: Duration::from_secs(20),

@@ -105,13 +105,14 @@ pub fn http(status: u16, headers: &str, body: &str) -> Vec<u8> {
 /// The wall clock of tests.
 pub const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
-/// Settings without a brake on the rate and with deadlines that a test can wait for.
+/// Settings without a brake on the rate. Deadlines are generous; a test that runs into one sets its own.
 pub fn settings(url: &str, token: Option<&str>) -> Settings {
     Settings {
         token: token.map(Into::into),
         per_second: 10_000.0,
-        request: Duration::from_millis(900),
-        trace: Duration::from_millis(200),
+        backoff: Duration::from_millis(1),
+        request: Duration::from_secs(20),
+        trace: Duration::from_secs(1),
         patience: Duration::from_secs(3),
         ..Settings::new(url, "spack/spack-packages", Arc::new(|| NOW))
     }

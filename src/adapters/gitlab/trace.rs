@@ -11,7 +11,8 @@ use http::StatusCode;
 use reqwest::Url;
 
 use super::answer;
-use super::client::{GitLab, Opened, same_origin};
+use super::client::GitLab;
+use super::request::{Opened, same_origin};
 use super::route::Route;
 use crate::ci::JobId;
 use crate::console::fault::Fault;

@@ -7,7 +7,8 @@ use gitlab::api::projects::jobs::{CancelJob, PlayJob, RetryJob};
 use gitlab::api::projects::pipelines::{CancelPipeline, RetryPipeline};
 use serde_json::json;
 
-use super::client::{Ask, GitLab};
+use super::client::GitLab;
+use super::request::Ask;
 use super::route::Route;
 use super::wire::{WireJob, WirePipeline};
 use crate::ci::{Job, JobId, JobKind, Pipeline, PipelineId};
@@ -76,8 +77,10 @@ impl GitLab {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Reply, client, http, server};
+    use super::super::testing::{Reply, client, http, server, settings};
     use super::*;
+    use std::time::Duration;
+
     use crate::ci::Status;
     use crate::console::fault::FaultKind;
 
@@ -136,7 +139,11 @@ mod tests {
         ] {
             let uncertain = !matches!(want, FaultKind::Refused { .. } | FaultKind::RateLimited { .. });
             let server = server(move |_, _| reply.clone()).await;
-            let fault = client(&server.url, Some("glpat-test")).retry(JobId(7)).await.unwrap_err();
+            let mut settings = settings(&server.url, Some("glpat-test"));
+            if want == FaultKind::Timeout {
+                settings.request = Duration::from_millis(100);
+            }
+            let fault = GitLab::new(settings).unwrap().retry(JobId(7)).await.unwrap_err();
             assert_eq!((&fault.kind, fault.is_uncertain()), (&want, uncertain));
             assert_eq!(server.seen().len(), 1, "{want:?}");
         }
