@@ -4,7 +4,9 @@
 pub mod files;
 pub mod glyphs;
 pub mod keys;
+mod list;
 pub mod screen;
+pub mod screens;
 pub mod surface;
 #[cfg(test)]
 pub mod testing;

@@ -124,7 +124,7 @@ impl World {
     }
 
     /// The newest parents, and whatever is on the screen, each with its children.
-    pub(super) fn followed(&self, limit: usize) -> impl Iterator<Item = &PipelineFacts> {
+    pub fn followed(&self, limit: usize) -> impl Iterator<Item = &PipelineFacts> {
         let mut roots: BTreeSet<PipelineId> = self.parents().take(limit).map(|f| f.pipeline.id).collect();
         roots.extend(self.polling.focus.pipeline.map(|p| self.root_of(p)));
         roots.into_iter().rev().flat_map(|root| self.tree(root))

@@ -97,6 +97,16 @@ impl PipelineFacts {
         graph.find(&job.name).map(|ix| graph.blocks(ix))
     }
 
+    /// `12 blocked`, as far as the graph is known; empty when nothing is.
+    pub fn blocked_note(&self) -> String {
+        match (&self.needs, self.blocked()) {
+            (_, Some(0)) => String::new(),
+            (_, Some(n)) => format!("{n} blocked"),
+            (Needs::Absent(_), None) => "no graph".to_owned(),
+            (_, None) => "?".to_owned(),
+        }
+    }
+
     /// Age by the server's clock.
     pub fn age(&self, server_now: Timestamp) -> Option<Duration> {
         self.pipeline.created_at.map(|at| server_now.since(at))

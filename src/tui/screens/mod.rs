@@ -1,0 +1,15 @@
+//! One folder per screen. A screen is opened for a [`Place`](super::screen::Place) and knows nothing of the others.
+
+mod audit;
+mod jobs;
+mod later;
+mod messages;
+mod overview;
+mod pipelines;
+
+pub use audit::AuditScreen;
+pub use jobs::JobsScreen;
+pub use later::LaterScreen;
+pub use messages::MessagesScreen;
+pub use overview::OverviewScreen;
+pub use pipelines::PipelinesScreen;

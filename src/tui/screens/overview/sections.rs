@@ -1,0 +1,177 @@
+//! The lines below the causes: queue, runners, pipelines, reads, actions. Each says what is known and leads to the screen that knows more.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ratatui::layout::Rect;
+
+use crate::ci::{Status, short};
+use crate::console::fresh::Completeness;
+use crate::console::state::JobState;
+use crate::tui::screen::{Cx, Place};
+use crate::tui::theme::Role;
+use crate::tui::widgets::Pen;
+
+/// One line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    Queue,
+    Runners,
+    Pipelines,
+    Reads,
+    Duty,
+}
+
+impl Section {
+    pub const ALL: [Self; 5] = [Self::Queue, Self::Runners, Self::Pipelines, Self::Reads, Self::Duty];
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Queue => "QUEUE",
+            Self::Runners => "RUNNERS",
+            Self::Pipelines => "PIPELINES",
+            Self::Reads => "READS",
+            Self::Duty => "DUTY",
+        }
+    }
+
+    /// The screen that knows more.
+    pub fn place(self) -> Place {
+        match self {
+            Self::Queue => Place::Jobs { pipeline: None, filter: "state:pending".to_owned() },
+            Self::Runners => Place::Jobs { pipeline: None, filter: "state:running".to_owned() },
+            Self::Pipelines => Place::Pipelines,
+            Self::Reads => Place::Messages,
+            Self::Duty => Place::Audit,
+        }
+    }
+}
+
+/// Draws the sections, one line each.
+pub fn draw(cx: Cx<'_>, area: Rect, pen: &mut Pen<'_>, chosen: Option<Section>) {
+    for (section, y) in Section::ALL.into_iter().zip(area.y..area.bottom()) {
+        let line = Rect::new(area.x, y, area.width, 1);
+        if chosen == Some(section) {
+            pen.glyph(line.x, y, cx.look.glyphs.cursor, Role::BorderFocus);
+        }
+        pen.put(line.x + 2, y, 10, section.title(), Role::Title);
+        let text = match section {
+            Section::Queue => queue(cx),
+            Section::Runners => runners(cx),
+            Section::Pipelines => pipelines(cx),
+            Section::Reads => reads(cx),
+            Section::Duty => duty(cx),
+        };
+        pen.put(line.x + 13, y, line.width.saturating_sub(13), &text, Role::Text);
+    }
+}
+
+/// What an empty list of causes means.
+pub fn calm(cx: Cx<'_>) -> (String, Option<(&'static str, &'static str)>) {
+    let pipelines = &cx.world.pipelines;
+    match (pipelines.completeness, pipelines.error.is_some()) {
+        (Completeness::Unknown, true) => ("nothing is known yet: GitLab could not be read".to_owned(), None),
+        (Completeness::Unknown, false) => ("reading the pipelines…".to_owned(), None),
+        (_, true) => ("no failures were known when GitLab was last read".to_owned(), Some(("g m", "messages"))),
+        (_, false) => {
+            let followed = cx.world.parents().take(cx.world.polling.rules.followed);
+            let unread = followed
+                .filter(|f| f.pipeline.status == Status::Failed && f.jobs.completeness == Completeness::Unknown)
+                .count();
+            if unread > 0 {
+                (format!("{unread} failed pipelines are being read…"), None)
+            } else {
+                ("no failed job in the pipelines that are followed".to_owned(), Some(("2", "pipelines")))
+            }
+        }
+    }
+}
+
+fn queue(cx: Cx<'_>) -> String {
+    let server_now = cx.server_now();
+    let mut waits: Vec<Duration> = Vec::new();
+    let mut tags: BTreeMap<&str, usize> = BTreeMap::new();
+    for job in cx.world.jobs().filter(|j| j.status == Status::Pending) {
+        waits.extend(job.wait_time(server_now));
+        // The most telling tag: the last one that is no size and no switch.
+        let told = job.tags.iter().find(|t| !matches!(&***t, "spack" | "public" | "protected" | "aws"));
+        *tags.entry(told.map_or("other", |t| t)).or_insert(0) += 1;
+    }
+    waits.sort_unstable();
+    let waiting = cx.world.pipelines.count(cx.world.counts().get(JobState::Wait));
+    let Some(oldest) = waits.last() else { return format!("{} {waiting}", cx.look.glyphs.state(JobState::Wait)) };
+    let at = |part: usize| waits.get((waits.len() * part / 100).min(waits.len() - 1)).map_or("?".to_owned(), |d| short(*d));
+    let mut by_count: Vec<_> = tags.into_iter().collect();
+    by_count.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
+    let tags: Vec<String> = by_count.into_iter().take(4).map(|(tag, n)| format!("{tag} {n}")).collect();
+    format!(
+        "{} {waiting}  oldest {}  p50 {}  p95 {}   {}",
+        cx.look.glyphs.state(JobState::Wait),
+        short(*oldest),
+        at(50),
+        at(95),
+        tags.join("  ")
+    )
+}
+
+fn runners(cx: Cx<'_>) -> String {
+    let mut classes: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    let mut unknown = 0;
+    for job in cx.world.jobs() {
+        match (&job.runner, job.status) {
+            (Some(runner), Status::Running) => classes.entry(runner.class().to_owned()).or_default().0 += 1,
+            (Some(runner), Status::Failed) => classes.entry(runner.class().to_owned()).or_default().1 += 1,
+            (None, Status::Running) => unknown += 1,
+            _ => {}
+        }
+    }
+    let running = cx.world.pipelines.count(cx.world.counts().get(JobState::Run));
+    let mut by_count: Vec<_> = classes.into_iter().collect();
+    by_count.sort_by(|a, b| (b.1.0 + b.1.1).cmp(&(a.1.0 + a.1.1)).then_with(|| a.0.cmp(&b.0)));
+    let mut parts: Vec<String> = by_count
+        .into_iter()
+        .take(4)
+        .map(|(class, (busy, failed))| match failed {
+            0 => format!("{class} {busy}"),
+            n => format!("{class} {busy} ({n}{})", cx.look.glyphs.state(JobState::Fail)),
+        })
+        .collect();
+    if unknown > 0 {
+        parts.push(format!("runner not read {unknown}"));
+    }
+    format!("{} {running}   {}", cx.look.glyphs.state(JobState::Run), parts.join("  "))
+}
+
+fn pipelines(cx: Cx<'_>) -> String {
+    let count = |wanted: fn(Status) -> bool| cx.world.parents().filter(|f| wanted(f.pipeline.status)).count();
+    let pipelines = &cx.world.pipelines;
+    let blocked: usize = cx.world.parents().map(|f| cx.world.blocked(f.pipeline.id)).sum();
+    format!(
+        "running {}  failed {}  ok {}   {blocked} jobs wait for failed ones",
+        pipelines.count(count(Status::is_alive)),
+        pipelines.count(count(|s| s == Status::Failed)),
+        pipelines.count(count(|s| s == Status::Success)),
+    )
+}
+
+fn reads(cx: Cx<'_>) -> String {
+    let server = cx.world.server;
+    let followed = cx.world.followed(cx.world.polling.rules.followed);
+    let (mut whole, mut all) = (0, 0);
+    for facts in followed.filter(|f| f.pipeline.status.is_alive() || f.pipeline.status == Status::Failed) {
+        all += 1;
+        whole += usize::from(facts.jobs.completeness == Completeness::Whole);
+    }
+    let limited = server
+        .limited_until
+        .map_or(String::new(), |until| format!("   rate limit for {}", short(until.since(cx.now))));
+    format!("{whole}/{all} pipelines read whole   {} requests{limited}", server.requests)
+}
+
+fn duty(cx: Cx<'_>) -> String {
+    let actions = &cx.world.actions;
+    let held = actions.held().len();
+    let running = actions.running().count();
+    let mode = cx.world.read_only(cx.now).unwrap_or_else(|| "read-write".to_owned());
+    format!("{mode}   {held} held  {running} being sent  {} sent  {} skipped", actions.sent_total, actions.skipped_total)
+}
