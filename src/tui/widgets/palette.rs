@@ -34,6 +34,10 @@ pub struct Ranked {
     score: i32,
 }
 
+/// How many fits are aligned letter by letter. Typing one letter fits nearly everything, and the best are then among those that hold it
+/// in one piece and are short.
+const CLOSE: usize = 1_000;
+
 /// How much worse it is to fit by the other name than by the title.
 const OTHER_NAME: i32 = 24;
 
@@ -44,15 +48,25 @@ pub fn rank(entries: &[PaletteEntry], typed: &str, most: usize) -> Vec<Ranked> {
         return all.map(|entry| Ranked { entry, matched: Vec::new(), score: 0 }).collect();
     }
     let fuzzy = Fuzzy::new(typed);
+    let fits = |entry: &PaletteEntry| fuzzy.matches(&entry.title) || fuzzy.matches(&entry.name);
+    let mut close: Vec<_> = entries.iter().enumerate().filter(|(_, entry)| fits(entry)).collect();
+    if close.len() > CLOSE {
+        let whole = typed.to_lowercase();
+        let mut keyed: Vec<_> = close
+            .iter()
+            .map(|(at, entry)| (!entry.title.to_lowercase().contains(&whole), entry.title.len(), *at, *entry))
+            .collect();
+        keyed.select_nth_unstable_by_key(CLOSE, |(is_scattered, length, at, _)| (*is_scattered, *length, *at));
+        close = keyed.into_iter().take(CLOSE).map(|(_, _, at, entry)| (at, entry)).collect();
+    }
     let fit = |(entry, of): (usize, &PaletteEntry)| match fuzzy.find(&of.title) {
         Some(found) => Some(Ranked { entry, matched: found.ranges(&of.title), score: found.score }),
         None => {
             fuzzy.find(&of.name).map(|found| Ranked { entry, matched: Vec::new(), score: found.score - OTHER_NAME })
         }
     };
-    let mut found: Vec<Ranked> = entries.iter().enumerate().filter_map(fit).collect();
+    let mut found: Vec<Ranked> = close.into_iter().filter_map(fit).collect();
     let by_fit = |a: &Ranked, b: &Ranked| b.score.cmp(&a.score).then(a.entry.cmp(&b.entry));
-    // Only the best are sorted: typing one letter fits nearly everything.
     if found.len() > most && most > 0 {
         found.select_nth_unstable_by(most - 1, by_fit);
     }
@@ -140,6 +154,14 @@ mod tests {
         assert_eq!(titles("").len(), 3);
         let order: Vec<_> = rank(&named(&["b", "aab", "ab"]), "ab", 9).iter().map(|r| r.entry).collect();
         assert_eq!(order, [2, 1]);
+    }
+
+    #[test]
+    fn among_thousands_the_best_is_still_found() {
+        let mut titles: Vec<String> = (0..5_000).map(|n| format!("p-{n}-y package of no interest")).collect();
+        titles[4_321] = "py-numpy".to_owned();
+        let entries = named(&titles.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(rank(&entries, "py", 5).first().map(|r| r.entry), Some(4_321));
     }
 
     #[test]
