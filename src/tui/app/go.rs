@@ -1,0 +1,106 @@
+//! Places, history and bookmarks.
+
+use super::{App, Wish};
+use crate::ci::Timestamp;
+use crate::console::event::Intent;
+use crate::tui::screen::{Place, Screen};
+use crate::tui::screens::{
+    AuditScreen, DagScreen, JobScreen, JobsScreen, LaterScreen, MessagesScreen, OverviewScreen, PipelinesScreen,
+};
+
+/// How far back one can go.
+const HISTORY: usize = 100;
+
+/// Opens the screen for a place.
+pub fn open(place: &Place) -> Box<dyn Screen> {
+    match place {
+        Place::Overview => Box::new(OverviewScreen::default()),
+        Place::Pipelines => Box::new(PipelinesScreen::default()),
+        Place::Dag { pipeline, job } => Box::new(DagScreen::new(*pipeline, *job)),
+        Place::Jobs { pipeline, filter } => Box::new(JobsScreen::new(*pipeline, filter)),
+        Place::Job(job) => Box::new(JobScreen::new(*job)),
+        Place::Loops => Box::new(LaterScreen::loops()),
+        Place::Audit => Box::new(AuditScreen::default()),
+        Place::Messages => Box::new(MessagesScreen::default()),
+        Place::Later(title) => Box::new(LaterScreen::room(title)),
+    }
+}
+
+impl App {
+    /// Goes to a place and remembers where it was.
+    pub(super) fn go(&mut self, place: Place, now: Timestamp) -> Vec<Wish> {
+        let here = self.screen.place();
+        if here == place {
+            return Vec::new();
+        }
+        self.history.push(here.clone());
+        if self.history.len() > HISTORY {
+            self.history.remove(0);
+        }
+        self.forward.clear();
+        self.last = Some(here);
+        self.enter(&place, now)
+    }
+
+    /// Shows a place without touching the history.
+    fn enter(&mut self, place: &Place, now: Timestamp) -> Vec<Wish> {
+        self.screen = open(place);
+        self.dirty = true;
+        let mut wishes = Vec::new();
+        if let Place::Job(job) = place {
+            wishes.push(Wish::Intend(Intent::OpenLog(*job)));
+        }
+        wishes.extend(self.refocus(now));
+        wishes
+    }
+
+    /// Tells the core what is on the screen, when that changed.
+    pub(super) fn refocus(&mut self, now: Timestamp) -> Option<Wish> {
+        let focus = self.screen.focus(self.cx(now));
+        if focus == self.focus {
+            return None;
+        }
+        self.focus = focus;
+        Some(Wish::Intend(Intent::Focus(focus)))
+    }
+
+    pub(super) fn back(&mut self, now: Timestamp) -> Vec<Wish> {
+        match self.history.pop() {
+            Some(place) => {
+                let here = self.screen.place();
+                self.forward.push(here.clone());
+                self.last = Some(here);
+                self.enter(&place, now)
+            }
+            None => self.go(Place::Overview, now),
+        }
+    }
+
+    pub(super) fn forward(&mut self, now: Timestamp) -> Vec<Wish> {
+        let Some(place) = self.forward.pop() else { return Vec::new() };
+        self.history.push(self.screen.place());
+        self.enter(&place, now)
+    }
+
+    pub(super) fn last_place(&mut self, now: Timestamp) -> Vec<Wish> {
+        match self.last.clone() {
+            Some(place) => self.go(place, now),
+            None => Vec::new(),
+        }
+    }
+
+    pub(super) fn bookmark(&mut self, letter: char, now: Timestamp) {
+        self.bookmarks.insert(letter, self.screen.place());
+        self.say(false, format!("bookmark {letter} set"), now);
+    }
+
+    pub(super) fn to_bookmark(&mut self, letter: char, now: Timestamp) -> Vec<Wish> {
+        match self.bookmarks.get(&letter).cloned() {
+            Some(place) => self.go(place, now),
+            None => {
+                self.say(true, format!("no bookmark {letter}; `m {letter}` sets it"), now);
+                Vec::new()
+            }
+        }
+    }
+}

@@ -1,0 +1,588 @@
+//! From a key to what happens: the overlay first, then the screen, then the app itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::overlay::Overlay;
+use super::palette::{Choice, Typed, job_or_pipeline};
+use super::preview::{Confirmed, Preview};
+use super::{App, Bookmark, Wish};
+use crate::ci::{JobId, Timestamp, precise, short};
+use crate::console::actions::{Plan, Verb};
+use crate::console::event::Intent;
+use crate::console::filter::Filter;
+use crate::console::input::{InputEvent, Key};
+use crate::console::messages::Level;
+use crate::console::registry::{ActionId, Kind, Scope};
+use crate::console::state::JobState;
+use crate::console::text::plural;
+use crate::tui::keys::Step;
+use crate::tui::list::jobs_for;
+use crate::tui::screen::{Ask, Cx, Place, Reaction};
+use crate::tui::widgets::{Line, Look, help_lines};
+
+/// Two interrupts within this offer to quit.
+const TWICE: Duration = Duration::from_secs(1);
+
+impl App {
+    /// Takes what the terminal sent.
+    pub fn input(&mut self, event: InputEvent, now: Timestamp) -> Vec<Wish> {
+        self.dirty = true;
+        match event {
+            InputEvent::Key(key) => self.key(key, now),
+            InputEvent::Paste(text) => {
+                // Pasted text is typed into a line; it never runs commands.
+                if let Some(line) = self.line() {
+                    line.insert(&text);
+                    self.line_changed(now);
+                }
+                Vec::new()
+            }
+            InputEvent::Resize { .. } | InputEvent::Focus(_) | InputEvent::Background(_) => Vec::new(),
+            InputEvent::Closed => vec![Wish::Quit],
+        }
+    }
+
+    fn key(&mut self, key: Key, now: Timestamp) -> Vec<Wish> {
+        // Errors stay until a key was pressed after they were seen.
+        self.said.retain(|s| s.level != Level::Error || now.since(s.at) < Duration::from_secs(1));
+        if let Some(awaited) = self.awaited.take() {
+            return match (key.text(), awaited) {
+                (Some(letter), Bookmark::Set) => {
+                    self.bookmark(letter, now);
+                    Vec::new()
+                }
+                (Some(letter), Bookmark::Go) => self.to_bookmark(letter, now),
+                (None, _) => Vec::new(),
+            };
+        }
+        let scope = self.scope();
+        if scope == Scope::Prompt
+            && self.pending.is_empty()
+            && let Some(c) = key.text()
+        {
+            if let Some(line) = self.line() {
+                line.insert(c.encode_utf8(&mut [0; 4]));
+            }
+            self.line_changed(now);
+            return Vec::new();
+        }
+        match self.setup.keymap.step(scope, &mut self.pending, key) {
+            Step::Run(action) => {
+                self.pending_since = None;
+                let mut wishes = self.run_action(action, now);
+                wishes.extend(self.refocus(now));
+                wishes
+            }
+            Step::Pending => {
+                self.pending_since.get_or_insert(now);
+                Vec::new()
+            }
+            Step::Unbound | Step::Cancelled => {
+                self.pending_since = None;
+                Vec::new()
+            }
+        }
+    }
+
+    /// Does what an action asks.
+    pub fn run_action(&mut self, action: ActionId, now: Timestamp) -> Vec<Wish> {
+        if let Some(wishes) = self.overlay_action(action, now) {
+            return wishes;
+        }
+        if action.action().kind == Kind::Mutate && self.screen.is_startled(now) {
+            self.say(true, "the row under the cursor vanished; look, then press again", now);
+            return Vec::new();
+        }
+        let look = Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs };
+        let cx = Cx { world: &self.world, look, now, marks: &self.marks };
+        let reaction = self.screen.act(action, cx);
+        match reaction {
+            Reaction::Unhandled => self.app_action(action, now),
+            other => self.react(other, now),
+        }
+    }
+
+    fn react(&mut self, reaction: Reaction, now: Timestamp) -> Vec<Wish> {
+        match reaction {
+            Reaction::Unhandled | Reaction::Done => Vec::new(),
+            Reaction::Go(place) => self.go(place, now),
+            Reaction::Back => self.back(now),
+            Reaction::Mark { jobs, on } => {
+                for job in jobs {
+                    if on {
+                        self.marks.insert(job);
+                    } else {
+                        self.marks.remove(&job);
+                    }
+                }
+                Vec::new()
+            }
+            Reaction::Ask { what, text } => {
+                let mut line = Line::default();
+                line.set(&text);
+                self.overlay = Some(Overlay::Prompt { what, line, before: text, error: None });
+                Vec::new()
+            }
+            Reaction::Say { error, text } => {
+                self.say(error, text, now);
+                Vec::new()
+            }
+            Reaction::Copy { text, what } => vec![Wish::Copy { text, what }],
+            Reaction::Intend(intent) => vec![Wish::Intend(intent)],
+            Reaction::Plain(text) => vec![Wish::Plain(text)],
+            Reaction::All(parts) => parts.into_iter().flat_map(|part| self.react(part, now)).collect(),
+        }
+    }
+
+    /// What the app itself knows; screens did not want it.
+    fn app_action(&mut self, action: ActionId, now: Timestamp) -> Vec<Wish> {
+        match action {
+            ActionId::ScreenOverview => self.go(Place::Overview, now),
+            ActionId::ScreenPipelines => self.go(Place::Pipelines, now),
+            ActionId::ScreenDag => {
+                let pipeline = self.screen.selection(self.cx(now)).pipeline.or_else(|| self.worst_pipeline());
+                self.go(Place::Dag { pipeline, job: None }, now)
+            }
+            ActionId::ScreenJobs => {
+                let pipeline = match self.screen.place() {
+                    Place::Dag { pipeline, .. } => pipeline,
+                    _ => None,
+                };
+                self.go(Place::Jobs { pipeline, filter: String::new() }, now)
+            }
+            ActionId::ScreenLoops => self.go(Place::Loops, now),
+            ActionId::ScreenAudit => self.go(Place::Audit, now),
+            ActionId::AppMessages => self.go(Place::Messages, now),
+            ActionId::ScreenFleet
+            | ActionId::ScreenErrors
+            | ActionId::ScreenCaches
+            | ActionId::ScreenBridge
+            | ActionId::ScreenBot
+            | ActionId::ScreenAlerts
+            | ActionId::AlertsAck
+            | ActionId::JobsWatch => {
+                self.say(false, format!("{}: not in this version yet", action.action().title), now);
+                Vec::new()
+            }
+            ActionId::ViewBack | ActionId::HistoryBack => self.back(now),
+            ActionId::HistoryForward => self.forward(now),
+            ActionId::ScreenLast => self.last_place(now),
+            ActionId::BookmarkSet => {
+                self.awaited = Some(Bookmark::Set);
+                Vec::new()
+            }
+            ActionId::BookmarkGo => {
+                self.awaited = Some(Bookmark::Go);
+                Vec::new()
+            }
+            ActionId::ListMarkNone => {
+                self.marks.clear();
+                Vec::new()
+            }
+            ActionId::FindAnywhere => {
+                self.overlay = Some(Overlay::Palette(self.palette(true)));
+                Vec::new()
+            }
+            ActionId::AppCommand => {
+                self.overlay = Some(Overlay::Palette(self.palette(false)));
+                Vec::new()
+            }
+            ActionId::AppHelp => {
+                self.overlay = Some(Overlay::Help { line: Line::default(), chosen: 0 });
+                Vec::new()
+            }
+            ActionId::JobsRetry => self.plan(Verb::Retry, action, now),
+            ActionId::JobsCancel => self.plan(Verb::Cancel, action, now),
+            ActionId::JobsPlay => self.plan(Verb::Play, action, now),
+            ActionId::JobsExplain => {
+                self.explain(now);
+                Vec::new()
+            }
+            ActionId::HoldUndo => match self.world.actions.held().first().map(|h| h.plan.id.clone()) {
+                Some(plan) => vec![Wish::Intend(Intent::Undo(plan))],
+                None => {
+                    self.say(false, "nothing is held", now);
+                    Vec::new()
+                }
+            },
+            ActionId::AuditCompensate => self.compensate(now),
+            ActionId::AppReadonly | ActionId::AppDryRun => self.switch(action, "", now),
+            ActionId::AppPerf => {
+                self.perf = !self.perf;
+                Vec::new()
+            }
+            ActionId::AppRedraw => vec![Wish::Redraw],
+            ActionId::AppSuspend => vec![Wish::Suspend],
+            ActionId::AppInterrupt => {
+                let again = self.interrupted_at.is_some_and(|at| now.since(at) < TWICE);
+                self.interrupted_at = Some(now);
+                if again {
+                    return self.quit();
+                }
+                self.say(false, "press again to quit", now);
+                Vec::new()
+            }
+            ActionId::AppQuit => self.quit(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn quit(&mut self) -> Vec<Wish> {
+        if self.world.actions.held().is_empty() && self.world.actions.running().next().is_none() {
+            return vec![Wish::Quit];
+        }
+        self.overlay = Some(Overlay::Quit);
+        Vec::new()
+    }
+
+    /// The pipeline with most failures: what `3` shows when nothing is selected.
+    fn worst_pipeline(&self) -> Option<crate::ci::PipelineId> {
+        let failed = |f: &&crate::console::world::PipelineFacts| f.jobs.value.counts().get(JobState::Fail);
+        let children = self.world.pipelines.value.values().filter(|f| f.pipeline.parent.is_some());
+        children.max_by_key(failed).or_else(|| self.world.parents().next()).map(|f| f.pipeline.id)
+    }
+
+    /// Opens the preview of a plan for the marks, or for the selection when nothing is marked.
+    fn plan(&mut self, verb: Verb, action: ActionId, now: Timestamp) -> Vec<Wish> {
+        let selection = self.screen.selection(self.cx(now));
+        let jobs: Vec<JobId> = if !self.marks.is_empty() {
+            self.marks.iter().copied().collect()
+        } else if !selection.jobs.is_empty() {
+            selection.jobs
+        } else {
+            selection.pipeline.map_or_else(Vec::new, |p| jobs_for(action, &self.world, p))
+        };
+        if jobs.is_empty() {
+            self.say(false, format!("nothing here to {}", verb.word()), now);
+            return Vec::new();
+        }
+        let plan = Plan::for_jobs(&self.world, verb, jobs, now);
+        self.overlay = Some(Overlay::Preview(Box::new(Preview::new(plan))));
+        Vec::new()
+    }
+
+    /// Plans to cancel what a retry made: the one under the cursor in the audit, or the newest.
+    fn compensate(&mut self, now: Timestamp) -> Vec<Wish> {
+        let selected = self.screen.selection(self.cx(now)).plan;
+        let newest = || self.world.actions.done().next().map(|r| r.plan.id.clone());
+        let made = selected.or_else(newest).map_or_else(Vec::new, |plan| self.world.actions.made_by(&plan));
+        if made.is_empty() {
+            self.say(false, "nothing to compensate: no retry of this session made a job here", now);
+            return Vec::new();
+        }
+        let plan = Plan::for_jobs(&self.world, Verb::Cancel, made, now);
+        self.overlay = Some(Overlay::Preview(Box::new(Preview::new(plan))));
+        Vec::new()
+    }
+
+    /// Says why the thing under the cursor is as it is, from what is known.
+    fn explain(&mut self, now: Timestamp) {
+        let selection = self.screen.selection(self.cx(now));
+        let Some(job) = selection.jobs.first().and_then(|id| self.world.job(*id)) else {
+            self.say(false, "nothing here to explain", now);
+            return;
+        };
+        let server_now = self.world.server_time(now);
+        let state = self.world.state(job);
+        let mut lines = vec![format!("{} is {} ({})", job.name, state.name(), job.status)];
+        if let Some(cause) = self.world.cause(job) {
+            lines.push(format!("GitLab's reason: {cause}"));
+        } else if job.is_failure() {
+            lines.push("GitLab's reason has not been read yet".to_owned());
+        }
+        if let Some(runner) = &job.runner {
+            lines.push(format!("on {}", runner.description));
+        }
+        let took = job.run_time(server_now).map_or("has not run".to_owned(), |d| format!("ran {}", precise(d)));
+        let waited = job.wait_time(server_now).map_or("wait not known".to_owned(), |d| format!("waited {}", short(d)));
+        lines.push(format!("{took}, {waited}, try {}", self.world.tries(job)));
+        if !job.tags.is_empty() {
+            lines.push(format!("wants a runner with: {}", job.tags.join(", ")));
+        }
+        match self.world.home(job.id).and_then(|f| f.needs.graph().and_then(|g| g.find(&job.name).map(|ix| (g, ix)))) {
+            None => lines.push("its needs are not known".to_owned()),
+            Some((graph, ix)) => {
+                lines.push(format!("{} wait for it", plural(graph.blocks(ix), "job")));
+                let open: Vec<&str> = graph
+                    .needs(ix)
+                    .filter(|need| !graph.state(*need).is_done())
+                    .map(|need| &**graph.name(need))
+                    .collect();
+                if !open.is_empty() {
+                    lines.push(format!("waits for {}: {}", plural(open.len(), "need"), open.join(", ")));
+                }
+                for root in graph.failed_roots(ix).into_iter().take(5) {
+                    lines.push(format!("blocked by {}", graph.name(root)));
+                }
+            }
+        }
+        self.overlay = Some(Overlay::Explain { title: "Explain".to_owned(), lines });
+    }
+
+    /// Runs a palette command with its argument.
+    fn command(&mut self, typed: Typed, now: Timestamp) -> Vec<Wish> {
+        let Typed { action, argument } = typed;
+        if argument.is_empty() {
+            return match action {
+                ActionId::AppTheme => self.switch_theme("", now),
+                ActionId::AppKeymap => self.switch_keymap("", now),
+                other => self.run_action(other, now),
+            };
+        }
+        match action {
+            ActionId::ScreenJobs | ActionId::ListFilter => {
+                match Filter::parse(&argument) {
+                    Ok(_) => return self.go(Place::Jobs { pipeline: None, filter: argument }, now),
+                    Err(error) => self.say(true, format!("filter: {error}"), now),
+                }
+                Vec::new()
+            }
+            ActionId::JobsRetry => self.plan_filter(Verb::Retry, &argument, now),
+            ActionId::JobsCancel => self.plan_filter(Verb::Cancel, &argument, now),
+            ActionId::JobsPlay => self.plan_filter(Verb::Play, &argument, now),
+            ActionId::GoPipeline => match job_or_pipeline(&argument) {
+                Some((_, pipeline)) if self.world.pipeline(pipeline).is_some() => {
+                    self.go(Place::Dag { pipeline: Some(pipeline), job: None }, now)
+                }
+                _ => {
+                    self.say(true, format!("no pipeline `{argument}` is known; `2` lists those that are"), now);
+                    Vec::new()
+                }
+            },
+            ActionId::AppTheme => self.switch_theme(&argument, now),
+            ActionId::AppKeymap => self.switch_keymap(&argument, now),
+            ActionId::AppReadonly | ActionId::AppDryRun => self.switch(action, &argument, now),
+            other => {
+                let mut wishes = self.run_action(other, now);
+                let look = Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs };
+                let cx = Cx { world: &self.world, look, now, marks: &self.marks };
+                if let Err(error) = self.screen.typed(Ask::Filter, &argument, true, cx) {
+                    self.say(true, error, now);
+                }
+                wishes.extend(self.refocus(now));
+                wishes
+            }
+        }
+    }
+
+    fn plan_filter(&mut self, verb: Verb, text: &str, now: Timestamp) -> Vec<Wish> {
+        let filter = match Filter::parse(text) {
+            Ok(filter) => filter,
+            Err(error) => {
+                self.say(true, format!("filter: {error}"), now);
+                return Vec::new();
+            }
+        };
+        let server_now = self.world.server_time(now);
+        let jobs: Vec<JobId> = self
+            .world
+            .jobs()
+            .filter(|j| filter.matches(&self.world.subject(j, now), server_now))
+            .map(|j| j.id)
+            .collect();
+        if jobs.is_empty() {
+            self.say(false, format!("no job passes `{text}`"), now);
+            return Vec::new();
+        }
+        let plan = Plan::for_jobs(&self.world, verb, jobs, now);
+        self.overlay = Some(Overlay::Preview(Box::new(Preview::new(plan))));
+        Vec::new()
+    }
+
+    fn switch_theme(&mut self, name: &str, now: Timestamp) -> Vec<Wish> {
+        if name.is_empty() {
+            self.say(false, format!("theme {}; `:theme dusk` changes it", self.setup.theme.name()), now);
+        } else {
+            match (self.setup.load.theme)(name) {
+                Ok(theme) => self.set_theme(theme),
+                Err(error) => self.say(true, error, now),
+            }
+        }
+        Vec::new()
+    }
+
+    fn switch_keymap(&mut self, name: &str, now: Timestamp) -> Vec<Wish> {
+        if name.is_empty() {
+            self.say(false, format!("keymap {}; `:keymap emacs` changes it", self.setup.keymap.name()), now);
+        } else {
+            match (self.setup.load.keymap)(name) {
+                Ok(keymap) => self.set_keymap(keymap),
+                Err(error) => self.say(true, error, now),
+            }
+        }
+        Vec::new()
+    }
+
+    /// `:readonly` and `:dry-run`: `on`, `off`, or nothing to toggle. Read-only can be lifted only where the configuration allowed writing.
+    fn switch(&mut self, action: ActionId, argument: &str, now: Timestamp) -> Vec<Wish> {
+        let rules = &self.world.rules;
+        let is_readonly = action == ActionId::AppReadonly;
+        let is_on = if is_readonly { rules.read_only.is_some() } else { rules.dry_run };
+        let on = match argument {
+            "on" => true,
+            "off" => false,
+            "" => !is_on,
+            other => {
+                self.say(true, format!("`{other}`: say on or off"), now);
+                return Vec::new();
+            }
+        };
+        let mut rules = (**rules).clone();
+        if is_readonly {
+            let by_hand = "read-only: `:readonly off` lifts it";
+            match (&rules.read_only, on) {
+                (Some(reason), false) if reason != by_hand => {
+                    self.say(true, format!("cannot be lifted here: {reason}"), now);
+                    return Vec::new();
+                }
+                _ => rules.read_only = on.then(|| by_hand.to_owned()),
+            }
+        } else {
+            rules.dry_run = on;
+        }
+        self.say(false, format!("{} {}", action.action().title, if on { "on" } else { "off" }), now);
+        vec![Wish::Intend(Intent::ChangeRules(Arc::new(rules)))]
+    }
+
+    /// The line that is being typed, wherever it is.
+    fn line(&mut self) -> Option<&mut Line> {
+        match &mut self.overlay {
+            Some(Overlay::Prompt { line, .. } | Overlay::Help { line, .. }) => Some(line),
+            Some(Overlay::Palette(palette)) => Some(&mut palette.line),
+            Some(Overlay::Preview(preview)) if preview.wants_typing() => Some(preview.line()),
+            _ => None,
+        }
+    }
+
+    /// Lets the screen see what is being typed, at once.
+    fn line_changed(&mut self, now: Timestamp) {
+        match &mut self.overlay {
+            Some(Overlay::Prompt { what, line, error, .. }) => {
+                let look = Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs };
+                let cx = Cx { world: &self.world, look, now, marks: &self.marks };
+                *error = self.screen.typed(*what, line.text(), false, cx).err();
+            }
+            Some(Overlay::Help { chosen, .. }) => *chosen = 0,
+            Some(Overlay::Palette(palette)) => palette.chosen = 0,
+            _ => {}
+        }
+    }
+
+    /// What an action means to the thing over the screen; `None` when nothing is there or it does not care.
+    fn overlay_action(&mut self, action: ActionId, now: Timestamp) -> Option<Vec<Wish>> {
+        self.overlay.as_ref()?;
+        if matches!(action, ActionId::PromptCancel | ActionId::PreviewCancel | ActionId::ViewBack) {
+            return Some(self.dismiss(now));
+        }
+        let is_preview = matches!(self.overlay, Some(Overlay::Preview(_)));
+        if is_preview && let Some(wishes) = self.preview_action(action, now) {
+            return Some(wishes);
+        }
+        match action {
+            ActionId::PromptAccept => return Some(self.accept(now)),
+            ActionId::PromptUp | ActionId::PromptDown => {
+                let step = if action == ActionId::PromptDown { 1 } else { -1 };
+                let scope = self.screen.scope();
+                let moved = match &mut self.overlay {
+                    Some(Overlay::Palette(palette)) => {
+                        let last = palette.ranked().len().saturating_sub(1);
+                        palette.chosen = palette.chosen.saturating_add_signed(step).min(last);
+                        true
+                    }
+                    Some(Overlay::Help { line, chosen }) => {
+                        let lines = help_lines(&self.setup.keymap, scope, &self.setup.glyphs, line.text());
+                        *chosen = chosen.saturating_add_signed(step).min(lines.len().saturating_sub(1));
+                        true
+                    }
+                    _ => false,
+                };
+                if moved {
+                    return Some(Vec::new());
+                }
+            }
+            ActionId::AppQuit if matches!(self.overlay, Some(Overlay::Quit)) => return Some(vec![Wish::Quit]),
+            ActionId::HoldUndo if matches!(self.overlay, Some(Overlay::Quit)) => {
+                self.overlay = None;
+                return None;
+            }
+            ActionId::AppRedraw | ActionId::AppSuspend => return None,
+            _ => {}
+        }
+        if let Some(line) = self.line()
+            && line.edit(action)
+        {
+            self.line_changed(now);
+        } else if matches!(self.overlay, Some(Overlay::Quit | Overlay::Explain { .. })) {
+            self.overlay = None;
+        }
+        Some(Vec::new())
+    }
+
+    fn preview_action(&mut self, action: ActionId, now: Timestamp) -> Option<Vec<Wish>> {
+        let Some(Overlay::Preview(preview)) = &mut self.overlay else { return None };
+        match action {
+            ActionId::PreviewConfirm | ActionId::PromptAccept => {
+                return Some(match preview.confirm(now, &self.world) {
+                    Confirmed::TooSoon => Vec::new(),
+                    Confirmed::No(reason) => {
+                        self.say(true, reason, now);
+                        Vec::new()
+                    }
+                    Confirmed::Plan(plan) => {
+                        self.overlay = None;
+                        self.marks.clear();
+                        vec![Wish::Intend(Intent::Confirm { plan, who: Arc::clone(&self.setup.who) })]
+                    }
+                });
+            }
+            ActionId::PreviewRows => preview.toggle_rows(),
+            ActionId::PreviewOnly => preview.next_cause(),
+            ActionId::PreviewToggle => preview.toggle(),
+            ActionId::PreviewDown => preview.step(true),
+            ActionId::PreviewUp => preview.step(false),
+            _ => return None,
+        }
+        Some(Vec::new())
+    }
+
+    /// Closes what lies over the screen; a filter goes back to what it was.
+    fn dismiss(&mut self, now: Timestamp) -> Vec<Wish> {
+        if let Some(Overlay::Prompt { what, before, .. }) = self.overlay.take() {
+            let look = Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs };
+            let cx = Cx { world: &self.world, look, now, marks: &self.marks };
+            // It was good before, or empty.
+            let _ = self.screen.typed(what, &before, true, cx);
+        }
+        Vec::new()
+    }
+
+    fn accept(&mut self, now: Timestamp) -> Vec<Wish> {
+        match self.overlay.take() {
+            Some(Overlay::Prompt { what, line, before, .. }) => {
+                let look = Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs };
+                let cx = Cx { world: &self.world, look, now, marks: &self.marks };
+                if let Err(error) = self.screen.typed(what, line.text(), true, cx) {
+                    self.overlay = Some(Overlay::Prompt { what, line, before, error: Some(error) });
+                }
+                Vec::new()
+            }
+            Some(Overlay::Palette(palette)) => match palette.accept() {
+                None => {
+                    self.say(true, "nothing fits what was typed", now);
+                    Vec::new()
+                }
+                Some(Ok(typed)) => self.command(typed, now),
+                Some(Err(Choice::Go(place))) => self.go(place, now),
+                Some(Err(Choice::Run(action))) => {
+                    self.command(Typed { action, argument: String::new() }, now)
+                }
+            },
+            Some(Overlay::Help { line, chosen }) => {
+                let lines = help_lines(&self.setup.keymap, self.screen.scope(), &self.setup.glyphs, line.text());
+                lines.get(chosen).map_or_else(Vec::new, |found| self.run_action(found.action, now))
+            }
+            _ => Vec::new(),
+        }
+    }
+}

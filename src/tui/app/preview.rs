@@ -1,0 +1,246 @@
+//! The preview of a plan: what would be done, to what, and why not to the rest. Nothing is sent that did not stand here.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ratatui::layout::{Position, Rect, Size};
+
+use crate::ci::Timestamp;
+use crate::console::actions::{Object, Plan};
+use crate::console::text::plural;
+use crate::console::world::World;
+use crate::tui::theme::Role;
+use crate::tui::widgets::{Line, Panel, Pen, Prompt, popup};
+
+/// Keys typed ahead cannot confirm: the preview must have been on the screen for this long.
+const SEEN_FOR: Duration = Duration::from_millis(500);
+
+/// One open preview.
+#[derive(Debug)]
+pub struct Preview {
+    plan: Arc<Plan>,
+    /// When it was first drawn; `None` until then.
+    shown_at: Option<Timestamp>,
+    left_out: BTreeSet<Object>,
+    /// Rows are listed, with a cursor.
+    rows: Option<usize>,
+    /// Only the targets of this cause.
+    only: Option<Arc<str>>,
+    typed: Line,
+}
+
+/// What pressing confirm leads to.
+#[derive(Debug)]
+pub enum Confirmed {
+    /// This plan goes on.
+    Plan(Arc<Plan>),
+    /// Not yet, or never; the sentence says why.
+    No(String),
+    /// Typed ahead of the screen: ignored.
+    TooSoon,
+}
+
+impl Preview {
+    /// Opens on a plan.
+    pub fn new(plan: Plan) -> Self {
+        Self {
+            plan: Arc::new(plan),
+            shown_at: None,
+            left_out: BTreeSet::new(),
+            rows: None,
+            only: None,
+            typed: Line::default(),
+        }
+    }
+
+    /// The plan as it would be sent: what was left out is a skip with that reason.
+    fn effective(&self) -> Plan {
+        let keeps = |target: &crate::console::actions::Target| {
+            !self.left_out.contains(&target.object) && self.only.as_ref().is_none_or(|cause| *cause == target.cause)
+        };
+        (*self.plan).clone().narrow(keeps)
+    }
+
+    /// A word must be typed to confirm.
+    pub fn wants_typing(&self) -> bool {
+        self.plan.typed.is_some() && self.plan.refused.is_none() && self.rows.is_none()
+    }
+
+    /// The line being typed.
+    pub fn line(&mut self) -> &mut Line {
+        &mut self.typed
+    }
+
+    pub fn confirm(&self, now: Timestamp, world: &World) -> Confirmed {
+        if self.shown_at.is_none_or(|at| now.since(at) < SEEN_FOR) {
+            return Confirmed::TooSoon;
+        }
+        let plan = self.effective();
+        if let Some(reason) = plan.refused.clone().or_else(|| world.read_only(now)) {
+            return Confirmed::No(reason);
+        }
+        if plan.targets.is_empty() {
+            return Confirmed::No("nothing is left to do".to_owned());
+        }
+        match &plan.typed {
+            Some(word) if self.typed.text().trim() != word => {
+                Confirmed::No(format!("type `{word}` to confirm, then Enter"))
+            }
+            _ => Confirmed::Plan(Arc::new(plan)),
+        }
+    }
+
+    /// Lists every target, or goes back to the summary.
+    pub fn toggle_rows(&mut self) {
+        self.rows = if self.rows.is_some() { None } else { Some(0) };
+    }
+
+    pub fn step(&mut self, down: bool) {
+        if let Some(row) = &mut self.rows {
+            let last = self.plan.targets.len().saturating_sub(1);
+            *row = if down { (*row + 1).min(last) } else { row.saturating_sub(1) };
+        }
+    }
+
+    /// Leaves the target under the cursor out, or takes it in again.
+    pub fn toggle(&mut self) {
+        if let Some(target) = self.rows.and_then(|row| self.plan.targets.get(row))
+            && !self.left_out.remove(&target.object)
+        {
+            self.left_out.insert(target.object);
+        }
+        self.step(true);
+    }
+
+    /// Keeps the targets of the next cause only; after the last cause all are back.
+    pub fn next_cause(&mut self) {
+        let causes: Vec<Arc<str>> = self.plan.causes().into_iter().map(|(cause, _)| cause).collect();
+        let next = match &self.only {
+            None => 0,
+            Some(now) => causes.iter().position(|c| c == now).map_or(0, |i| i + 1),
+        };
+        self.only = causes.get(next).cloned();
+    }
+
+    /// Notes that a frame showed it.
+    pub fn seen(&mut self, now: Timestamp) -> bool {
+        let first = self.shown_at.is_none();
+        self.shown_at.get_or_insert(now);
+        first
+    }
+
+    /// Draws it over the screen; the text cursor stands in the line to type, if there is one.
+    pub fn draw(&self, pen: &mut Pen<'_>, screen: Rect, hold: Duration, now: Timestamp) -> Option<Position> {
+        let plan = self.effective();
+        let title = format!(
+            "{} preview  {} → {}",
+            capital(plan.verb.word()),
+            plural(self.plan.targets.len() + self.plan.skips.len(), "target"),
+            plural(plan.targets.len(), "request"),
+        );
+        let seen = format!("ids + states of {}", self.plan.made_at.clock());
+        let panel = Panel { title: &title, progress: &seen, is_focused: true, ..Panel::default() };
+        let rows = if self.rows.is_some() { screen.height.saturating_sub(6) } else { 12 };
+        let inner = popup(pen, screen, Size::new(98, rows), &panel);
+        let lines = if self.rows.is_some() { self.row_lines(&plan, inner) } else { summary_lines(pen, &plan) };
+        let foot = inner.bottom().saturating_sub(1);
+        for ((role, text), y) in lines.into_iter().zip(inner.y..foot) {
+            pen.put(inner.x, y, inner.width, &text, role);
+        }
+        let bottom = Rect { y: foot, height: inner.height.min(1), ..inner };
+        self.draw_foot(pen, bottom, &plan, hold, now)
+    }
+
+    fn draw_foot(&self, pen: &mut Pen<'_>, row: Rect, plan: &Plan, hold: Duration, now: Timestamp) -> Option<Position> {
+        if row.height == 0 {
+            return None;
+        }
+        if let Some(reason) = &plan.refused {
+            pen.put(row.x, row.y, row.width, &format!("{reason}   Esc close"), Role::FreshStale);
+            return None;
+        }
+        if self.wants_typing() {
+            let word = plan.typed.as_deref().unwrap_or_default();
+            let note = format!("type \"{word}\", Enter holds {}s, Esc cancels", hold.as_secs());
+            return Some(Prompt { sigil: "> ", line: &self.typed, wrong: None, note: &note }.draw(pen, row));
+        }
+        let ready = self.shown_at.is_some_and(|at| now.since(at) >= SEEN_FOR);
+        let confirm = if ready { Role::ActionSafe } else { Role::TextDim };
+        let hold = format!(" hold {}s, then send   ", hold.as_secs());
+        pen.put_all(
+            row.x,
+            row.y,
+            row.width,
+            [
+                ("[y]", confirm),
+                (&hold, Role::Text),
+                ("[t]", Role::TextStrong),
+                (" choose rows   ", Role::Text),
+                ("[o]", Role::TextStrong),
+                (" only one cause   ", Role::Text),
+                ("[n]", Role::TextStrong),
+                (" cancel", Role::Text),
+            ],
+        );
+        None
+    }
+
+    fn row_lines(&self, plan: &Plan, inner: Rect) -> Vec<(Role, String)> {
+        let cursor = self.rows.unwrap_or(0);
+        let height = usize::from(inner.height.saturating_sub(1)).max(1);
+        let top = (cursor + 1).saturating_sub(height);
+        let goes = |object| plan.targets.iter().any(|t| t.object == object);
+        let targets = self.plan.targets.iter().enumerate().map(|(i, t)| {
+            let id = match t.object {
+                Object::Job(id) => id.0,
+                Object::Pipeline(id) => id.0,
+            };
+            let mark = if goes(t.object) { "[x]" } else { "[ ]" };
+            let here = if i == cursor { ">" } else { " " };
+            let role = if i == cursor { Role::Cursor } else { Role::Text };
+            (role, format!("{here}{mark} {id}  {}  {}  try {}  {}", t.name, t.status, t.tries, t.cause))
+        });
+        let skips = self.plan.skips.iter().map(|s| (Role::TextDim, format!("  -  {}  {}", s.name, s.reason)));
+        targets.chain(skips).skip(top).take(height).collect()
+    }
+}
+
+fn summary_lines(pen: &Pen<'_>, plan: &Plan) -> Vec<(Role, String)> {
+    use crate::console::state::JobState;
+    let glyphs = pen.look.glyphs;
+    let causes: Vec<String> = plan
+        .causes()
+        .into_iter()
+        .take(5)
+        .map(|(cause, n)| if cause.is_empty() { n.to_string() } else { format!("{cause} {n}") })
+        .collect();
+    let dot = format!(" {} ", glyphs.dot);
+    let mut lines = vec![(
+        Role::TextStrong,
+        format!("{} {}   {}", glyphs.state(JobState::Ok), plan.summary(), causes.join(&dot)),
+    )];
+    if !plan.skips.is_empty() {
+        let reasons: Vec<String> =
+            plan.skip_reasons().into_iter().take(4).map(|(reason, n)| format!("{n} {reason}")).collect();
+        lines.push((
+            Role::StateSkip,
+            format!("{} skip {}   {}", glyphs.state(JobState::Cancel), plan.skips.len(), reasons.join(&dot)),
+        ));
+    }
+    lines.extend(plan.notes.iter().map(|note| (Role::Text, format!("! {note}"))));
+    if let [only] = plan.targets.as_slice() {
+        let id = match only.object {
+            Object::Job(id) => format!("job {id}"),
+            Object::Pipeline(id) => format!("pipeline {id}"),
+        };
+        lines.push((Role::Text, format!("{id}  {}  {}  try {}", only.name, only.status, only.tries)));
+    }
+    lines.push((Role::TextDim, "each target is read again before it is sent; what changed is skipped".to_owned()));
+    lines
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+}
