@@ -236,6 +236,9 @@ actions! {
     LogSearchPrev = "log.search_prev", Log, Move, "Previous match", "Goes to the previous match.";
     LogOnly = "log.only", Log, View, "Only lines", "Shows only matching lines with some context.";
     LogWithout = "log.without", Log, View, "Without lines", "Hides matching lines.";
+    LogSectionNext = "log.section_next", Log, Move, "Next section", "Goes to the header of the next section.";
+    LogSectionPrev = "log.section_prev", Log, Move, "Previous section", "Goes to the header of the previous section.";
+    LogCopy = "log.copy", Log, View, "Copy lines", "Copies the line, or the marked range, without its numbers.";
     LogOlderTry = "log.older_try", Log, Move, "Older try", "Opens the log of the try before this one.";
     LogNewerTry = "log.newer_try", Log, Move, "Newer try", "Opens the log of the try after this one.";
     LogPlain = "log.plain", Log, View, "Plain stream", "Streams the log without the console until a key is pressed.";

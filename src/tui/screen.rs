@@ -119,6 +119,14 @@ impl Reaction {
     }
 }
 
+/// What a screen needs although no key was pressed.
+#[derive(Debug, Clone, Default)]
+pub struct Wishes {
+    pub intents: Vec<Intent>,
+    /// It has more work to do: settle and draw again soon, even if nothing changed.
+    pub again: bool,
+}
+
 /// One screen.
 pub trait Screen {
     /// The innermost scope of keys.
@@ -130,6 +138,11 @@ pub trait Screen {
     /// Brings presentation state in line with the world: rows come and go, the cursor stays on its identity. Called before every draw and
     /// after every action, with the area that the body has.
     fn settle(&mut self, cx: Cx<'_>, area: Rect);
+
+    /// What it needs now. Asked after every settle; an intent is wished for once.
+    fn wishes(&mut self, _cx: Cx<'_>) -> Wishes {
+        Wishes::default()
+    }
 
     /// Draws the body, borders included.
     fn draw(&self, cx: Cx<'_>, area: Rect, pen: &mut Pen<'_>);

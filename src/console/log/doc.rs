@@ -11,7 +11,7 @@ use super::reader::Reader;
 use super::row::{Row, shown_into};
 
 /// Memory for log bytes by default; with index, marks and search results a log of any size stays below 64 MB.
-pub const PAGE_BUDGET: usize = 24 * 1024 * 1024;
+pub const PAGE_BUDGET: usize = 16 * 1024 * 1024;
 
 /// What is known about the end of a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

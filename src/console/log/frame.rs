@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::doc::{LogDoc, LogState};
-use super::landmarks::LandmarkKind;
+use super::landmarks::{Landmark, LandmarkKind};
 use super::pages::PageNo;
 use super::row::{Row, Span};
 use super::sections::{Section, SectionId};
@@ -69,13 +69,14 @@ impl LogView {
     pub fn frame(&self, doc: &LogDoc) -> Frame {
         let lines = self.lens(doc).from(self.top).take(self.height + usize::from(self.wrap));
         let drawn = doc.rows(lines);
+        let (best, stops) = (doc.index().landmarks().best(), doc.index().landmarks().stops());
         let mut rows = Vec::with_capacity(self.height);
         for row in drawn.rows {
-            let header = self.header_of(doc, row.line).map(|section| self.describe(doc, section));
+            let header = self.header_of(doc, row.line).map(|section| self.describe(doc, section, best, &stops));
             let pieces = if self.wrap && header.is_none() { row.wrap(self.cols) } else { vec![row.spans.clone()] };
             let skipped = if row.line == self.top { self.top_piece } else { 0 };
             for (nth, spans) in pieces.into_iter().enumerate().skip(skipped) {
-                rows.push(self.frame_row(&row, nth == 0, header.clone(), spans));
+                rows.push(self.frame_row(&row, best, nth == 0, header.clone(), spans));
             }
             if rows.len() >= self.height {
                 break;
@@ -129,14 +130,13 @@ impl LogView {
         doc.index().sections().headed_by(line).filter(|_| self.filter.is_none())
     }
 
-    fn describe(&self, doc: &LogDoc, section: &Section) -> Header {
+    fn describe(&self, doc: &LogDoc, section: &Section, best: Option<Landmark>, stops: &[Landmark]) -> Header {
         let lines = section.lines(doc.lines());
-        let landmarks = doc.index().landmarks();
-        let state = if landmarks.best().is_some_and(|best| lines.contains(&best.line)) {
+        let state = if best.is_some_and(|best| lines.contains(&best.line)) {
             SectionState::Failed
         } else if section.end.is_none() {
             if doc.state() == LogState::Growing { SectionState::Running } else { SectionState::Failed }
-        } else if landmarks.stops().iter().any(|stop| lines.contains(&stop.line)) {
+        } else if stops.iter().any(|stop| lines.contains(&stop.line)) {
             SectionState::Suspicious
         } else {
             SectionState::Ok
@@ -152,7 +152,14 @@ impl LogView {
         }
     }
 
-    fn frame_row(&self, row: &Row, first: bool, header: Option<Header>, spans: Vec<Span>) -> FrameRow {
+    fn frame_row(
+        &self,
+        row: &Row,
+        best: Option<Landmark>,
+        first: bool,
+        header: Option<Header>,
+        spans: Vec<Span>,
+    ) -> FrameRow {
         let shown: String = spans.iter().map(|span| span.text.as_str()).collect();
         FrameRow {
             line: row.line,
@@ -161,7 +168,7 @@ impl LogView {
             marked: self.in_range(row.line),
             header,
             time: row.time,
-            landmark: row.landmark.filter(|kind| kind.is_stop()),
+            landmark: row.landmark.filter(|kind| kind.is_stop() || best.is_some_and(|best| best.line == row.line)),
             spans,
             matches: self.search.as_ref().map(|search| search.pattern().find_in(&shown)).unwrap_or_default(),
             loading: row.loading,

@@ -201,16 +201,18 @@ impl Landmarks {
         self.kept().max_by_key(|mark| (score(mark), std::cmp::Reverse(mark.line)))
     }
 
-    /// The landmarks worth a stop, by line.
+    /// The landmarks worth a stop, by line: strong ones, and the best one however weak it is.
     pub fn stops(&self) -> Vec<Landmark> {
-        let mut stops: Vec<_> = self.kept().filter(|mark| mark.kind.is_stop()).collect();
+        let mut stops: Vec<_> = self.kept().filter(|mark| mark.kind.is_stop()).chain(self.best()).collect();
         stops.sort_unstable();
+        stops.dedup();
         stops
     }
 
     /// How many lines are worth a stop, those included that are not kept.
     pub fn stop_count(&self) -> u64 {
-        self.kinds.iter().skip(LandmarkKind::Spack as usize).map(|kept| kept.total).sum()
+        let strong: u64 = self.kinds.iter().skip(LandmarkKind::Spack as usize).map(|kept| kept.total).sum();
+        strong + u64::from(self.best().is_some_and(|best| !best.kind.is_stop()))
     }
 
     fn of(&self, kind: LandmarkKind) -> Option<&Kept> {

@@ -9,7 +9,7 @@ use super::lens::{Lens, LineFilter};
 use super::scan::{Pattern, Scan, Work};
 
 /// Lines that one piece of search work looks at: a few milliseconds.
-const WORK_LINES: u64 = 20_000;
+const WORK_LINES: u64 = 10_000;
 /// Lines that one copy takes at most.
 const MAX_COPY: u64 = 2_000;
 
@@ -20,6 +20,8 @@ pub enum Motion {
     Up,
     HalfPageDown,
     HalfPageUp,
+    PageDown,
+    PageUp,
     Top,
     /// To the end; resumes following.
     Bottom,
@@ -135,6 +137,8 @@ impl LogView {
             Motion::Up => return self.step(doc, 1, Direction::Back),
             Motion::HalfPageDown => return self.step(doc, self.height.div_ceil(2), Direction::Forward),
             Motion::HalfPageUp => return self.step(doc, self.height.div_ceil(2), Direction::Back),
+            Motion::PageDown => return self.step(doc, self.height, Direction::Forward),
+            Motion::PageUp => return self.step(doc, self.height, Direction::Back),
             Motion::Top => lens.at_or_after(0),
             Motion::Bottom => lens.last(),
             Motion::Line(line) => Some(line.min(doc.lines().saturating_sub(1))),
@@ -262,9 +266,24 @@ impl LogView {
         left
     }
 
+    /// What is searched for.
+    pub fn searched(&self) -> Option<&Pattern> {
+        self.search.as_ref().map(Scan::pattern)
+    }
+
+    /// Whether a filter hides lines.
+    pub fn is_filtered(&self) -> bool {
+        self.filter.is_some()
+    }
+
     /// Starts or drops a range for copying.
     pub fn toggle_range(&mut self) {
         self.anchor = if self.anchor.is_some() { None } else { Some(self.cursor) };
+    }
+
+    /// Whether a range for copying was begun.
+    pub fn has_range(&self) -> bool {
+        self.anchor.is_some()
     }
 
     /// Whether a line lies in the range to be copied.

@@ -1,6 +1,7 @@
 //! Colours by role. A screen asks for `state.fail`, never for red; a theme file says what that looks like at each depth of colour. Pure:
 //! texts in, a [`Theme`] or a complaint with file and line out. Whoever watches the files swaps the theme whole.
 
+mod ansi;
 mod depth;
 mod load;
 mod role;

@@ -35,24 +35,43 @@ impl Panel<'_> {
             (None, true) => Role::BorderFocus,
             (None, false) => Role::Border,
         };
-        let mut inner = if self.is_bare || area.height < 3 || area.width < 4 {
-            pen.repeat(area.x, area.y, area.width, pen.look.glyphs.lines.horizontal, role);
-            Rect { y: area.y + 1, height: area.height - 1, ..area }
-        } else {
+        if self.has_frame(area) {
             frame(pen, area, role);
-            Rect::new(area.x + 2, area.y + 1, area.width.saturating_sub(4), area.height - 2)
-        };
-        self.title_line(pen, area);
-        if let Some((what, remedy)) = self.problem {
-            let lines = [(what, Role::FreshError), (remedy, Role::Text)];
-            for (text, role) in lines.into_iter().filter(|(text, _)| !text.is_empty()) {
-                if inner.height > 0 {
-                    pen.put(inner.x, inner.y, inner.width, text, role);
-                    inner = Rect { y: inner.y + 1, height: inner.height - 1, ..inner };
-                }
-            }
+        } else {
+            pen.repeat(area.x, area.y, area.width, pen.look.glyphs.lines.horizontal, role);
         }
-        inner
+        self.title_line(pen, area);
+        let inside = self.inside(area);
+        for (text, y) in self.problem_lines().zip(inside.y..inside.bottom()) {
+            let role = if y == inside.y { Role::FreshError } else { Role::Text };
+            pen.put(inside.x, y, inside.width, text, role);
+        }
+        self.inner(area)
+    }
+
+    /// What [`Panel::draw`] leaves for the rows.
+    pub fn inner(&self, area: Rect) -> Rect {
+        let inside = self.inside(area);
+        let taken = (self.problem_lines().count() as u16).min(inside.height);
+        Rect { y: inside.y + taken, height: inside.height - taken, ..inside }
+    }
+
+    fn inside(&self, area: Rect) -> Rect {
+        if area.is_empty() {
+            area
+        } else if self.has_frame(area) {
+            Rect::new(area.x + 2, area.y + 1, area.width.saturating_sub(4), area.height - 2)
+        } else {
+            Rect { y: area.y + 1, height: area.height - 1, ..area }
+        }
+    }
+
+    fn has_frame(&self, area: Rect) -> bool {
+        !self.is_bare && area.height >= 3 && area.width >= 4
+    }
+
+    fn problem_lines(&self) -> impl Iterator<Item = &str> {
+        self.problem.into_iter().flat_map(|(what, remedy)| [what, remedy]).filter(|text| !text.is_empty())
     }
 
     /// Whether values should be dim because they are old or not all there yet.

@@ -7,6 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
+use crate::console::log::AnsiStyle;
 use crate::console::text;
 use crate::tui::glyphs::Glyphs;
 use crate::tui::theme::{Role, Theme};
@@ -97,6 +98,11 @@ impl<'a> Pen<'a> {
     /// Lays a role over what is drawn already; colours it does not have stay.
     pub fn paint(&mut self, area: Rect, role: Role) {
         self.buf.set_style(area, self.look.theme.style(role));
+    }
+
+    /// Lays the colours that a log asked for over what is drawn already.
+    pub fn dye(&mut self, area: Rect, asked: AnsiStyle) {
+        self.buf.set_style(area, self.look.theme.log_style(asked));
     }
 
     /// Adds an attribute to what is drawn already.

@@ -52,17 +52,19 @@ impl AuditScreen {
                 Object::Job(id) => id.0,
                 Object::Pipeline(id) => id.0,
             };
-            let answer = answers.clone().find(|(n, _)| *n == id).map_or("not answered".to_owned(), |(_, outcome)| {
-                match outcome {
-                    crate::console::actions::Outcome::Done { new_job: Some(job) } => format!("done, new job {job}"),
-                    crate::console::actions::Outcome::Done { new_job: None } => "done".to_owned(),
-                    crate::console::actions::Outcome::Skipped { reason }
-                    | crate::console::actions::Outcome::Failed { reason }
-                    | crate::console::actions::Outcome::Uncertain { reason } => {
-                        format!("{}: {reason}", outcome.word())
-                    }
-                }
-            });
+            let answer =
+                answers.clone().find(|(n, _)| *n == id).map_or(
+                    "not answered".to_owned(),
+                    |(_, outcome)| match outcome {
+                        crate::console::actions::Outcome::Done { new_job: Some(job) } => format!("done, new job {job}"),
+                        crate::console::actions::Outcome::Done { new_job: None } => "done".to_owned(),
+                        crate::console::actions::Outcome::Skipped { reason }
+                        | crate::console::actions::Outcome::Failed { reason }
+                        | crate::console::actions::Outcome::Uncertain { reason } => {
+                            format!("{}: {reason}", outcome.word())
+                        }
+                    },
+                );
             format!("{id}  {}  was {}  {answer}", target.name, target.status)
         });
         let skips = row.detail.skips.iter().map(|skip| format!("skipped {skip}"));

@@ -77,9 +77,10 @@ impl JobsScreen {
     }
 
     fn title(&self, cx: Cx<'_>) -> String {
-        let place = self.pipeline.and_then(|p| cx.world.pipeline(p)).map_or("all".to_owned(), |f| {
-            format!("{} {}", f.pipeline.id, f.title())
-        });
+        let place = self
+            .pipeline
+            .and_then(|p| cx.world.pipeline(p))
+            .map_or("all".to_owned(), |f| format!("{} {}", f.pipeline.id, f.title()));
         format!("Jobs  {place}  {} shown", self.list.ids().len())
     }
 

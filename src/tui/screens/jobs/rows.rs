@@ -79,9 +79,8 @@ pub fn row<'a>(cx: Cx<'a>, job: &'a Job, filter: &Filter) -> Row<'a> {
         None => job.name.to_string(),
     };
     let matched = filter.highlights(&name);
-    let length = |d: Option<std::time::Duration>, show: fn(std::time::Duration) -> String| {
-        d.map_or("-".to_owned(), show)
-    };
+    let length =
+        |d: Option<std::time::Duration>, show: fn(std::time::Duration) -> String| d.map_or("-".to_owned(), show);
     let blocks = match home.and_then(|f| f.blocks(job)) {
         Some(0) => "-".to_owned(),
         Some(n) => n.to_string(),

@@ -109,7 +109,9 @@ fn trend_text(cx: Cx<'_>, row: &CauseRow) -> String {
     let mut bins = [0_u32; 10];
     for at in &row.times {
         let age = now.since(*at).as_secs() / 2_400;
-        if let Some(bin) = usize::try_from(age).ok().and_then(|age| 9_usize.checked_sub(age)).and_then(|i| bins.get_mut(i)) {
+        if let Some(bin) =
+            usize::try_from(age).ok().and_then(|age| 9_usize.checked_sub(age)).and_then(|i| bins.get_mut(i))
+        {
             *bin += 1;
         }
     }
@@ -177,9 +179,10 @@ impl Screen for OverviewScreen {
             }
             (ActionId::ListOpen | ActionId::ListRight, Some(RowId::Section(section))) => Reaction::Go(section.place()),
             (ActionId::JobsDag, _) => {
-                let worst = cx.world.parents().max_by_key(|f| {
-                    cx.world.tree_counts(f.pipeline.id).get(crate::console::state::JobState::Fail)
-                });
+                let worst = cx
+                    .world
+                    .parents()
+                    .max_by_key(|f| cx.world.tree_counts(f.pipeline.id).get(crate::console::state::JobState::Fail));
                 Reaction::Go(Place::Dag { pipeline: worst.map(|f| f.pipeline.id), job: None })
             }
             (ActionId::TroubleNext | ActionId::TroublePrev, _) => {

@@ -100,7 +100,8 @@ fn queue(cx: Cx<'_>) -> String {
     waits.sort_unstable();
     let waiting = cx.world.pipelines.count(cx.world.counts().get(JobState::Wait));
     let Some(oldest) = waits.last() else { return format!("{} {waiting}", cx.look.glyphs.state(JobState::Wait)) };
-    let at = |part: usize| waits.get((waits.len() * part / 100).min(waits.len() - 1)).map_or("?".to_owned(), |d| short(*d));
+    let at =
+        |part: usize| waits.get((waits.len() * part / 100).min(waits.len() - 1)).map_or("?".to_owned(), |d| short(*d));
     let mut by_count: Vec<_> = tags.into_iter().collect();
     by_count.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(b.0)));
     let tags: Vec<String> = by_count.into_iter().take(4).map(|(tag, n)| format!("{tag} {n}")).collect();
@@ -162,9 +163,8 @@ fn reads(cx: Cx<'_>) -> String {
         all += 1;
         whole += usize::from(facts.jobs.completeness == Completeness::Whole);
     }
-    let limited = server
-        .limited_until
-        .map_or(String::new(), |until| format!("   rate limit for {}", short(until.since(cx.now))));
+    let limited =
+        server.limited_until.map_or(String::new(), |until| format!("   rate limit for {}", short(until.since(cx.now))));
     format!("{whole}/{all} pipelines read whole   {} requests{limited}", server.requests)
 }
 
@@ -173,5 +173,8 @@ fn duty(cx: Cx<'_>) -> String {
     let held = actions.held().len();
     let running = actions.running().count();
     let mode = cx.world.read_only(cx.now).unwrap_or_else(|| "read-write".to_owned());
-    format!("{mode}   {held} held  {running} being sent  {} sent  {} skipped", actions.sent_total, actions.skipped_total)
+    format!(
+        "{mode}   {held} held  {running} being sent  {} sent  {} skipped",
+        actions.sent_total, actions.skipped_total
+    )
 }

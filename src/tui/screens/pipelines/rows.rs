@@ -97,7 +97,10 @@ pub fn row<'a>(cx: Cx<'a>, facts: &'a PipelineFacts, open: &BTreeSet<PipelineId>
             Cell::new(counts(cx, facts), Role::Text),
             Cell::new(age, Role::TextDim),
             Cell::new(eta(cx, facts), Role::TextDim),
-            Cell::new(p.user.as_deref().unwrap_or(if &*p.source == "schedule" { "schedule" } else { "-" }), Role::TextDim),
+            Cell::new(
+                p.user.as_deref().unwrap_or(if &*p.source == "schedule" { "schedule" } else { "-" }),
+                Role::TextDim,
+            ),
             Cell::new(cause(cx, facts), role),
         ],
         is_marked: false,
