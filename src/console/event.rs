@@ -76,8 +76,17 @@ pub enum Intent {
     },
     Undo(PlanId),
     OpenLog(JobId),
+    /// Change what bounds actions, for this session.
+    ChangeRules(Arc<Rules>),
     ReadLogPage {
         job: JobId,
         page: PageNo,
     },
+}
+
+/// An event with the moment at which the core took it: a face that replays both gets the same world.
+#[derive(Debug, Clone)]
+pub struct Stamped {
+    pub event: Event,
+    pub now: Timestamp,
 }

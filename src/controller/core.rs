@@ -8,16 +8,8 @@ use tokio::task::JoinHandle;
 
 use super::executor::{Executor, Outside};
 use crate::adapters::clock::Clock;
-use crate::ci::Timestamp;
-use crate::console::event::{Event, Intent};
+use crate::console::event::{Event, Intent, Stamped};
 use crate::console::world::World;
-
-/// An event with the moment at which the dispatcher took it: a face that replays both gets the same world.
-#[derive(Debug, Clone)]
-pub struct Stamped {
-    pub event: Event,
-    pub now: Timestamp,
-}
 
 /// A face's end of the two channels.
 pub struct Link {

@@ -5,6 +5,6 @@ mod core;
 mod executor;
 mod spill;
 
-pub use core::{Core, CoreSetup, Link, Stamped};
+pub use core::{Core, CoreSetup, Link};
 pub use executor::Outside;
 pub use spill::Spill;

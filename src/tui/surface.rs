@@ -35,8 +35,8 @@ pub trait Surface {
     /// Lets the shell have the terminal until it brings the console back.
     fn suspend(&mut self) -> io::Result<()>;
 
-    /// Gives the terminal to `others`, as to a pager, and takes it back.
-    fn lend(&mut self, others: &mut dyn FnMut()) -> io::Result<()>;
+    /// Shows plain text outside the console until a key is pressed.
+    fn plain(&mut self, text: &str) -> io::Result<()>;
 
     fn written(&self) -> Written;
 }

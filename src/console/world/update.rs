@@ -12,7 +12,7 @@ use crate::console::effect::{Effect, Fetch};
 use crate::console::event::{Event, Intent};
 use crate::console::fault::{Fault, FaultKind};
 use crate::console::fresh::Completeness;
-use crate::console::log::LogState;
+use crate::console::log::{Fed, LogState};
 use crate::console::messages::Level;
 use crate::console::polling::Polling;
 use crate::console::state::Counts;
@@ -60,10 +60,17 @@ impl World {
                 Vec::new()
             }
             Event::LogFed { job, offset, bytes } => {
-                if let Some(log) = self.log_mut(job) {
-                    log.doc.feed(offset, &bytes);
+                let fed = self.log_mut(job).map(|log| log.doc.feed(offset, &bytes));
+                match fed {
+                    None | Some(Fed::Appended(_)) => Vec::new(),
+                    // What was read does not fit what is held: begin again.
+                    Some(Fed::Changed | Fed::Gap(_)) => {
+                        if let Some(log) = self.log_mut(job) {
+                            log.doc.reset();
+                        }
+                        vec![Effect::ForgetLog(job)]
+                    }
                 }
-                Vec::new()
             }
             Event::LogReset { job } => {
                 if let Some(log) = self.log_mut(job) {
@@ -248,7 +255,12 @@ impl World {
             }
             Fetch::FailureReasons => true,
             Fetch::Log(job) => match self.log_mut(job) {
-                Some(LogFacts { error, .. }) => error.replace(fault.clone()).is_none(),
+                Some(LogFacts { doc, error, .. }) => {
+                    if fault.kind == FaultKind::NotFound {
+                        doc.set_state(LogState::Gone);
+                    }
+                    error.replace(fault.clone()).is_none()
+                }
                 None => false,
             },
         };
@@ -316,6 +328,10 @@ impl World {
             Intent::OpenLog(job) => {
                 self.open_log(job);
                 self.polling.want(Fetch::Log(job));
+                Vec::new()
+            }
+            Intent::ChangeRules(rules) => {
+                self.rules = rules;
                 Vec::new()
             }
             Intent::ReadLogPage { job, page } => vec![Effect::ReadLogPage { job, page }],

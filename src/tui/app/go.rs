@@ -46,12 +46,7 @@ impl App {
     fn enter(&mut self, place: &Place, now: Timestamp) -> Vec<Wish> {
         self.screen = open(place);
         self.dirty = true;
-        let mut wishes = Vec::new();
-        if let Place::Job(job) = place {
-            wishes.push(Wish::Intend(Intent::OpenLog(*job)));
-        }
-        wishes.extend(self.refocus(now));
-        wishes
+        self.refocus(now).into_iter().collect()
     }
 
     /// Tells the core what is on the screen, when that changed.

@@ -204,6 +204,15 @@ impl App {
         }
     }
 
+    /// What the screen needs although no key was pressed: asked after every frame.
+    fn needs(&mut self, now: Timestamp) -> Vec<Wish> {
+        let look = Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs };
+        let cx = Cx { world: &self.world, look, now, marks: &self.marks };
+        let wishes = self.screen.wishes(cx);
+        self.dirty |= wishes.again;
+        wishes.intents.into_iter().map(Wish::Intend).collect()
+    }
+
     /// Whether a frame is due: something that shows has moved, or the clock's second has.
     pub fn wants_frame(&self, now: Timestamp) -> bool {
         let current = Drawn { revision: self.world.revision, second: now.millis() / 1_000 };

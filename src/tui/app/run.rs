@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::{App, Wish};
 use crate::ci::Timestamp;
-use crate::console::event::{Event, Intent, Stamped};
+use crate::console::event::{Intent, Stamped};
 use crate::console::input::InputEvent;
 use crate::tui::keys::Keymap;
 use crate::tui::surface::Surface;
@@ -86,7 +86,7 @@ pub async fn run(
             let cursor = app.draw(now(), &mut frame);
             surface.present(&frame, cursor)?;
             last_frame = Some(tokio::time::Instant::now());
-            for wish in app.missing_pages(now()) {
+            for wish in app.needs(now()) {
                 fulfil(&mut app, wish, surface, &intents, now()).await?;
             }
         }
@@ -126,7 +126,7 @@ async fn fulfil(
             }
         }
         Wish::Plain(text) => {
-            surface.lend(&mut || crate::tui::surface::stream_plainly(&text))?;
+            surface.plain(&text)?;
             surface.redraw();
         }
         Wish::Redraw => surface.redraw(),
@@ -137,22 +137,4 @@ async fn fulfil(
         Wish::Quit => return Ok(true),
     }
     Ok(false)
-}
-
-impl App {
-    /// What the screen could not draw because it is not in memory.
-    fn missing_pages(&mut self, now: Timestamp) -> Vec<Wish> {
-        let wanted = self.screen.missing(self.cx(now));
-        wanted.into_iter().map(|(job, page)| Wish::Intend(Intent::ReadLogPage { job, page })).collect()
-    }
-}
-
-/// Takes an event outside the loop, for tests and for faces that draw by themselves.
-impl App {
-    /// Follows several events at once.
-    pub fn follow_all(&mut self, events: impl IntoIterator<Item = Event>, now: Timestamp) {
-        for event in events {
-            self.follow(event, now);
-        }
-    }
 }
