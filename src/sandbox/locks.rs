@@ -48,18 +48,18 @@ impl Lock {
     /// The embedded lock of that name, read once per process.
     pub fn embedded(name: LockName) -> Result<&'static Self, SandboxError> {
         static SHELF: [OnceLock<Lock>; 4] = [const { OnceLock::new() }; 4];
-        let (slot, bytes): (_, &[u8]) = match name {
-            LockName::BuildSystems => (&SHELF[0], include_bytes!("data/locks/build_systems.lock.gz")),
+        let (slot, title, bytes): (_, _, &[u8]) = match name {
+            LockName::BuildSystems => (&SHELF[0], "build_systems", include_bytes!("data/locks/build_systems.lock.gz")),
             LockName::DeveloperTools => {
-                (&SHELF[1], include_bytes!("data/locks/developer-tools-x86_64_v3-linux-gnu.lock.gz"))
+                (&SHELF[1], "developer-tools", include_bytes!("data/locks/developer-tools-x86_64_v3-linux-gnu.lock.gz"))
             }
-            LockName::Radiuss => (&SHELF[2], include_bytes!("data/locks/radiuss.lock.gz")),
-            LockName::E4s => (&SHELF[3], include_bytes!("data/locks/e4s.lock.gz")),
+            LockName::Radiuss => (&SHELF[2], "radiuss", include_bytes!("data/locks/radiuss.lock.gz")),
+            LockName::E4s => (&SHELF[3], "e4s", include_bytes!("data/locks/e4s.lock.gz")),
         };
         if let Some(lock) = slot.get() {
             return Ok(lock);
         }
-        let lock = Self::parse(bytes).map_err(|source| SandboxError::Lock { lock: name, source })?;
+        let lock = Self::parse(bytes).map_err(|source| SandboxError::Lock { lock: title, source })?;
         Ok(slot.get_or_init(|| lock))
     }
 
@@ -208,10 +208,10 @@ fn variants(parameters: &BTreeMap<String, serde_json::Value>) -> String {
                 switches.push(if *on { '+' } else { '~' });
                 switches.push_str(name);
             }
-            Value::String(text) => pairs.push_str(&format!(" {name}={text}")),
+            Value::String(text) => pairs.extend([" ", name, "=", text]),
             Value::Array(items) if !items.is_empty() => {
                 let items: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
-                pairs.push_str(&format!(" {name}:={}", items.join(",")));
+                pairs.extend([" ", name, ":=", &items.join(",")]);
             }
             _ => {}
         }

@@ -1,15 +1,30 @@
-//! The practice world.
+//! The practice world: an embedded GitLab on loopback with a seeded clockwork behind it.
+//!
+//! `stackhand demo` and most tests talk to it over real sockets with the real adapters. It knows the nouns and nothing else of the program, and
+//! writes its JSON with types of its own, so a mistake in an adapter is not mirrored here.
+//!
+//! Inside: the pure [`World`] (what exists and what happens), its sources (locks, stacks, plans, people, runners, mishaps), what jobs write
+//! (transcripts, the child YAML), the GitLab that answers from it, and the server with its faults.
+//!
+//! What this GitLab does not do is said in `gitlab/mod.rs`. Besides: pipelines that are over when the world begins have no children; a finished
+//! world is never tidied up, so memory grows by about 1 kB per job of a long demo; sizes of logs and archives in lists are estimates.
 
+mod child_yaml;
+mod faults;
 mod fleet;
+mod gitlab;
 mod locks;
 mod mishaps;
 mod people;
 mod plan;
 mod rng;
+mod server;
 mod stacks;
 mod transcript;
 mod world;
 
+pub use faults::{Fault, FaultKind};
+pub use server::{Running, Sandbox};
 pub use world::{EPOCH, LogBody, OPENING, Refusal, World};
 
 /// What kind of night it is.
@@ -24,11 +39,48 @@ pub enum Scenario {
     Calm,
 }
 
+/// How to start a practice world.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The same seed gives the same world.
+    pub seed: u64,
+    /// Virtual seconds per second; 0 stops the time.
+    pub speed: f64,
+    pub scenario: Scenario,
+    /// About how many jobs the night has. At least 200.
+    pub jobs: usize,
+    /// 0 takes any free port.
+    pub port: u16,
+    /// The operator's token; the same with `-read` at its end may only read.
+    pub token: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            seed: 42,
+            speed: 30.0,
+            scenario: Scenario::Busy,
+            jobs: 1_200,
+            port: 0,
+            token: "glpat-practice-world".to_owned(),
+        }
+    }
+}
+
 /// Why the practice world cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     #[error(
         "failed to read the embedded lock {lock:?}: {source}; this build of stackhand is damaged, install it again"
     )]
-    Lock { lock: locks::LockName, source: std::io::Error },
+    Lock { lock: &'static str, source: std::io::Error },
+    #[error("failed to listen on 127.0.0.1:{port}: {source}; choose another port or 0 for any free one")]
+    Listen { port: u16, source: std::io::Error },
+    #[error(
+        "failed to start the thread of the practice world: {source}; free some memory or raise the limit of processes and try again"
+    )]
+    Thread { source: std::io::Error },
+    #[error("the practice world ended while it was starting; look into the log, and report this as a bug")]
+    Died,
 }

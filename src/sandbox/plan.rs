@@ -99,10 +99,12 @@ impl Plan {
             noop.allow_failure = true;
             entries.push(noop);
         }
-        for (stack, name) in stacks.iter().filter_map(|i| STACKS.get(*i)).map(|s| (s, s.name)) {
+        for stack in stacks.iter().filter_map(|i| STACKS.get(*i)) {
             let mut tags = stack.target.tags().to_vec();
             tags.push(access.tag());
-            entries.push(Entry::service(&format!("{name}-generate"), Role::Generate, 1, &tags, 300 + hash(name) % 360));
+            // Big environments take long to concretize.
+            let seconds = 240 + hash(stack.name) % 180 + u64::from(stack.weight) * 3;
+            entries.push(Entry::service(&format!("{}-generate", stack.name), Role::Generate, 1, &tags, seconds));
         }
         for (generate, name) in (1..).zip(stacks.iter().filter_map(|i| STACKS.get(*i)).map(|s| s.name)) {
             let mut trigger = Entry::service(&format!("{name}-build"), Role::Trigger, 2, &[], 0);
@@ -190,6 +192,16 @@ impl Plan {
     pub fn stage(&self, entry: &Entry) -> &Arc<str> {
         #[expect(clippy::indexing_slicing, reason = "stage numbers are made by the plan that they index")]
         &self.stages[entry.stage]
+    }
+
+    /// `index` and all entries that it waits for, directly or not.
+    pub fn needed_by(&self, index: u32) -> BTreeSet<u32> {
+        let mut found = BTreeSet::from([index]);
+        let mut queue = vec![index];
+        while let Some(next) = queue.pop() {
+            queue.extend(self.entry(next).needs.iter().flatten().filter(|n| found.insert(**n)));
+        }
+        found
     }
 
     /// All entries that wait for `index`, directly or not.

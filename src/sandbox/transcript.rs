@@ -3,6 +3,8 @@
 //! A log is never stored. It follows from the job alone, so the log of a running job is a growing prefix of the one it will have at its end.
 //! Failures speak with the texts of [`super::mishaps`]; everything else is written here in the form that gitlab-runner and Spack have.
 
+use std::fmt::Write;
+
 use crate::ci::{Status, Timestamp};
 
 use super::mishaps::Mishap;
@@ -16,6 +18,13 @@ const GREEN: &str = "\u{1b}[32;1m";
 const RED: &str = "\u{1b}[31;1m";
 const OFF: &str = "\u{1b}[0;m";
 const ARROW: &str = "\u{1b}[1;34m==>\u{1b}[0m";
+
+/// Adds formatted words to a text. Writing to a `String` cannot fail.
+macro_rules! say {
+    ($text:ident, $($words:tt)*) => {
+        $text.write_fmt(format_args!($($words)*)).ok()
+    };
+}
 
 /// The log of a job as it is now; `None` when there is none.
 pub fn trace(world: &World, job: &Job) -> Option<LogBody> {
@@ -42,7 +51,7 @@ pub fn trace(world: &World, job: &Job) -> Option<LogBody> {
         stamp(line, started.shifted(at as i64), &mut log);
     }
     if job.status == Status::Canceled {
-        log.push_str(&format!("\n{RED}ERROR: Job failed: canceled\n{OFF}\n"));
+        say!(log, "\n{RED}ERROR: Job failed: canceled\n{OFF}\n");
     }
     Some(LogBody::Bytes(log.into_bytes().into()))
 }
@@ -153,16 +162,29 @@ impl<'a> Writer<'a> {
             Role::Generate => self.generate(&mut text),
             Role::Reindex => self.reindex(&mut text),
             Role::Sign => {
-                text.push_str(&format!("{GREEN}$ /sign.sh{OFF}\n{ARROW} Signing spec manifests of {}\n", self.stack));
+                say!(text, "{GREEN}$ /sign.sh{OFF}\n{ARROW} Signing spec manifests of {}\n", self.stack);
                 for n in 1..=12 {
-                    text.push_str(&format!("signed batch {n}/12\n"));
+                    say!(text, "signed batch {n}/12\n");
                 }
             }
-            Role::Dotenv => text.push_str(&format!(
-                "{GREEN}$ sha256sum -c digest.txt{OFF}\ndotenv.sh: OK\n{GREEN}$ sh dotenv.sh .ci/env > env{OFF}\nSPACK_CI_SPACK_ROOT=.ci/tmp/spack\n"
-            )),
+            Role::Dotenv => text.push_str(
+                &[
+                    GREEN,
+                    "$ sha256sum -c digest.txt",
+                    OFF,
+                    "\ndotenv.sh: OK\n",
+                    GREEN,
+                    "$ sh dotenv.sh .ci/env > env",
+                    OFF,
+                    "\n",
+                ]
+                .concat(),
+            ),
             Role::Placeholder | Role::Trigger => {
-                text.push_str(&format!("{GREEN}$ echo \"Nothing that CI builds has changed.\"{OFF}\nNothing that CI builds has changed.\n"));
+                say!(
+                    text,
+                    "{GREEN}$ echo \"Nothing that CI builds has changed.\"{OFF}\nNothing that CI builds has changed.\n"
+                );
             }
         }
         self.closing(&mut text);
@@ -181,50 +203,56 @@ impl<'a> Writer<'a> {
         if executor == "kubernetes" {
             let image =
                 self.world.pipeline_of(self.job).plan.stack.and_then(|i| STACKS.get(i)).map(|s| s.target.image());
-            text.push_str(&format!(
+            say!(
+                text,
                 "\u{1b}[0KUsing Kubernetes namespace: pipeline{OFF}\n\u{1b}[0KUsing Kubernetes executor with image {} ...{OFF}\n\
                  \u{1b}[0KUsing attach strategy to execute scripts...{OFF}\n",
                 image.unwrap_or("ghcr.io/spack/ubuntu20.04-runner-x86_64:2023-01-01")
-            ));
+            );
         }
         next(&mut text, "prepare_executor", "prepare_script", "Preparing environment");
         for _ in 0..=self.dice.below(4) {
-            text.push_str(&format!("Waiting for pod pipeline/{} to be running, status is Pending\n", self.pod));
+            say!(text, "Waiting for pod pipeline/{} to be running, status is Pending\n", self.pod);
         }
-        text.push_str(&format!("Running on {} via {}...\n\n", self.pod, self.runner));
+        say!(text, "Running on {} via {}...\n\n", self.pod, self.runner);
         next(&mut text, "prepare_script", "get_sources", "Getting source from Git repository");
-        text.push_str(&format!(
+        say!(
+            text,
             "{GREEN}Fetching changes with git depth set to 20...{OFF}\nInitialized empty Git repository in /builds/spack/spack-packages/.git/\n\
              {GREEN}Created fresh repository.{OFF}\n{GREEN}Checking out {} as detached HEAD (ref is {})...{OFF}\n\n\
              {GREEN}Skipping Git submodules setup{OFF}\n",
-            self.sha, self.git_ref
-        ));
+            self.sha,
+            self.git_ref
+        );
         next(&mut text, "get_sources", "step_script", "Executing \"step_script\" stage of the job script");
-        text.push_str(&format!(
+        say!(
+            text,
             "{GREEN}$ uname -a || true{OFF}\nLinux {} 6.1.152-128.amzn2023.x86_64 #1 SMP PREEMPT_DYNAMIC GNU/Linux\n",
             self.pod
-        ));
-        text.push_str(&format!("{GREEN}$ nproc || true{OFF}\n{}\n", 1 << (2 + self.dice.below(4))));
+        );
+        say!(text, "{GREEN}$ nproc || true{OFF}\n{}\n", 1 << (2 + self.dice.below(4)));
         text
     }
 
     fn spack(&mut self, text: &mut String) {
         let head = self.dice.hex(40);
-        text.push_str(&format!(
+        say!(
+            text,
             "{GREEN}$ sh clone_spack.sh{OFF}\nHEAD is now at {} ci: pin images\n{GREEN}$ . \"${{SPACK_CI_SPACK_ROOT}}/share/spack/setup-env.sh\"{OFF}\n\
              {GREEN}$ spack --version{OFF}\n1.2.0.dev0 ({head})\n{GREEN}$ spack arch{OFF}\n{}\n",
             head.get(..10).unwrap_or_default(),
             self.entry.work.as_ref().map_or("linux-ubuntu22.04-x86_64_v3", |w| &w.arch)
-        ));
+        );
     }
 
     fn build(&mut self, text: &mut String) {
         self.spack(text);
         let Some(work) = &self.entry.work else { return };
-        text.push_str(&format!(
+        say!(
+            text,
             "{GREEN}$ spack env activate --without-view ${{SPACK_CONCRETE_ENV_DIR}}{OFF}\n\
              {GREEN}$ spack --color=always --backtrace ci rebuild -j ${{SPACK_BUILD_JOBS}} --tests --timeout 300{OFF}\n"
-        ));
+        );
         let cache = match self.world.pipeline_of(self.job).access {
             Access::Protected => format!("https://binaries.spack.io/develop/{}", self.stack),
             Access::Public => format!("https://binaries-prs.spack.io/{}/{}", self.git_ref, self.stack),
@@ -235,39 +263,42 @@ impl<'a> Writer<'a> {
         for (n, need) in (1..).zip(needs.iter().filter_map(|e| e.work.as_ref())) {
             let spec = format!("{}-{}-{}", need.package, need.version, need.hash);
             let blob = self.dice.hex(62);
-            text.push_str(&format!(
+            say!(
+                text,
                 "{ARROW} Installing {spec} [{n}/{total}]\n{ARROW} Fetching {cache}/blobs/sha256/{}/{blob}\n\
                  {ARROW} Extracting {spec} from binary cache\n\u{1b}[1;32m[+]\u{1b}[0m /home/software/spack/__spack_path_placeholder__/{}/{spec}\n",
                 blob.get(..2).unwrap_or_default(),
                 need.arch
-            ));
+            );
         }
         let spec = format!("{}-{}-{}", work.package, work.version, work.hash);
         let blob = self.dice.hex(62);
-        text.push_str(&format!(
+        say!(
+            text,
             "{ARROW} Installing {spec} [{total}/{total}]\n{ARROW} Fetching https://mirror.spack.io/_source-cache/archive/{}/{blob}.tar.gz\n\
              {ARROW} No patches needed for {}\n",
             blob.get(..2).unwrap_or_default(),
             work.package
-        ));
+        );
         let seconds =
             self.job.planned_end.zip(self.job.started_at).map_or(60, |(end, start)| end.since(start).as_secs());
         let steps = (seconds / 2).clamp(12, 2_500);
         for (phase, share) in phases(&work.variants) {
-            text.push_str(&format!("{ARROW} {}: Executing phase: '{phase}'\n", work.package));
+            say!(text, "{ARROW} {}: Executing phase: '{phase}'\n", work.package);
             let count = (steps * share / 100).max(1);
             for n in 0..count {
                 text.push_str(&self.dice_line(phase, n * 100 / count));
             }
         }
-        text.push_str(&format!(
+        say!(
+            text,
             "{ARROW} {}: Successfully installed {spec}\n{ARROW} Pushed {}@{}/{} to {}\n",
             work.package,
             work.package,
             work.version,
             work.hash.get(..7).unwrap_or_default(),
             cache.replace("https://binaries", "s3://spack-binaries").replace(".spack.io", "")
-        ));
+        );
     }
 
     fn dice_line(&mut self, phase: &str, percent: u64) -> String {
@@ -300,23 +331,26 @@ impl<'a> Writer<'a> {
         let plan = self.world.generated(self.job);
         let specs = plan.map_or(0, |plan| plan.entries.iter().filter(|e| e.role == Role::Build).count());
         let stack = self.stack;
-        text.push_str(&format!(
+        say!(
+            text,
             "{GREEN}$ spack audit configs{OFF}\n{ARROW} PKG-PROPERTIES: 0 issues found.\n\
              {GREEN}$ spack -v --color=always ci generate --check-index-only -j ${{SPACK_CONCRETIZE_JOBS}} --output-file \
              \"${{CI_PROJECT_DIR}}/jobs_scratch_dir/${{SPACK_CI_STACK_NAME}}/cloud-ci-pipeline.yml\"{OFF}\n\
              {ARROW} Concretizing specs for {stack}\n"
-        ));
+        );
         for (n, work) in (1..).zip(plan.iter().flat_map(|p| &p.entries).filter_map(|e| e.work.as_ref())) {
-            text.push_str(&format!(
+            say!(
+                text,
                 "{ARROW} Concretized {n} of {specs}: {}@{} /{}\n",
                 work.package,
                 work.version,
                 work.hash.get(..7).unwrap_or_default()
-            ));
+            );
         }
-        text.push_str(&format!(
+        say!(
+            text,
             "{ARROW} Generating {specs} build jobs\n{ARROW} Wrote jobs_scratch_dir/{stack}/cloud-ci-pipeline.yml\n"
-        ));
+        );
     }
 
     fn reindex(&mut self, text: &mut String) {
@@ -325,34 +359,36 @@ impl<'a> Writer<'a> {
             Access::Protected => format!("s3://spack-binaries/develop/{}", self.stack),
             Access::Public => format!("s3://spack-binaries-prs/{}/{}", self.git_ref, self.stack),
         };
-        text.push_str(&format!("{GREEN}$ spack buildcache update-index --keys {target}{OFF}\n"));
+        say!(text, "{GREEN}$ spack buildcache update-index --keys {target}{OFF}\n");
         for n in 1..=8 {
-            text.push_str(&format!("{ARROW} Fetched {} of 4000 spec manifests\n", n * 500));
+            say!(text, "{ARROW} Fetched {} of 4000 spec manifests\n", n * 500);
         }
-        text.push_str(&format!("{ARROW} Pushed index to {target}/v3/manifests/index/index.manifest.json\n"));
+        say!(text, "{ARROW} Pushed index to {target}/v3/manifests/index/index.manifest.json\n");
     }
 
     fn closing(&mut self, text: &mut String) {
         next(text, "step_script", "after_script", "Running after_script");
-        text.push_str(&format!(
+        say!(
+            text,
             "{GREEN}Running after script...{OFF}\n{GREEN}$ cat /proc/loadavg || true{OFF}\n{}.{:02} 3.40 3.55 2/430 9981\n",
             self.dice.below(12),
             self.dice.below(100)
-        ));
+        );
         next(text, "after_script", "upload_artifacts_on_success", "Uploading artifacts for successful job");
-        text.push_str(&format!(
+        say!(
+            text,
             "{GREEN}Uploading artifacts...{OFF}\njobs_scratch_dir: found {} matching artifact files and directories{OFF} \n\
              Uploading artifacts as \"archive\" to coordinator... 201 Created{OFF}  id{OFF}={} responseStatus{OFF}=201 Created\n",
             self.dice.between(6, 90),
             self.job.id
-        ));
+        );
         next(
             text,
             "upload_artifacts_on_success",
             "cleanup_file_variables",
             "Cleaning up project directory and file based variables",
         );
-        text.push_str(&format!("section_end:0:cleanup_file_variables\r\u{1b}[0K\n{GREEN}Job succeeded{OFF}\n"));
+        say!(text, "section_end:0:cleanup_file_variables\r\u{1b}[0K\n{GREEN}Job succeeded{OFF}\n");
     }
 }
 
@@ -370,11 +406,11 @@ fn phases(variants: &str) -> &'static [(&'static str, u64)] {
 }
 
 fn start(text: &mut String, section: &str, title: &str) {
-    text.push_str(&format!("section_start:0:{section}\r\u{1b}[0K{CYAN}{title}{OFF}{OFF}\n"));
+    say!(text, "section_start:0:{section}\r\u{1b}[0K{CYAN}{title}{OFF}{OFF}\n");
 }
 
 fn next(text: &mut String, over: &str, section: &str, title: &str) {
-    text.push_str(&format!("section_end:0:{over}\r\u{1b}[0K"));
+    say!(text, "section_end:0:{over}\r\u{1b}[0K");
     start(text, section, title);
 }
 

@@ -24,7 +24,7 @@ impl World {
     /// Runs a job again as a new one. What was skipped because of it goes back to `created`.
     pub fn retry_job(&mut self, id: JobId) -> Result<JobId, Refusal> {
         let new = self.renew(id)?;
-        let (pipeline, entry) = (self.jobs[new].pipeline, self.jobs[new].entry);
+        let (pipeline, entry) = (self.jobs.at(new).pipeline, self.jobs.at(new).entry);
         self.consider(pipeline, entry);
         self.settle();
         Ok(new)
@@ -40,7 +40,7 @@ impl World {
         // A canceled trigger job may still have a living child; GitLab leaves it alone, and so does this.
         let new = self.new_job(pipeline, entry, attempt, &OPERATOR);
         let skipped: Vec<JobId> = {
-            let pipeline = &self.pipelines[pipeline];
+            let pipeline = self.pipelines.at(pipeline);
             let stage = pipeline.plan.entry(entry).stage;
             let later = pipeline.plan.numbers().filter(|n| {
                 let other = pipeline.plan.entry(*n);
@@ -51,7 +51,7 @@ impl World {
             waiting.iter().filter_map(|n| pipeline.latest.get(*n as usize).copied()).collect()
         };
         for job in skipped {
-            if self.jobs[job].status == Status::Skipped {
+            if self.jobs.at(job).status == Status::Skipped {
                 self.set(job, Status::Created);
             }
         }
@@ -71,9 +71,9 @@ impl World {
     }
 
     fn stop(&mut self, id: JobId, force: bool) {
-        if let Some(child) = self.jobs[id].downstream {
+        if let Some(child) = self.jobs.at(id).downstream {
             self.stop_all(child);
-        } else if self.jobs[id].status == Status::Running && !force {
+        } else if self.jobs.at(id).status == Status::Running && !force {
             self.set(id, Status::Canceling);
             let delay = 5_000 + self.dice("cancel", id).below(12_000) as i64;
             self.plan_event(self.now.shifted(delay), Event::Stops(id));
@@ -83,8 +83,8 @@ impl World {
     }
 
     fn stop_all(&mut self, pipeline: PipelineId) {
-        for job in self.pipelines[pipeline].latest.clone() {
-            if self.jobs[job].status.is_cancelable() {
+        for job in self.pipelines.at(pipeline).latest.clone() {
+            if self.jobs.at(job).status.is_cancelable() {
                 self.stop(job, false);
             }
         }
@@ -119,12 +119,12 @@ impl World {
     /// Runs everything again that failed or was canceled. Does nothing when there is nothing.
     pub fn retry_pipeline(&mut self, id: PipelineId) -> Result<(), Refusal> {
         let pipeline = self.pipelines.get(id).ok_or(Refusal::NotFound)?;
-        let ended = |job: &&JobId| matches!(self.jobs[**job].status, Status::Failed | Status::Canceled);
+        let ended = |job: &&JobId| matches!(self.jobs.at(**job).status, Status::Failed | Status::Canceled);
         let again: Vec<JobId> = pipeline.latest.iter().filter(ended).copied().collect();
         let mut entries = Vec::with_capacity(again.len());
         for job in again {
             let new = self.renew(job)?;
-            entries.push(self.jobs[new].entry);
+            entries.push(self.jobs.at(new).entry);
         }
         for entry in entries {
             self.consider(id, entry);
@@ -170,6 +170,6 @@ impl World {
     /// The newest run of every job that a pipeline's `retried=false` list shows, newest id first; or every run.
     pub fn jobs_of(&self, id: PipelineId, retried: bool) -> impl Iterator<Item = &Job> {
         let jobs = self.pipelines.get(id).map_or(&[][..], |p| &p.jobs);
-        jobs.iter().rev().map(|id| &self.jobs[*id]).filter(move |job| retried || !job.retried)
+        jobs.iter().rev().map(|id| self.jobs.at(*id)).filter(move |job| retried || !job.retried)
     }
 }

@@ -1,7 +1,6 @@
 //! Things that are numbered in the order in which they appear and never go away.
 
 use std::marker::PhantomData;
-use std::ops::{Index, IndexMut};
 
 use crate::ci::{JobId, PipelineId};
 
@@ -73,26 +72,21 @@ impl<I: Numbered, T> Arena<I, T> {
     pub fn len(&self) -> usize {
         self.items.len()
     }
-}
 
-impl<I: Numbered, T> Index<I> for Arena<I, T> {
-    type Output = T;
-
+    /// The item of an id that the world itself has stored.
     #[expect(
         clippy::indexing_slicing,
         reason = "the world only stores ids that this arena gave out, and nothing is removed"
     )]
-    fn index(&self, id: I) -> &T {
+    pub fn at(&self, id: I) -> &T {
         &self.items[(id.number() - self.first) as usize]
     }
-}
 
-impl<I: Numbered, T> IndexMut<I> for Arena<I, T> {
     #[expect(
         clippy::indexing_slicing,
         reason = "the world only stores ids that this arena gave out, and nothing is removed"
     )]
-    fn index_mut(&mut self, id: I) -> &mut T {
+    pub fn at_mut(&mut self, id: I) -> &mut T {
         &mut self.items[(id.number() - self.first) as usize]
     }
 }

@@ -39,7 +39,7 @@ impl World {
     /// Opens a pipeline with all its jobs and starts those that wait for nothing.
     pub(super) fn open(&mut self, opening: Opening) -> PipelineId {
         let id = self.lay_out(opening);
-        for number in self.pipelines[id].plan.numbers() {
+        for number in self.pipelines.at(id).plan.numbers() {
             self.consider(id, number);
         }
         id
@@ -79,8 +79,8 @@ impl World {
         });
         for number in plan.numbers() {
             let job = self.add_job(id, number, 0, opening.user, opening.at);
-            self.pipelines[id].latest.push(job);
-            self.pipelines[id].tally.add(Status::Created, plan.entry(number).allow_failure);
+            self.pipelines.at_mut(id).latest.push(job);
+            self.pipelines.at_mut(id).tally.add(Status::Created, plan.entry(number).allow_failure);
         }
         self.touched.insert(id);
         id
@@ -107,17 +107,17 @@ impl World {
             planned_end: None,
             reserved: None,
         });
-        self.pipelines[pipeline].jobs.push(id);
+        self.pipelines.at_mut(pipeline).jobs.push(id);
         id
     }
 
     /// Puts a new run in the place of an entry's newest one.
     pub(super) fn new_job(&mut self, pipeline: PipelineId, entry: u32, attempt: u32, user: &'static User) -> JobId {
         let new = self.add_job(pipeline, entry, attempt, user, self.now);
-        let home = &mut self.pipelines[pipeline];
+        let home = self.pipelines.at_mut(pipeline);
         let about = home.plan.entry(entry);
         if let Some(latest) = home.latest.get_mut(entry as usize) {
-            let old = &mut self.jobs[std::mem::replace(latest, new)];
+            let old = self.jobs.at_mut(std::mem::replace(latest, new));
             old.retried = true;
             home.tally.remove(old.status, about.allow_failure);
             home.tally.add(Status::Created, about.allow_failure);
@@ -195,18 +195,22 @@ impl World {
 
     /// A pull request is opened, or somebody pushes to an older one again and the bot cancels what still ran.
     pub(super) fn push(&mut self, n: u64) {
-        let mut rng = Rng::of(self.seed, "push", n);
         if n + 1 >= self.first_pushes() {
-            let gap = 6 * 60_000 + rng.below(12 * 60_000) as i64;
+            let gap = 6 * 60_000 + Rng::of(self.seed, "gap", n).below(12 * 60_000) as i64;
             self.plan_event(self.now.shifted(gap), Event::Push(n + 1));
         }
+        self.push_once(n);
+    }
+
+    pub(super) fn push_once(&mut self, n: u64) {
+        let mut rng = Rng::of(self.seed, "push", n);
         let again = n > 3 && rng.chance(0.2);
         let number = HISTORY + if again { n - 1 - rng.below(3) } else { n };
         let pr = PullRequest::nth(self.seed, number);
         if again {
             self.supersede(&pr.git_ref);
         }
-        let stacks = if n > 2 && rng.chance(0.15) { Vec::new() } else { self.stacks_with(pr.package, &mut rng) };
+        let stacks = if n > 2 && rng.chance(0.15) { Vec::new() } else { stacks_with(pr.package, &mut rng) };
         let plan = Arc::new(Plan::parent(&stacks, Access::Public));
         let mut children = BTreeMap::new();
         let count = (self.size * 15 / 100 / 14).clamp(3, 60);
@@ -233,18 +237,6 @@ impl World {
         self.open(opening);
     }
 
-    /// At most three stacks that build the package.
-    fn stacks_with(&self, package: &str, rng: &mut Rng) -> Vec<usize> {
-        let builds = |lock: &Lock| lock.specs.iter().any(|s| &*s.name == package);
-        let mut all: Vec<usize> =
-            (0..).zip(STACKS).filter(|(_, s)| Lock::embedded(s.lock).is_ok_and(builds)).map(|(i, _)| i).collect();
-        let wanted = rng.between(1, 3) as usize;
-        while all.len() > wanted {
-            all.remove(rng.below(all.len() as u64) as usize);
-        }
-        all
-    }
-
     fn supersede(&mut self, git_ref: &str) {
         let older: Vec<PipelineId> = self
             .pipelines
@@ -268,7 +260,7 @@ impl World {
             let pr = PullRequest::nth(self.seed, n);
             let fate = if n % 24 == 11 { 1.0 } else { rng.unit() };
             let on_develop = fate >= 1.0;
-            let stacks = if fate < 0.7 { Vec::new() } else { self.stacks_with(pr.package, &mut rng) };
+            let stacks = if fate < 0.7 { Vec::new() } else { stacks_with(pr.package, &mut rng) };
             let access = if on_develop { Access::Protected } else { Access::Public };
             let id = self.lay_out(Opening {
                 parent: None,
@@ -295,9 +287,9 @@ impl World {
 
     /// Lets an old pipeline run its course in one go; its generate jobs end as `generation`.
     fn live_through(&mut self, id: PipelineId, generation: Status) {
-        let mut now = self.pipelines[id].created_at;
-        for job in self.pipelines[id].latest.clone() {
-            let entry = self.entry_of(&self.jobs[job]);
+        let mut now = self.pipelines.at(id).created_at;
+        for job in self.pipelines.at(id).latest.clone() {
+            let entry = self.entry_of(self.jobs.at(job));
             let (role, seconds, tags) = (entry.role, entry.seconds, entry.tags.clone());
             let mut dice = self.dice("past", job);
             let takers: Vec<usize> = (0..).zip(&self.runners).filter(|(_, r)| r.takes(&tags)).map(|(i, _)| i).collect();
@@ -314,7 +306,7 @@ impl World {
                 let queued = now;
                 let started = queued.shifted(2_000 + dice.below(20_000) as i64);
                 let ended = started.shifted(seconds as i64 * 700 + dice.below(60_000) as i64);
-                let job = &mut self.jobs[job];
+                let job = self.jobs.at_mut(job);
                 job.queued_at = Some(queued);
                 job.started_at = Some(started);
                 job.planned_end = Some(ended);
@@ -326,10 +318,10 @@ impl World {
             }
             self.set(job, status);
         }
-        let jobs = self.pipelines[id].latest.iter().map(|job| &self.jobs[*job]);
+        let jobs = self.pipelines.at(id).latest.iter().map(|job| self.jobs.at(*job));
         let started = jobs.clone().filter_map(|j| j.started_at).min();
         let ended = jobs.filter_map(|j| j.finished_at).max();
-        let pipeline = &mut self.pipelines[id];
+        let pipeline = self.pipelines.at_mut(id);
         pipeline.status = pipeline.tally.composite();
         pipeline.started_at = started;
         pipeline.finished_at = ended;
@@ -337,6 +329,19 @@ impl World {
     }
 }
 
+/// At most three stacks that build the package.
+fn stacks_with(package: &str, rng: &mut Rng) -> Vec<usize> {
+    let builds = |lock: &Lock| lock.specs.iter().any(|s| &*s.name == package);
+    let mut all: Vec<usize> =
+        (0..).zip(STACKS).filter(|(_, s)| Lock::embedded(s.lock).is_ok_and(builds)).map(|(i, _)| i).collect();
+    let wanted = rng.between(1, 3) as usize;
+    while all.len() > wanted {
+        all.remove(rng.below(all.len() as u64) as usize);
+    }
+    all
+}
+
+/// The child of a stack for these specs, with nothing cast yet.
 fn child(stack: usize, chosen: &std::collections::BTreeSet<u32>, access: Access) -> Option<Child> {
     let lock = Lock::embedded(STACKS.get(stack)?.lock).ok()?;
     let plan = Plan::child(stack, lock, chosen, access)?;

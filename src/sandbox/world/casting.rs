@@ -18,6 +18,8 @@ pub(super) struct Script {
     pub children: BTreeMap<u32, Child>,
     /// Entries that will fail, and how.
     pub cast: BTreeMap<u32, Part>,
+    /// Entries that the queue lets pass, so that the play is where it should be when the doors open.
+    pub hurried: BTreeSet<u32>,
     /// How often any other entry fails on its first run.
     pub rate: f64,
     /// Only entries that block at most this many others may fail by chance.
@@ -103,6 +105,7 @@ pub(super) fn cast_night(seed: u64, scenario: Scenario, children: &mut BTreeMap<
             child.script.cast.insert(lead, part);
             child.script.spare = child.script.spare.min(blocks.saturating_sub(1));
             limit = limit.min(blocks.saturating_sub(1));
+            child.script.hurried = plan.needed_by(lead);
             out_of_reach = plan.blocked_by(lead);
             out_of_reach.insert(lead);
         }

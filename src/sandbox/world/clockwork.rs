@@ -12,7 +12,7 @@ use super::super::plan::Role;
 use super::super::rng::Rng;
 use super::births::Opening;
 use super::casting::Part;
-use super::{EPOCH, Queue, Scenario, World};
+use super::{EPOCH, Queue, Scenario, Turn, World};
 
 /// Something that will happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,7 +56,7 @@ impl World {
             Event::Starts(job) => self.start(job),
             Event::Ends(job) => self.end(job),
             Event::Stops(job) => {
-                if self.jobs[job].status == Status::Canceling {
+                if self.jobs.at(job).status == Status::Canceling {
                     self.finish(job, Status::Canceled);
                 }
             }
@@ -68,12 +68,12 @@ impl World {
 
     /// Changes a job's status and keeps the counts of its pipeline right.
     pub(super) fn set(&mut self, id: JobId, status: Status) {
-        let job = &mut self.jobs[id];
+        let job = self.jobs.at_mut(id);
         let old = std::mem::replace(&mut job.status, status);
         if job.retried || old == status {
             return;
         }
-        let pipeline = &mut self.pipelines[job.pipeline];
+        let pipeline = self.pipelines.at_mut(job.pipeline);
         let entry = pipeline.plan.entry(job.entry);
         pipeline.tally.remove(old, entry.allow_failure);
         pipeline.tally.add(status, entry.allow_failure);
@@ -90,7 +90,7 @@ impl World {
     pub(super) fn settle(&mut self) {
         loop {
             if let Some((pipeline, entry)) = self.ended.pop_front() {
-                let plan = self.pipelines[pipeline].plan.clone();
+                let plan = self.pipelines.at(pipeline).plan.clone();
                 for dependent in &plan.entry(entry).dependents {
                     self.consider(pipeline, *dependent);
                 }
@@ -109,9 +109,9 @@ impl World {
 
     /// Moves a waiting entry on when what it waits for has come to an end.
     pub(super) fn consider(&mut self, id: PipelineId, number: u32) {
-        let pipeline = &self.pipelines[id];
+        let pipeline = self.pipelines.at(id);
         let Some(job) = pipeline.latest.get(number as usize).copied() else { return };
-        if self.jobs[job].status != Status::Created {
+        if self.jobs.at(job).status != Status::Created {
             return;
         }
         let entry = pipeline.plan.entry(number);
@@ -123,7 +123,7 @@ impl World {
         };
         let mut held_back = false;
         for need in before {
-            let status = pipeline.latest.get(need as usize).map_or(Status::Created, |j| self.jobs[*j].status);
+            let status = pipeline.latest.get(need as usize).map_or(Status::Created, |j| self.jobs.at(*j).status);
             if !status.is_terminal() {
                 return;
             }
@@ -138,29 +138,37 @@ impl World {
 
     pub(super) fn enqueue(&mut self, id: JobId) {
         let now = self.now;
-        self.jobs[id].queued_at = Some(now);
+        self.jobs.at_mut(id).queued_at = Some(now);
         self.set(id, Status::Pending);
-        let entry = self.entry_of(&self.jobs[id]);
+        let entry = self.entry_of(self.jobs.at(id));
         if entry.role == Role::Trigger {
             let delay = 1_500 + self.dice("trigger", id).below(2_500) as i64;
             self.plan_event(now.shifted(delay), Event::Triggers(id));
         } else {
             let tags = entry.tags.clone();
-            let first_run = self.jobs[id].attempt == 0;
+            let turn = self.turn(id);
             let runners = &self.runners;
             let queue = self.waiting.entry(tags).or_insert_with_key(|tags| Queue::served_by(runners, tags));
-            queue.jobs.insert((first_run, id));
+            queue.jobs.insert(turn);
         }
+    }
+
+    /// A job's place in the queue: retried and hurried ones first, then who has waited longest. (GitLab goes by id, so a big pipeline that came first would
+    /// hold up all others.)
+    fn turn(&self, id: JobId) -> Turn {
+        let job = self.jobs.at(id);
+        let hurried = job.attempt > 0 || self.pipelines.at(job.pipeline).script.hurried.contains(&job.entry);
+        (!hurried, job.queued_at, id)
     }
 
     /// Takes a job out of the queue and gives a reserved slot back.
     pub(super) fn leave_queue(&mut self, id: JobId) {
-        let tags = self.entry_of(&self.jobs[id]).tags.clone();
-        let first_run = self.jobs[id].attempt == 0;
+        let tags = self.entry_of(self.jobs.at(id)).tags.clone();
+        let turn = self.turn(id);
         if let Some(queue) = self.waiting.get_mut(&tags) {
-            queue.jobs.remove(&(first_run, id));
+            queue.jobs.remove(&turn);
         }
-        if let Some(runner) = self.jobs[id].reserved.take() {
+        if let Some(runner) = self.jobs.at_mut(id).reserved.take() {
             self.release(runner);
         }
     }
@@ -178,7 +186,7 @@ impl World {
             if let Some(runner) = self.runners.get_mut(runner) {
                 runner.busy += 1;
             }
-            self.jobs[id].reserved = Some(runner);
+            self.jobs.at_mut(id).reserved = Some(runner);
             let delay = 1_500 + self.dice("pod", id).below(6_000) as i64;
             self.plan_event(self.now.shifted(delay), Event::Starts(id));
         }
@@ -195,18 +203,18 @@ impl World {
                 Some((*first, runner))
             })
             .min()
-            .map(|((_, job), runner)| (runner, job))
+            .map(|((.., job), runner)| (runner, job))
     }
 
     fn start(&mut self, id: JobId) {
-        let Some(runner) = self.jobs[id].reserved else { return };
-        if self.jobs[id].status != Status::Pending {
+        let Some(runner) = self.jobs.at(id).reserved else { return };
+        if self.jobs.at(id).status != Status::Pending {
             return;
         }
         let mishap = self.verdict(id, runner);
         let length = self.length(id, mishap);
         let now = self.now;
-        let job = &mut self.jobs[id];
+        let job = self.jobs.at_mut(id);
         job.started_at = Some(now);
         job.runner = Some(runner);
         job.mishap = mishap;
@@ -220,9 +228,9 @@ impl World {
         if self.scenario == Scenario::Calm {
             return None;
         }
-        let job = &self.jobs[id];
+        let job = self.jobs.at(id);
         let (number, attempt) = (job.entry, job.attempt);
-        let pipeline = &self.pipelines[job.pipeline];
+        let pipeline = self.pipelines.at(job.pipeline);
         let entry = pipeline.plan.entry(number);
         let host = self.runners.get(runner).map_or("", |r| &r.description);
         if self.scenario == Scenario::Outage && host == BAD_HOST && self.now >= OUTAGE && entry.role == Role::Build {
@@ -241,15 +249,15 @@ impl World {
         let mishap = choices.get(dice.below(choices.len() as u64) as usize).copied()?;
         if !transient {
             // What is wrong with the package will be wrong the next time.
-            let pipeline = self.jobs[id].pipeline;
-            self.pipelines[pipeline].script.cast.insert(number, Part::lasting(mishap));
+            let pipeline = self.jobs.at(id).pipeline;
+            self.pipelines.at_mut(pipeline).script.cast.insert(number, Part::lasting(mishap));
         }
         Some(mishap)
     }
 
     fn length(&self, id: JobId, mishap: Option<MishapId>) -> i64 {
-        let job = &self.jobs[id];
-        let pipeline = &self.pipelines[job.pipeline];
+        let job = self.jobs.at(id);
+        let pipeline = self.pipelines.at(job.pipeline);
         let mut dice = self.dice("length", id);
         let usual = pipeline.plan.entry(job.entry).seconds as f64 * dice.log_normal(0.25);
         let seconds = match (mishap, pipeline.script.cast.get(&job.entry).and_then(|part| part.seconds)) {
@@ -262,14 +270,14 @@ impl World {
 
     /// The dice of one run of one entry. They depend on no id, so that actions elsewhere do not change them.
     pub fn dice(&self, kind: &str, id: JobId) -> Rng {
-        let job = &self.jobs[id];
-        let key = self.pipelines[job.pipeline].key;
+        let job = self.jobs.at(id);
+        let key = self.pipelines.at(job.pipeline).key;
         Rng::of(self.seed ^ key, kind, u64::from(job.entry) << 32 | u64::from(job.attempt))
     }
 
     fn end(&mut self, id: JobId) {
-        if self.jobs[id].status == Status::Running {
-            let status = if self.jobs[id].mishap.is_some() { Status::Failed } else { Status::Success };
+        if self.jobs.at(id).status == Status::Running {
+            let status = if self.jobs.at(id).mishap.is_some() { Status::Failed } else { Status::Success };
             self.finish(id, status);
         }
     }
@@ -277,16 +285,16 @@ impl World {
     /// Ends a job that holds a slot, or one that never got one.
     pub(super) fn finish(&mut self, id: JobId, status: Status) {
         self.leave_queue(id);
-        self.jobs[id].finished_at = Some(self.now);
+        self.jobs.at_mut(id).finished_at = Some(self.now);
         self.set(id, status);
     }
 
     fn trigger(&mut self, id: JobId) {
-        if self.jobs[id].status != Status::Pending {
+        if self.jobs.at(id).status != Status::Pending {
             return;
         }
-        let parent = &self.pipelines[self.jobs[id].pipeline];
-        let Some(child) = parent.script.children.get(&self.jobs[id].entry).cloned() else {
+        let parent = self.pipelines.at(self.jobs.at(id).pipeline);
+        let Some(child) = parent.script.children.get(&self.jobs.at(id).entry).cloned() else {
             self.finish(id, Status::Failed);
             return;
         };
@@ -299,21 +307,22 @@ impl World {
             user: parent.user,
             access: parent.access,
             key: parent.key
-                ^ Rng::of(0, "child", u64::from(self.jobs[id].entry) << 32 | u64::from(self.jobs[id].attempt)).next(),
+                ^ Rng::of(0, "child", u64::from(self.jobs.at(id).entry) << 32 | u64::from(self.jobs.at(id).attempt))
+                    .next(),
             plan: child.plan,
             script: child.script,
             at: self.now,
         };
-        self.jobs[id].started_at = Some(self.now);
+        self.jobs.at_mut(id).started_at = Some(self.now);
         self.set(id, Status::Running);
         let child = self.open(opening);
-        self.jobs[id].downstream = Some(child);
+        self.jobs.at_mut(id).downstream = Some(child);
     }
 
     /// Gives a pipeline the status that its jobs make, and lets the trigger job that started it follow.
     fn refresh(&mut self, id: PipelineId) {
         let now = self.now;
-        let pipeline = &mut self.pipelines[id];
+        let pipeline = self.pipelines.at_mut(id);
         let status = pipeline.tally.composite();
         if status == pipeline.status {
             return;
@@ -330,7 +339,7 @@ impl World {
             terminal if terminal.is_terminal() => terminal,
             _ => Status::Running,
         };
-        self.jobs[bridge].finished_at = mirrored.is_terminal().then_some(now);
+        self.jobs.at_mut(bridge).finished_at = mirrored.is_terminal().then_some(now);
         self.set(bridge, mirrored);
     }
 }

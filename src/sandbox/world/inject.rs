@@ -21,6 +21,7 @@ pub enum LogBody {
 pub(super) struct Injected {
     pub logs: BTreeMap<JobId, LogBody>,
     pub names: BTreeMap<JobId, Arc<str>>,
+    pub pushes: u64,
 }
 
 impl World {
@@ -40,6 +41,14 @@ impl World {
             pipeline.git_ref = git_ref.into();
             pipeline.name = Some(title.into());
         }
+    }
+
+    /// Lets a pull request be pushed at this moment, besides those that are planned.
+    pub fn inject_push(&mut self) {
+        self.injected.pushes += 1;
+        let number = 1_000_000 + self.injected.pushes;
+        self.push_once(number);
+        self.settle();
     }
 
     /// Forces a job that does not hold a slot into a status, for instance `manual`.

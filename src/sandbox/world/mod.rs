@@ -112,9 +112,11 @@ impl Job {
 struct Queue {
     /// Indices of the runners that take such jobs.
     runners: Vec<usize>,
-    /// Retried jobs first (`false` sorts before `true`: is it a first run?), then by age.
-    jobs: BTreeSet<(bool, JobId)>,
+    jobs: BTreeSet<Turn>,
 }
+
+/// A place in a queue: can it wait, since when does it wait, who is it. The smallest is served first.
+type Turn = (bool, Option<Timestamp>, JobId);
 
 impl Queue {
     fn served_by(runners: &[Runner], tags: &[&str]) -> Self {
@@ -200,7 +202,7 @@ impl World {
 
     /// The pipeline that a job belongs to.
     pub fn pipeline_of(&self, job: &Job) -> &Pipeline {
-        &self.pipelines[job.pipeline]
+        self.pipelines.at(job.pipeline)
     }
 
     /// The entry of the plan that a job runs.
@@ -227,16 +229,12 @@ impl World {
 
     /// Everything there is, as text: two worlds are the same exactly when their dumps are.
     pub fn dump(&self) -> String {
-        let mut text = format!("{} {:?} {} {}\n", self.seed, self.scenario, self.size, self.now);
-        for pipeline in self.pipelines.iter() {
-            text.push_str(&format!("{pipeline:?}\n"));
-        }
-        for job in self.jobs.iter() {
-            text.push_str(&format!("{job:?}\n"));
-        }
+        let head = format!("{} {:?} {} {}", self.seed, self.scenario, self.size, self.now);
+        let pipelines = self.pipelines.iter().map(|p| format!("{p:?}"));
+        let jobs = self.jobs.iter().map(|j| format!("{j:?}"));
         let mut events: Vec<_> = self.events.iter().collect();
         events.sort_unstable_by_key(|e| Reverse(*e));
-        text.push_str(&format!("{:?}\n{:?}\n{events:?}\n{:?}\n", self.runners, self.waiting, self.injected));
-        text
+        let rest = format!("{:?}\n{:?}\n{events:?}\n{:?}\n", self.runners, self.waiting, self.injected);
+        [head].into_iter().chain(pipelines).chain(jobs).chain([rest]).collect::<Vec<_>>().join("\n")
     }
 }

@@ -101,7 +101,9 @@ mod tests {
             (&[Skipped], Skipped),
         ] {
             let mut tally = Tally::default();
-            jobs.iter().for_each(|s| tally.add(*s, false));
+            for status in jobs {
+                tally.add(*status, false);
+            }
             assert_eq!(tally.composite(), want, "{jobs:?}");
         }
     }

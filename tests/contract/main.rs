@@ -1,0 +1,10 @@
+//! What servers promise, checked against what they publish: samples, schemas, documents.
+//!
+//! The practice world is held to GitLab's JSON here, over real sockets, so that tests which use it in GitLab's place mean something.
+
+mod child_pipeline;
+mod effects;
+mod faults;
+mod graphql;
+mod samples;
+mod server;
