@@ -44,6 +44,8 @@ pub enum Order {
     Log {
         job: JobId,
         web_url: Option<Arc<str>>,
+        /// Pass on what is on disk already, too.
+        replay: bool,
     },
 }
 

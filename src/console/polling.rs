@@ -11,7 +11,7 @@ use super::effect::{Effect, Fetch, Focus, Order};
 use super::fault::{Fault, FaultKind};
 use super::fresh::Completeness;
 use super::world::{Needs, PipelineFacts, World};
-use crate::ci::{PipelineId, Status, Timestamp, stack_of};
+use crate::ci::{JobId, PipelineId, Status, Timestamp, stack_of};
 
 /// How often things are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +72,8 @@ pub struct Polling {
     pub focus: Focus,
     turns: BTreeMap<Fetch, Turn>,
     orders_made: u64,
+    /// Logs that a face wants from their beginning.
+    replays: BTreeSet<JobId>,
 }
 
 /// Lower goes first.
@@ -97,6 +99,12 @@ impl Polling {
         let turn = self.turns.entry(fetch).or_default();
         turn.wanted = true;
         turn.not_before = None;
+    }
+
+    /// A face opened a log: it wants all of it, also what was read before.
+    pub fn want_log(&mut self, job: JobId) {
+        self.replays.insert(job);
+        self.want(Fetch::Log(job));
     }
 
     /// Notes the end of a read that began at `at`.
@@ -218,6 +226,9 @@ impl Polling {
 
     fn begin(&mut self, orders: &[Order], pipelines: &BTreeMap<PipelineId, PipelineFacts>) {
         for order in orders {
+            if let Order::Log { job, .. } = order {
+                self.replays.remove(job);
+            }
             self.orders_made += 1;
             for fetch in order.fetches() {
                 let turn = self.turns.entry(fetch).or_default();
@@ -273,7 +284,8 @@ fn assemble(world: &World, due: &[(Urgency, Reverse<PipelineId>, Fetch)], free: 
             Fetch::FailureReasons => orders.push(Order::FailureReasons),
             Fetch::Log(job) => {
                 let web_url = world.job(job).and_then(|j| j.web_url.clone());
-                orders.push(Order::Log { job, web_url });
+                let replay = world.polling.replays.contains(&job);
+                orders.push(Order::Log { job, web_url, replay });
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The console on a terminal: keys become actions, actions become intents, the world becomes a picture. Knows the console's mind and nothing
 //! of the outside: a face is handed its terminal and its two channels.
 
+pub mod app;
 pub mod files;
 pub mod glyphs;
 pub mod keys;

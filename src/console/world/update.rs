@@ -60,17 +60,13 @@ impl World {
                 Vec::new()
             }
             Event::LogFed { job, offset, bytes } => {
-                let fed = self.log_mut(job).map(|log| log.doc.feed(offset, &bytes));
-                match fed {
-                    None | Some(Fed::Appended(_)) => Vec::new(),
-                    // What was read does not fit what is held: begin again.
-                    Some(Fed::Changed | Fed::Gap(_)) => {
-                        if let Some(log) = self.log_mut(job) {
-                            log.doc.reset();
-                        }
-                        vec![Effect::ForgetLog(job)]
-                    }
+                // What does not fit what is held begins anew: the screen asks for it from the start.
+                if let Some(log) = self.log_mut(job)
+                    && !matches!(log.doc.feed(offset, &bytes), Fed::Appended(_))
+                {
+                    log.doc.reset();
                 }
+                Vec::new()
             }
             Event::LogReset { job } => {
                 if let Some(log) = self.log_mut(job) {
@@ -327,7 +323,7 @@ impl World {
             },
             Intent::OpenLog(job) => {
                 self.open_log(job);
-                self.polling.want(Fetch::Log(job));
+                self.polling.want_log(job);
                 Vec::new()
             }
             Intent::ChangeRules(rules) => {

@@ -9,6 +9,7 @@ use crate::ci::{Iid, JobId, Need, PipelineId, Status, Timestamp, stack_of};
 use crate::console::effect::{Fetch, Order};
 use crate::console::event::{Event, NeedsOrigin};
 use crate::console::fault::{Fault, FaultKind};
+use crate::console::log::PageNo;
 use crate::console::world::Edges;
 use crate::controller::spill::{Chunk, Reread};
 
@@ -33,7 +34,12 @@ impl Hands {
                 vec![(Fetch::Needs(*pipeline), result)]
             }
             Order::FailureReasons => vec![(Fetch::FailureReasons, self.read_failure_reasons(at).await)],
-            Order::Log { job, web_url } => vec![(Fetch::Log(*job), self.read_log(*job, web_url.as_deref()).await)],
+            Order::Log { job, web_url, replay } => {
+                if *replay {
+                    self.replay_log(*job).await;
+                }
+                vec![(Fetch::Log(*job), self.read_log(*job, web_url.as_deref()).await)]
+            }
         }
     }
 
@@ -210,6 +216,23 @@ impl Hands {
             }
         }
         Ok(())
+    }
+
+    /// Passes on what an earlier pass left on disk, from the start.
+    async fn replay_log(&self, job: JobId) {
+        self.say(Event::LogReset { job }).await;
+        let (mut page, spill) = (PageNo(0), &self.outside.spill);
+        // A file that is not there is a log that was never read.
+        while let Ok(bytes) = spill.read(job, page.bytes()) {
+            let is_last = (bytes.len() as u64) < page.bytes().end - page.bytes().start;
+            if !bytes.is_empty() {
+                self.say(Event::LogFed { job, offset: page.bytes().start, bytes: bytes.into() }).await;
+            }
+            if is_last {
+                break;
+            }
+            page = PageNo(page.0 + 1);
+        }
     }
 
     async fn read_log(&self, job: JobId, web_url: Option<&str>) -> Result<(), Fault> {

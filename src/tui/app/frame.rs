@@ -15,9 +15,7 @@ use crate::console::state::JobState;
 use crate::console::text::{count_short, width};
 use crate::tui::screen::{Cx, Place};
 use crate::tui::theme::Role;
-use crate::tui::widgets::{
-    Look, Panel, Pen, Prompt, Toast, help, help_lines, hints, palette, popup, toast, which_key,
-};
+use crate::tui::widgets::{Look, Panel, Pen, Prompt, Toast, help, help_lines, hints, palette, popup, toast, which_key};
 
 /// After this long a chord that was begun shows how it may go on.
 pub const WHICH_KEY_AFTER: Duration = Duration::from_millis(400);

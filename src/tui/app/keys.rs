@@ -21,6 +21,8 @@ use crate::tui::list::jobs_for;
 use crate::tui::screen::{Ask, Cx, Place, Reaction};
 use crate::tui::widgets::{Line, Look, help_lines};
 
+/// Lines that leave the console in one go.
+const PLAIN_LINES: u64 = 50_000;
 /// Two interrupts within this offer to quit.
 const TWICE: Duration = Duration::from_secs(1);
 
@@ -130,7 +132,6 @@ impl App {
             }
             Reaction::Copy { text, what } => vec![Wish::Copy { text, what }],
             Reaction::Intend(intent) => vec![Wish::Intend(intent)],
-            Reaction::Plain(text) => vec![Wish::Plain(text)],
             Reaction::All(parts) => parts.into_iter().flat_map(|part| self.react(part, now)).collect(),
         }
     }
@@ -208,6 +209,7 @@ impl App {
             },
             ActionId::AuditCompensate => self.compensate(now),
             ActionId::AppReadonly | ActionId::AppDryRun => self.switch(action, "", now),
+            ActionId::LogPlain | ActionId::LogPager => self.plain_log(now),
             ActionId::AppPerf => {
                 self.perf = !self.perf;
                 Vec::new()
@@ -226,6 +228,19 @@ impl App {
             ActionId::AppQuit => self.quit(),
             _ => Vec::new(),
         }
+    }
+
+    /// The log on the screen as plain lines, as far as it is in memory.
+    fn plain_log(&mut self, now: Timestamp) -> Vec<Wish> {
+        let log = self.screen.focus(self.cx(now)).log.and_then(|job| self.world.log(job));
+        let Some(log) = log else { return Vec::new() };
+        let rows = log.doc.rows(0..log.doc.lines().min(PLAIN_LINES)).rows;
+        let mut text = String::new();
+        for row in rows.iter().filter(|row| !row.loading) {
+            text.extend(row.spans.iter().map(|span| span.text.as_str()));
+            text.push('\n');
+        }
+        vec![Wish::Plain(text)]
     }
 
     fn quit(&mut self) -> Vec<Wish> {
@@ -303,14 +318,14 @@ impl App {
         match self.world.home(job.id).and_then(|f| f.needs.graph().and_then(|g| g.find(&job.name).map(|ix| (g, ix)))) {
             None => lines.push("its needs are not known".to_owned()),
             Some((graph, ix)) => {
-                lines.push(format!("{} wait for it", plural(graph.blocks(ix), "job")));
+                lines.push(format!("{} wait for it", plural(graph.blocks(ix) as u64, "job")));
                 let open: Vec<&str> = graph
                     .needs(ix)
                     .filter(|need| !graph.state(*need).is_done())
                     .map(|need| &**graph.name(need))
                     .collect();
                 if !open.is_empty() {
-                    lines.push(format!("waits for {}: {}", plural(open.len(), "need"), open.join(", ")));
+                    lines.push(format!("waits for {}: {}", plural(open.len() as u64, "need"), open.join(", ")));
                 }
                 for root in graph.failed_roots(ix).into_iter().take(5) {
                     lines.push(format!("blocked by {}", graph.name(root)));
@@ -574,9 +589,7 @@ impl App {
                 }
                 Some(Ok(typed)) => self.command(typed, now),
                 Some(Err(Choice::Go(place))) => self.go(place, now),
-                Some(Err(Choice::Run(action))) => {
-                    self.command(Typed { action, argument: String::new() }, now)
-                }
+                Some(Err(Choice::Run(action))) => self.command(Typed { action, argument: String::new() }, now),
             },
             Some(Overlay::Help { line, chosen }) => {
                 let lines = help_lines(&self.setup.keymap, self.screen.scope(), &self.setup.glyphs, line.text());

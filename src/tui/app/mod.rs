@@ -58,7 +58,10 @@ impl std::fmt::Debug for Loader {
 #[derive(Debug, Clone)]
 pub enum Wish {
     Intend(Intent),
-    Copy { text: String, what: String },
+    Copy {
+        text: String,
+        what: String,
+    },
     /// Shows plain text outside the console until a key is pressed.
     Plain(String),
     Redraw,
@@ -187,12 +190,7 @@ impl App {
         let mut fresh: Vec<Said> = Vec::new();
         for message in self.world.messages.iter().take(16) {
             if self.told.get(&message.text) != Some(&message.times) {
-                fresh.push(Said {
-                    level: message.level,
-                    text: message.text.clone(),
-                    at: now,
-                    times: message.times,
-                });
+                fresh.push(Said { level: message.level, text: message.text.clone(), at: now, times: message.times });
             }
         }
         for said in fresh.into_iter().rev() {

@@ -9,14 +9,25 @@ use crate::tui::widgets::Line;
 #[derive(Debug)]
 pub enum Overlay {
     /// A line that the screen asked for.
-    Prompt { what: Ask, line: Line, before: String, error: Option<String> },
+    Prompt {
+        what: Ask,
+        line: Line,
+        before: String,
+        error: Option<String>,
+    },
     Palette(Palette),
-    Help { line: Line, chosen: usize },
+    Help {
+        line: Line,
+        chosen: usize,
+    },
     Preview(Box<Preview>),
     /// Asked only while plans are held or being sent.
     Quit,
     /// Why the thing under the cursor is as it is.
-    Explain { title: String, lines: Vec<String> },
+    Explain {
+        title: String,
+        lines: Vec<String>,
+    },
 }
 
 /// The sign before a line that is typed.

@@ -37,7 +37,7 @@ pub struct Typed {
 impl Palette {
     /// The entries that fit what is typed.
     pub fn ranked(&self) -> Vec<Ranked> {
-        rank(self.entries.iter().map(|e| e.title.as_str()), self.line.text(), MOST)
+        rank(&self.entries, self.line.text(), MOST)
     }
 
     /// What Enter does now: a command with its argument wins over the list.
@@ -73,12 +73,13 @@ impl App {
             }) {
                 let chord = keymap.shortest(action.id).map_or(String::new(), |c| self.setup.glyphs.chord(c));
                 let title = action.command.map_or(action.title.to_owned(), |c| c.word.to_owned());
-                entries.push(PaletteEntry { title, note: action.help.to_owned(), chord });
+                let name = action.name.to_owned();
+                entries.push(PaletteEntry { title, name, note: action.help.to_owned(), chord });
                 choices.push(Choice::Run(action.id));
             }
         }
         let mut add = |title: String, note: String, place: Place| {
-            entries.push(PaletteEntry { title, note, chord: String::new() });
+            entries.push(PaletteEntry { title, note, ..PaletteEntry::default() });
             choices.push(Choice::Go(place));
         };
         for facts in self.world.parents() {

@@ -136,8 +136,8 @@ impl Preview {
         let title = format!(
             "{} preview  {} → {}",
             capital(plan.verb.word()),
-            plural(self.plan.targets.len() + self.plan.skips.len(), "target"),
-            plural(plan.targets.len(), "request"),
+            plural((self.plan.targets.len() + self.plan.skips.len()) as u64, "target"),
+            plural(plan.targets.len() as u64, "request"),
         );
         let seen = format!("ids + states of {}", self.plan.made_at.clock());
         let panel = Panel { title: &title, progress: &seen, is_focused: true, ..Panel::default() };
@@ -216,10 +216,8 @@ fn summary_lines(pen: &Pen<'_>, plan: &Plan) -> Vec<(Role, String)> {
         .map(|(cause, n)| if cause.is_empty() { n.to_string() } else { format!("{cause} {n}") })
         .collect();
     let dot = format!(" {} ", glyphs.dot);
-    let mut lines = vec![(
-        Role::TextStrong,
-        format!("{} {}   {}", glyphs.state(JobState::Ok), plan.summary(), causes.join(&dot)),
-    )];
+    let mut lines =
+        vec![(Role::TextStrong, format!("{} {}   {}", glyphs.state(JobState::Ok), plan.summary(), causes.join(&dot)))];
     if !plan.skips.is_empty() {
         let reasons: Vec<String> =
             plan.skip_reasons().into_iter().take(4).map(|(reason, n)| format!("{n} {reason}")).collect();

@@ -22,7 +22,10 @@ pub enum Nudge {
     /// A file of the user changed and is good.
     Theme(Box<Theme>),
     Keymap(Box<Keymap>),
-    Say { error: bool, text: String },
+    Say {
+        error: bool,
+        text: String,
+    },
     /// The session must end: the terminal is gone, or a signal said so.
     End,
 }
