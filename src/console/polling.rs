@@ -179,7 +179,7 @@ impl Polling {
             let active = world.job(job).is_none_or(|j| !j.status.is_terminal());
             consider(Fetch::Log(job), active.then_some(periods.visible), Urgency::Asked, newest);
         }
-        if polling.rules.token && world.lacks_failure_reasons() {
+        if polling.rules.token && world.lacks_details() {
             consider(Fetch::FailureReasons, Some(periods.visible), Urgency::FirstNeeds, newest);
         }
         let focus_root = polling.focus.pipeline.map(|p| world.root_of(p));

@@ -17,11 +17,13 @@ pub struct List<Id> {
     ids: Vec<Id>,
     cursor: Cursor<Id>,
     height: usize,
+    /// Nobody has moved the cursor yet: it stays on the first row, whatever row that is.
+    is_fresh: bool,
 }
 
 impl<Id> Default for List<Id> {
     fn default() -> Self {
-        Self { ids: Vec::new(), cursor: Cursor::default(), height: 1 }
+        Self { ids: Vec::new(), cursor: Cursor::default(), height: 1, is_fresh: true }
     }
 }
 
@@ -35,6 +37,9 @@ impl<Id: Clone + PartialEq> List<Id> {
     /// The same rows in an area that may have changed.
     pub fn resettle(&mut self, rows: Rect, now: Timestamp) {
         self.height = Table::height(rows).max(1);
+        if self.is_fresh {
+            self.cursor.go(&self.ids, 0);
+        }
         self.cursor.settle(&self.ids, self.height, 1, now);
     }
 
@@ -52,6 +57,7 @@ impl<Id: Clone + PartialEq> List<Id> {
             ActionId::ListBottom => isize::MAX,
             _ => return false,
         };
+        self.is_fresh = false;
         self.cursor.step(&self.ids, step);
         true
     }
@@ -62,6 +68,7 @@ impl<Id: Clone + PartialEq> List<Id> {
         let order = (1..=n).map(|i| if forward { (here + i) % n } else { (here + n - i) % n });
         let found = order.filter(|row| self.ids.get(*row).is_some_and(&wanted)).find(|row| *row != here);
         if let Some(row) = found {
+            self.is_fresh = false;
             self.cursor.go(&self.ids, row);
         }
         found.is_some()
@@ -69,6 +76,7 @@ impl<Id: Clone + PartialEq> List<Id> {
 
     /// Puts the cursor on a row by identity.
     pub fn choose(&mut self, id: Id) {
+        self.is_fresh = false;
         self.cursor.choose(id);
     }
 

@@ -22,7 +22,7 @@ use super::log::LogDoc;
 use super::messages::Messages;
 use super::polling::{PollRules, Polling};
 use super::state::{Counts, JobState};
-use crate::ci::{FailureReason, Job, JobId, PipelineId, Status, Timestamp};
+use crate::ci::{FailureReason, Job, JobId, JobKind, PipelineId, Status, Timestamp};
 
 /// What the server told about itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -223,9 +223,17 @@ impl World {
         }
     }
 
-    pub(super) fn lacks_failure_reasons(&self) -> bool {
-        self.counts.get(JobState::Fail) > 0
-            && self.jobs().any(|j| j.status == Status::Failed && j.failure_reason.is_none() && j.downstream.is_none())
+    /// Whether a failed job's reason or a running job's runner has not been read: GraphQL lists leave both out.
+    pub(super) fn lacks_details(&self) -> bool {
+        self.counts.get(JobState::Fail) + self.counts.get(JobState::Run) > 0
+            && self.jobs().any(|j| {
+                j.kind == JobKind::Build
+                    && match j.status {
+                        Status::Failed => j.failure_reason.is_none(),
+                        Status::Running => j.runner.is_none(),
+                        _ => false,
+                    }
+            })
     }
 
     /// Failures by reason, most jobs first: reason, jobs, jobs that wait for them, the first one.

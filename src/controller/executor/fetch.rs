@@ -15,7 +15,7 @@ use crate::controller::spill::{Chunk, Reread};
 
 type Ended = Vec<(Fetch, Result<(), Fault>)>;
 
-/// Pages of failed jobs read for their reasons; older failures are on no screen.
+/// Pages of failed and running jobs read for reasons and runners; older failures are on no screen.
 const REASON_PAGES: usize = 5;
 /// Passes over a log that keeps changing before it is left for the next poll.
 const PASSES: usize = 3;
@@ -198,11 +198,11 @@ impl Hands {
         Ok((edges, NeedsOrigin::GraphQl))
     }
 
-    /// GraphQL lists say that a job failed, not why, and not on which runner: the project's failed jobs do.
+    /// GraphQL lists say that a job failed, not why, and not on which runner a job runs: the project's own list does.
     async fn read_failure_reasons(&self, at: Timestamp) -> Result<(), Fault> {
         let mut cursor = None;
         for _ in 0..REASON_PAGES {
-            let answer = self.outside.gitlab.active_jobs_page(&[Status::Failed], cursor.as_ref()).await?;
+            let answer = self.outside.gitlab.active_jobs_page(&[Status::Failed, Status::Running], cursor.as_ref()).await?;
             let mut by_pipeline: BTreeMap<PipelineId, Vec<_>> = BTreeMap::new();
             for job in answer.items {
                 by_pipeline.entry(job.pipeline).or_default().push(job);
