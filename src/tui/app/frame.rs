@@ -267,7 +267,7 @@ impl App {
                 let lines = help_lines(&self.setup.keymap, self.screen.scope(), &self.setup.glyphs, line.text());
                 Some(help(pen, screen, line, &lines, *chosen))
             }
-            Some(Overlay::Preview(preview)) => preview.draw(pen, screen, self.world.rules.hold, now),
+            Some(Overlay::Preview(preview)) => preview.draw(pen, screen, &self.world, now),
             Some(Overlay::Quit) => {
                 let inner = popup(pen, screen, Size::new(64, 5), &Panel { title: "Quit?", ..Panel::default() });
                 let held = self.world.actions.held().len();

@@ -131,7 +131,7 @@ impl Preview {
     }
 
     /// Draws it over the screen; the text cursor stands in the line to type, if there is one.
-    pub fn draw(&self, pen: &mut Pen<'_>, screen: Rect, hold: Duration, now: Timestamp) -> Option<Position> {
+    pub fn draw(&self, pen: &mut Pen<'_>, screen: Rect, world: &World, now: Timestamp) -> Option<Position> {
         let plan = self.effective();
         let title = format!(
             "{} preview  {} → {}",
@@ -139,17 +139,18 @@ impl Preview {
             plural((self.plan.targets.len() + self.plan.skips.len()) as u64, "target"),
             plural(plan.targets.len() as u64, "request"),
         );
-        let seen = format!("ids + states of {}", self.plan.made_at.clock());
+        let seen = format!("ids + states of {}", world.server_time(self.plan.made_at).clock());
         let panel = Panel { title: &title, progress: &seen, is_focused: true, ..Panel::default() };
-        let rows = if self.rows.is_some() { screen.height.saturating_sub(6) } else { 12 };
-        let inner = popup(pen, screen, Size::new(98, rows), &panel);
-        let lines = if self.rows.is_some() { self.row_lines(&plan, inner) } else { summary_lines(pen, &plan) };
+        let summary = summary_lines(pen, &plan);
+        let height = if self.rows.is_some() { screen.height.saturating_sub(6) } else { summary.len() as u16 + 4 };
+        let inner = popup(pen, screen, Size::new(98, height), &panel);
+        let lines = if self.rows.is_some() { self.row_lines(&plan, inner) } else { summary };
         let foot = inner.bottom().saturating_sub(1);
         for ((role, text), y) in lines.into_iter().zip(inner.y..foot) {
             pen.put(inner.x, y, inner.width, &text, role);
         }
         let bottom = Rect { y: foot, height: inner.height.min(1), ..inner };
-        self.draw_foot(pen, bottom, &plan, hold, now)
+        self.draw_foot(pen, bottom, &plan, world.rules.hold, now)
     }
 
     fn draw_foot(&self, pen: &mut Pen<'_>, row: Rect, plan: &Plan, hold: Duration, now: Timestamp) -> Option<Position> {

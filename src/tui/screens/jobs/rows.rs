@@ -13,15 +13,15 @@ use crate::tui::widgets::{Cell, Column, Row, Width};
 /// The columns, in order; the highest sacrifice goes first when it gets narrow.
 pub const COLUMNS: &[Column] = &[
     Column::new("ST", Width::Fixed(2)),
-    Column::new("JOB", Width::Grow { least: 18, weight: 3 }).cut_middle(),
-    Column::new("STACK", Width::Grow { least: 10, weight: 1 }).sacrifice(4),
+    Column::new("JOB", Width::Grow { least: 26, weight: 3 }).cut_middle(),
+    Column::new("STACK", Width::Grow { least: 12, weight: 1 }).sacrifice(4),
     Column::new("AGE", Width::Fixed(5)).right(),
     Column::new("TOOK", Width::Fixed(6)).right().sacrifice(3),
     Column::new("WAIT", Width::Fixed(5)).right().sacrifice(6),
     Column::new("TRY", Width::Fixed(3)).right().sacrifice(7),
     Column::new("BLOCKS", Width::Fixed(6)).right().sacrifice(2),
-    Column::new("RUNNER", Width::Grow { least: 8, weight: 1 }).cut_middle().sacrifice(5),
-    Column::new("CAUSE", Width::Grow { least: 10, weight: 2 }).sacrifice(1),
+    Column::new("RUNNER", Width::Grow { least: 12, weight: 1 }).cut_middle().sacrifice(5),
+    Column::new("CAUSE", Width::Grow { least: 16, weight: 2 }).sacrifice(1),
 ];
 
 /// The jobs that pass the filter, in order.
