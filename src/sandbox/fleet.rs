@@ -361,7 +361,7 @@ pub fn runners(seed: u64, jobs: usize, epoch: Timestamp) -> Vec<Runner> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::locks::Lock;
+    use crate::sandbox::locks::Shelf;
     use crate::sandbox::plan::{Access, Plan, choose_stack};
     use crate::sandbox::stacks::STACKS;
 
@@ -374,7 +374,7 @@ mod tests {
                 let mut plans = vec![Plan::parent(&every, access), Plan::parent(&[], access)];
                 for (i, stack) in STACKS.iter().enumerate() {
                     let chosen = choose_stack(1, i, 300).unwrap();
-                    plans.extend(Plan::child(i, Lock::embedded(stack.lock).unwrap(), &chosen, access));
+                    plans.extend(Plan::child(i, Shelf::embedded(stack.lock).unwrap(), &chosen, access));
                 }
                 for entry in plans.iter().flat_map(|p| &p.entries).filter(|e| !e.tags.is_empty()) {
                     assert!(

@@ -47,7 +47,7 @@ pub struct Options {
     /// Virtual seconds per second; 0 stops the time.
     pub speed: f64,
     pub scenario: Scenario,
-    /// About how many jobs the night has. At least 200.
+    /// About how many jobs the night has. 200 to 5,000 make sense; the locks do not hold enough for many more.
     pub jobs: usize,
     /// 0 takes any free port.
     pub port: u16,
@@ -72,9 +72,13 @@ impl Default for Options {
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     #[error(
-        "failed to read the embedded lock {lock:?}: {source}; this build of stackhand is damaged, install it again"
+        "failed to unpack the embedded lock of {lock}: {source}; this build of stackhand is damaged, install it again"
     )]
-    Lock { lock: &'static str, source: std::io::Error },
+    Unpack { lock: &'static str, source: std::io::Error },
+    #[error(
+        "failed to read the embedded lock of {lock}: {source}; this build of stackhand is damaged, install it again"
+    )]
+    Lock { lock: &'static str, source: crate::spack::LockError },
     #[error("failed to listen on 127.0.0.1:{port}: {source}; choose another port or 0 for any free one")]
     Listen { port: u16, source: std::io::Error },
     #[error(

@@ -160,13 +160,13 @@ impl Commit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::locks::{Lock, LockName};
+    use crate::sandbox::locks::{LockName, Shelf};
 
     #[test]
     fn every_changed_package_is_in_a_lock() {
         let names: Vec<&str> = [LockName::E4s, LockName::Radiuss, LockName::DeveloperTools, LockName::BuildSystems]
             .iter()
-            .flat_map(|lock| Lock::embedded(*lock).unwrap().specs.iter().map(|s| &*s.name))
+            .flat_map(|lock| Shelf::embedded(*lock).unwrap().specs.iter().map(|placed| &*placed.spec.name))
             .collect();
         for package in TOUCHED {
             assert!(names.contains(package), "{package}");

@@ -6,8 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::spack::Spec;
+
 use super::SandboxError;
-use super::locks::{Lock, Spec};
+use super::locks::{Shelf, variants};
 use super::rng::{Rng, hash};
 use super::stacks::{STACKS, Stack, median_seconds, size};
 
@@ -115,16 +117,16 @@ impl Plan {
     }
 
     /// The plan of a child: one entry per spec in `chosen`, then signing and the index.
-    pub fn child(stack: usize, lock: &Lock, chosen: &BTreeSet<u32>, access: Access) -> Option<Self> {
+    pub fn child(stack: usize, shelf: &Shelf, chosen: &BTreeSet<u32>, access: Access) -> Option<Self> {
         let about = STACKS.get(stack)?;
         let numbers: BTreeMap<u32, u32> = chosen.iter().copied().zip(0..).collect();
         let mut stages: Vec<usize> = Vec::with_capacity(chosen.len());
         let mut entries = Vec::with_capacity(chosen.len() + 2);
-        for spec in chosen.iter().filter_map(|index| lock.spec(*index)) {
-            let needs: Vec<u32> = spec.deps.iter().filter_map(|d| numbers.get(d).copied()).collect();
+        for placed in chosen.iter().filter_map(|place| shelf.at(*place)) {
+            let needs: Vec<u32> = placed.deps.iter().filter_map(|d| numbers.get(d).copied()).collect();
             let stage = needs.iter().filter_map(|n| stages.get(*n as usize)).max().map_or(0, |deepest| deepest + 1);
             stages.push(stage);
-            entries.push(Entry::build(about, spec, stage, needs, access));
+            entries.push(Entry::build(about, &placed.spec, stage, needs, access));
         }
         let depth = stages.iter().max().map_or(0, |deepest| deepest + 1);
         let mut names: Vec<Arc<str>> = (0..depth).map(|n| format!("stage-{n}").into()).collect();
@@ -235,8 +237,8 @@ impl Entry {
         // Another target is another hash, as it would be after a real concretization.
         let target = stack.target.microarchitecture();
         let hash: Arc<str> = match target {
-            "x86_64_v3" => spec.hash.clone(),
-            _ => Rng::named(hash(&spec.hash), "hash", target).base32(32).into(),
+            "x86_64_v3" => spec.hash.as_str().into(),
+            _ => Rng::named(hash(spec.hash.as_str()), "hash", target).base32(32).into(),
         };
         let mut tags = stack.target.tags().to_vec();
         tags.extend(size(&spec.name).tag());
@@ -247,9 +249,16 @@ impl Entry {
             work: Some(Work {
                 package: spec.name.clone(),
                 version: spec.version.clone(),
-                arch: format!("{}-{target}", stack.target.platform_os().unwrap_or(&spec.platform_os)).into(),
-                variants: spec.variants.clone(),
-                compiler: spec.compiler.clone(),
+                arch: match stack.target.platform_os() {
+                    Some(platform_os) => format!("{platform_os}-{target}"),
+                    None => format!("{}-{}-{target}", spec.arch.platform, spec.arch.os),
+                }
+                .into(),
+                variants: variants(spec).into(),
+                compiler: match &spec.compiler {
+                    Some(compiler) => (compiler.name.clone(), compiler.version.clone()),
+                    None => ("none".into(), "none".into()),
+                },
                 hash,
             }),
             ..Self::service("", Role::Build, stage, &tags, median_seconds(&spec.name))
@@ -265,13 +274,13 @@ impl Entry {
 /// Chooses `count` specs of a stack for a full rebuild: whole roots, while what lies lowest is already in the cache.
 pub fn choose_stack(seed: u64, stack: usize, count: usize) -> Result<BTreeSet<u32>, SandboxError> {
     let Some(about) = STACKS.get(stack) else { return Ok(BTreeSet::new()) };
-    let lock = Lock::embedded(about.lock)?;
+    let shelf = Shelf::embedded(about.lock)?;
     let mut rng = Rng::named(seed, "roots", about.name);
-    let mut roots = lock.roots.clone();
+    let mut roots = shelf.roots.clone();
     let mut chosen = BTreeSet::new();
     while chosen.len() < count && !roots.is_empty() {
         let root = roots.swap_remove(rng.below(roots.len() as u64) as usize);
-        chosen.extend(lock.closure([root]));
+        chosen.extend(shelf.closure([root]));
     }
     // The lock lists dependencies first, so dropping from the front never leaves a spec without something it needs in the cache.
     while chosen.len() > count {
@@ -283,14 +292,15 @@ pub fn choose_stack(seed: u64, stack: usize, count: usize) -> Result<BTreeSet<u3
 /// Chooses at most `count` specs that a change of `package` affects: its specs first, then who depends on them, level by level.
 pub fn choose_change(stack: usize, package: &str, count: usize) -> Result<BTreeSet<u32>, SandboxError> {
     let Some(about) = STACKS.get(stack) else { return Ok(BTreeSet::new()) };
-    let lock = Lock::embedded(about.lock)?;
-    let mut level: Vec<u32> = (0..).zip(&lock.specs).filter(|(_, s)| &*s.name == package).map(|(i, _)| i).collect();
+    let shelf = Shelf::embedded(about.lock)?;
+    let mut level: Vec<u32> =
+        (0..).zip(&shelf.specs).filter(|(_, placed)| &*placed.spec.name == package).map(|(i, _)| i).collect();
     let mut chosen: BTreeSet<u32> = BTreeSet::new();
     while !level.is_empty() && chosen.len() < count {
         level.truncate(count - chosen.len());
         chosen.extend(&level);
         let mut next: Vec<u32> =
-            level.iter().flat_map(|i| lock.dependents(*i)).filter(|i| !chosen.contains(i)).collect();
+            level.iter().flat_map(|i| shelf.dependents(*i)).filter(|i| !chosen.contains(i)).collect();
         next.sort_unstable();
         next.dedup();
         level = next;
@@ -306,7 +316,7 @@ mod tests {
     fn e4s(count: usize) -> Plan {
         let stack = STACKS.iter().position(|s| s.name == "e4s").unwrap();
         let chosen = choose_stack(42, stack, count).unwrap();
-        Plan::child(stack, Lock::embedded(LockName::E4s).unwrap(), &chosen, Access::Protected).unwrap()
+        Plan::child(stack, Shelf::embedded(LockName::E4s).unwrap(), &chosen, Access::Protected).unwrap()
     }
 
     #[test]
@@ -334,8 +344,8 @@ mod tests {
     #[test]
     fn a_change_starts_at_its_package() {
         let chosen = choose_change(18, "hdf5", 12).unwrap();
-        let lock = Lock::embedded(STACKS[18].lock).unwrap();
-        assert!(chosen.iter().any(|i| &*lock.spec(*i).unwrap().name == "hdf5"), "{chosen:?}");
+        let shelf = Shelf::embedded(STACKS[18].lock).unwrap();
+        assert!(chosen.iter().any(|i| &*shelf.at(*i).unwrap().spec.name == "hdf5"), "{chosen:?}");
     }
 
     #[test]

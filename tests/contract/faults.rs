@@ -54,7 +54,7 @@ async fn bodies_break_hang_and_trickle() {
     let started = Instant::now();
     assert_eq!(server.get("pipelines").await.body, whole);
     assert!(started.elapsed() >= pause * 5);
-    server.running.fault(Fault::new(FaultKind::Hang(Duration::from_secs(60))));
+    server.running.fault(Fault::new(FaultKind::Hang(Duration::from_mins(1))));
     let waiting = tokio::time::timeout(Duration::from_millis(100), server.get("pipelines")).await;
     assert!(waiting.is_err());
     server.running.heal();

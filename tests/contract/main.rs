@@ -2,6 +2,14 @@
 //!
 //! The practice world is held to GitLab's JSON here, over real sockets, so that tests which use it in GitLab's place mean something.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by a panic"
+)]
+
 mod child_pipeline;
 mod effects;
 mod faults;

@@ -97,7 +97,7 @@ impl Server {
         while !page.is_empty() {
             let reply = self.get(&format!("pipelines/{pipeline}/jobs?per_page=100&scope[]={scope}&page={page}")).await;
             all.extend(reply.json().as_array().unwrap().iter().cloned());
-            page = reply.header("x-next-page").unwrap().to_owned();
+            reply.header("x-next-page").unwrap().clone_into(&mut page);
         }
         all
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::ci::{Iid, JobId, PipelineId, Status, Timestamp};
 
 use super::super::SandboxError;
-use super::super::locks::Lock;
+use super::super::locks::Shelf;
 use super::super::mishaps::MishapId;
 use super::super::people::{BOT, Commit, PullRequest, User};
 use super::super::plan::{Access, Plan, Role, choose_change, choose_stack};
@@ -132,7 +132,7 @@ impl World {
     /// Opens what is there at the beginning and plans what will come.
     pub(super) fn populate(&mut self) -> Result<(), SandboxError> {
         for stack in STACKS {
-            Lock::embedded(stack.lock)?;
+            Shelf::embedded(stack.lock)?;
         }
         self.merge(0);
         let mut at = EPOCH;
@@ -331,9 +331,9 @@ impl World {
 
 /// At most three stacks that build the package.
 fn stacks_with(package: &str, rng: &mut Rng) -> Vec<usize> {
-    let builds = |lock: &Lock| lock.specs.iter().any(|s| &*s.name == package);
+    let builds = |shelf: &Shelf| shelf.has(package);
     let mut all: Vec<usize> =
-        (0..).zip(STACKS).filter(|(_, s)| Lock::embedded(s.lock).is_ok_and(builds)).map(|(i, _)| i).collect();
+        (0..).zip(STACKS).filter(|(_, s)| Shelf::embedded(s.lock).is_ok_and(builds)).map(|(i, _)| i).collect();
     let wanted = rng.between(1, 3) as usize;
     while all.len() > wanted {
         all.remove(rng.below(all.len() as u64) as usize);
@@ -343,8 +343,8 @@ fn stacks_with(package: &str, rng: &mut Rng) -> Vec<usize> {
 
 /// The child of a stack for these specs, with nothing cast yet.
 fn child(stack: usize, chosen: &std::collections::BTreeSet<u32>, access: Access) -> Option<Child> {
-    let lock = Lock::embedded(STACKS.get(stack)?.lock).ok()?;
-    let plan = Plan::child(stack, lock, chosen, access)?;
+    let shelf = Shelf::embedded(STACKS.get(stack)?.lock).ok()?;
+    let plan = Plan::child(stack, shelf, chosen, access)?;
     Some(Child { plan: Arc::new(plan), script: Script::default() })
 }
 
