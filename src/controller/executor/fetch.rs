@@ -202,7 +202,8 @@ impl Hands {
     async fn read_failure_reasons(&self, at: Timestamp) -> Result<(), Fault> {
         let mut cursor = None;
         for _ in 0..REASON_PAGES {
-            let answer = self.outside.gitlab.active_jobs_page(&[Status::Failed, Status::Running], cursor.as_ref()).await?;
+            let answer =
+                self.outside.gitlab.active_jobs_page(&[Status::Failed, Status::Running], cursor.as_ref()).await?;
             let mut by_pipeline: BTreeMap<PipelineId, Vec<_>> = BTreeMap::new();
             for job in answer.items {
                 by_pipeline.entry(job.pipeline).or_default().push(job);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::overlay::Overlay;
-use super::palette::{Choice, Typed, job_or_pipeline};
+use super::overlay::{Overlay, sigil};
+use super::palette::{Choice, PALETTE, Palette, Typed, job_or_pipeline};
 use super::preview::{Confirmed, Preview};
 use super::{App, Bookmark, Wish};
 use crate::ci::{JobId, Timestamp, precise, short};
@@ -121,7 +121,7 @@ impl App {
                 Vec::new()
             }
             Reaction::Ask { what, text } => {
-                let mut line = Line::default();
+                let mut line = self.lines.remove(sigil(what)).unwrap_or_default();
                 line.set(&text);
                 self.overlay = Some(Overlay::Prompt { what, line, before: text, error: None });
                 Vec::new()
@@ -572,17 +572,29 @@ impl App {
         Vec::new()
     }
 
+    /// What the palette's Enter means; the line is remembered.
+    fn chosen(&mut self, mut palette: Palette) -> Option<Result<Typed, Choice>> {
+        let choice = palette.accept();
+        palette.line.accept();
+        self.lines.insert(PALETTE, palette.line);
+        choice
+    }
+
     fn accept(&mut self, now: Timestamp) -> Vec<Wish> {
         match self.overlay.take() {
-            Some(Overlay::Prompt { what, line, before, .. }) => {
+            Some(Overlay::Prompt { what, mut line, before, .. }) => {
                 let look = Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs };
                 let cx = Cx { world: &self.world, look, now, marks: &self.marks };
                 if let Err(error) = self.screen.typed(what, line.text(), true, cx) {
                     self.overlay = Some(Overlay::Prompt { what, line, before, error: Some(error) });
+                } else {
+                    // It comes back with `up` when the same kind of line is typed again.
+                    line.accept();
+                    self.lines.insert(sigil(what), line);
                 }
                 Vec::new()
             }
-            Some(Overlay::Palette(palette)) => match palette.accept() {
+            Some(Overlay::Palette(palette)) => match self.chosen(palette) {
                 None => {
                     self.say(true, "nothing fits what was typed", now);
                     Vec::new()

@@ -22,6 +22,8 @@ pub struct Palette {
     pub chosen: usize,
 }
 
+/// The sign before the palette's line, and the name of its history.
+pub const PALETTE: &str = ":";
 /// Entries shown at most.
 const MOST: usize = 50;
 /// Objects offered beside actions; with more the list is no help.
@@ -62,7 +64,9 @@ fn command(text: &str) -> Option<Typed> {
 
 impl App {
     /// Everything one can ask for, or with `objects_only` everything one can go to.
-    pub(super) fn palette(&self, objects_only: bool) -> Palette {
+    pub(super) fn palette(&mut self, objects_only: bool) -> Palette {
+        let mut line = self.lines.remove(PALETTE).unwrap_or_default();
+        line.set("");
         let mut entries = Vec::new();
         let mut choices = Vec::new();
         let keymap = &self.setup.keymap;
@@ -94,7 +98,7 @@ impl App {
             let stack = self.world.home(job.id).map_or("", |f| f.title());
             add(format!("job {} {stack} {}", job.name, job.id), job.status.to_string(), Place::Job(job.id));
         }
-        Palette { line: Line::default(), entries, choices, chosen: 0 }
+        Palette { line, entries, choices, chosen: 0 }
     }
 }
 
