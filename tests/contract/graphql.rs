@@ -26,7 +26,7 @@ pub async fn jobs_page(server: &Server, iid: &str, first: u64, statuses: &[&str]
 }
 
 /// Types of the subset with their fields and whether each has a selection.
-fn subset() -> BTreeMap<String, BTreeMap<String, String>> {
+pub fn subset() -> BTreeMap<String, BTreeMap<String, String>> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/contract/gitlab/ci-subset.graphql");
     let text: String =
         std::fs::read_to_string(path).unwrap().lines().filter(|l| !l.starts_with('#')).collect::<Vec<_>>().join("\n");

@@ -10,6 +10,7 @@
     reason = "a test fails by a panic"
 )]
 
+mod adapter;
 mod child_pipeline;
 mod effects;
 mod faults;

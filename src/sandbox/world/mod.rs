@@ -3,8 +3,8 @@
 //! Pure and seeded: the same seed, scenario and size give the same ids, times and logs to the byte, however the time is cut into steps, and
 //! an action moves only what it touches. The server is its only driver; it says how late it is and asks what there is to see.
 //!
-//! * [`births`](self): which pipelines open when. * [`casting`](self): who in them will fail.
-//! * [`clockwork`](self): what happens by itself. * [`actions`](self): what API calls do. * [`inject`](self): what tests put in.
+//! * `births`: which pipelines open when; `casting`: who in them will fail.
+//! * `clockwork`: what happens by itself; `actions`: what API calls do; `inject`: what tests put in.
 
 mod actions;
 mod arena;
