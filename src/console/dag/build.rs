@@ -36,6 +36,9 @@ pub(super) struct Plan<'a> {
 type Kind = (usize, Option<JobState>);
 /// A kind, and the drawn jobs that are waited for.
 type GroupKey = (usize, Option<JobState>, Vec<usize>);
+/// Jobs, and the drawn jobs that they wait for.
+type Linked = (Vec<NodeIx>, Vec<usize>);
+type Groups = BTreeMap<GroupKey, Vec<NodeIx>>;
 
 /// Makes the scene; `placement` is read for what has a place already and takes the new places.
 pub(super) fn build(mut plan: Plan<'_>, placement: &mut Placement) -> Scene {
@@ -107,7 +110,8 @@ pub(super) fn build(mut plan: Plan<'_>, placement: &mut Placement) -> Scene {
     let mut grouped = 0;
     for ((layer, state, parents), jobs) in groups {
         let to = cells.len();
-        grouped += jobs;
+        grouped += jobs.len();
+        let jobs = jobs.into_iter().map(|ix| graph.name(ix).clone()).collect();
         let plain = Edge { from: 0, to, is_optional: false, is_critical: false, is_bridge: false, is_implied: false };
         edges.extend(parents.iter().map(|from| Edge { from: *from, ..plain }));
         let parents = parents.iter().filter_map(|slot| names.get(*slot).cloned()).collect();
@@ -167,13 +171,9 @@ fn count_layers(graph: &NeedsGraph, slot_of: &dyn Fn(NodeIx) -> Option<usize>) -
 
 /// Folds all jobs that are not drawn into groups, unless there are too many for groups; tells also, per drawn job, how many unfinished jobs
 /// need it and are not linked to it by an edge.
-fn fold(
-    graph: &NeedsGraph,
-    slot_of: &dyn Fn(NodeIx) -> Option<usize>,
-    drawn: usize,
-) -> (BTreeMap<GroupKey, usize>, Vec<usize>) {
+fn fold(graph: &NeedsGraph, slot_of: &dyn Fn(NodeIx) -> Option<usize>, drawn: usize) -> (Groups, Vec<usize>) {
     let mut beyond = vec![0; drawn];
-    let mut found: BTreeMap<GroupKey, usize> = BTreeMap::new();
+    let mut found = Groups::new();
     let mut add_beyond = |slots: &[usize], jobs: usize| {
         for slot in slots {
             if let Some(count) = beyond.get_mut(*slot) {
@@ -193,12 +193,12 @@ fn fold(
             parents.clear();
         }
         if graph.len() <= FOLDED {
-            *found.entry((graph.layer(ix), state_of(graph, ix), parents)).or_default() += 1;
+            found.entry((graph.layer(ix), state_of(graph, ix), parents)).or_default().push(ix);
         }
     }
 
-    let mut linked: BTreeMap<Kind, Vec<(usize, Vec<usize>)>> = BTreeMap::new();
-    let mut groups: BTreeMap<GroupKey, usize> = BTreeMap::new();
+    let mut linked: BTreeMap<Kind, Vec<Linked>> = BTreeMap::new();
+    let mut groups = Groups::new();
     for ((layer, state, parents), jobs) in found {
         if parents.is_empty() {
             groups.insert((layer, state, parents), jobs);
@@ -207,13 +207,13 @@ fn fold(
         }
     }
     for ((layer, state), mut candidates) in linked {
-        candidates.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        candidates.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.1.cmp(&b.1)));
         for (place, (jobs, parents)) in candidates.into_iter().enumerate() {
-            if place < MOST_GROUPS && jobs > 1 {
+            if place < MOST_GROUPS && jobs.len() > 1 {
                 groups.insert((layer, state, parents), jobs);
             } else {
-                add_beyond(&parents, jobs);
-                *groups.entry((layer, state, Vec::new())).or_default() += jobs;
+                add_beyond(&parents, jobs.len());
+                groups.entry((layer, state, Vec::new())).or_default().extend(jobs);
             }
         }
     }

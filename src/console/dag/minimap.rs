@@ -53,15 +53,6 @@ impl Minimap {
     pub fn column_of(&self, layer: usize) -> usize {
         scale(layer, self.layers, Self::WIDTH)
     }
-
-    /// The first layer that a column of the map stands for.
-    pub fn layer_at(&self, column: usize) -> usize {
-        if self.layers <= Self::WIDTH {
-            column.min(self.layers.saturating_sub(1))
-        } else {
-            column * self.layers / Self::WIDTH
-        }
-    }
 }
 
 /// Few items keep their distance of one; many are squeezed.

@@ -15,6 +15,7 @@ pub enum Move {
     Right,
     Up,
     Down,
+    /// The next failure as one reads, around the end.
     NextFailed,
     PreviousFailed,
     /// To the start of the chain.
@@ -33,8 +34,11 @@ impl Scene {
                 Move::Right => self.along(at, true).or_else(|| self.beside(at, true)),
                 Move::Up => at.checked_sub(1).filter(|to| self.column_of(*to) == self.column_of(at)),
                 Move::Down => Some(at + 1).filter(|to| self.column_of(*to) == self.column_of(at)),
-                Move::NextFailed => self.failures().find(|to| *to > at),
-                Move::PreviousFailed => self.failures().filter(|to| *to < at).last(),
+                Move::NextFailed => self.failures().find(|to| *to > at).or_else(|| self.failures().find(|to| *to < at)),
+                Move::PreviousFailed => {
+                    let before = self.failures().filter(|to| *to < at).last();
+                    before.or_else(|| self.failures().filter(|to| *to > at).last())
+                }
                 Move::Source => self.follow(at, false),
                 Move::Sink => self.follow(at, true),
             },

@@ -78,7 +78,7 @@ pub const fn glyph(state: Option<JobState>, ascii: bool) -> char {
 }
 
 /// What a group says of its jobs.
-pub(super) const fn group_word(state: Option<JobState>) -> &'static str {
+pub const fn group_word(state: Option<JobState>) -> &'static str {
     match state {
         Some(JobState::Ok) => "done",
         Some(JobState::Fail) => "failed",
@@ -130,6 +130,11 @@ impl Picture {
     /// The width that a node was drawn in.
     pub fn cell_width(&self) -> usize {
         self.cell_width
+    }
+
+    /// The start of the first column that begins at `x` or later; `x` itself behind the last one.
+    pub fn column_from(&self, x: usize) -> usize {
+        self.columns.iter().copied().find(|start| *start >= x).unwrap_or(x)
     }
 
     /// The scene's columns that lie, at least in part, in a window of the body.
@@ -250,7 +255,7 @@ impl Picture {
         let role = Role::State(cell.state);
         let mut end = match &cell.body {
             Body::Group { jobs } => {
-                let text = cut(&format!("[{symbol} {jobs} {}]", group_word(cell.state)), room, style);
+                let text = cut(&format!("[{symbol} {} {}]", jobs.len(), group_word(cell.state)), room, style);
                 let end = self.body.write(x, y, &text, Role::Group);
                 self.body.put(x + 1, y, symbol, role);
                 end

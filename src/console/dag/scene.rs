@@ -79,7 +79,10 @@ impl Cell {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
     Node(Box<Node>),
-    Group { jobs: usize },
+    /// The names of its jobs, needs first.
+    Group {
+        jobs: Vec<Arc<str>>,
+    },
 }
 
 /// A job in the picture.

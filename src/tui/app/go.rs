@@ -5,7 +5,7 @@ use crate::ci::Timestamp;
 use crate::console::event::Intent;
 use crate::tui::screen::{Place, Screen};
 use crate::tui::screens::{
-    AuditScreen, JobScreen, JobsScreen, LaterScreen, MessagesScreen, OverviewScreen, PipelinesScreen,
+    AuditScreen, DagScreen, JobScreen, JobsScreen, LaterScreen, MessagesScreen, OverviewScreen, PipelinesScreen,
 };
 
 /// How far back one can go.
@@ -16,7 +16,7 @@ pub fn open(place: &Place) -> Box<dyn Screen> {
     match place {
         Place::Overview => Box::new(OverviewScreen::default()),
         Place::Pipelines => Box::new(PipelinesScreen::default()),
-        Place::Dag { .. } => Box::new(LaterScreen::room("DAG")),
+        Place::Dag { pipeline, job } => Box::new(DagScreen::new(*pipeline, *job)),
         Place::Jobs { pipeline, filter } => Box::new(JobsScreen::new(*pipeline, filter)),
         Place::Job(job) => Box::new(JobScreen::new(*job)),
         Place::Loops => Box::new(LaterScreen::loops()),

@@ -1,6 +1,7 @@
 //! One folder per screen. A screen is opened for a [`Place`](super::screen::Place) and knows nothing of the others.
 
 mod audit;
+mod dag;
 mod job;
 mod jobs;
 mod later;
@@ -9,6 +10,7 @@ mod overview;
 mod pipelines;
 
 pub use audit::AuditScreen;
+pub use dag::DagScreen;
 pub use job::JobScreen;
 pub use jobs::JobsScreen;
 pub use later::LaterScreen;

@@ -122,7 +122,7 @@ pub fn json(scene: &Scene) -> String {
             }),
             (Body::Group { jobs }, CellId::Group { parents, .. }) => {
                 let parents = parents.iter().map(|parent| &**parent).collect();
-                groups.push(GroupOut { id, layer, row, state, jobs: *jobs, parents });
+                groups.push(GroupOut { id, layer, row, state, jobs: jobs.len(), parents });
             }
             _ => {}
         }

@@ -38,7 +38,9 @@ fn write_all(scene: &Scene, out: &mut String) -> std::fmt::Result {
                 let time = node.facts.time.map(|time| format!(" {}", precise(time))).unwrap_or_default();
                 write!(out, "  n{at}[\"{symbol} {}{time}\"]", escape(&node.label))?;
             }
-            Body::Group { jobs } => write!(out, "  n{at}([\"{symbol} {jobs} {}\"])", group_word(cell.state))?,
+            Body::Group { jobs } => {
+                write!(out, "  n{at}([\"{symbol} {} {}\"])", jobs.len(), group_word(cell.state))?;
+            }
         }
         match CLASSES.iter().find(|(state, _)| *state == cell.state).and_then(|(state, _)| *state) {
             Some(state) => writeln!(out, ":::{}", state.name())?,

@@ -8,4 +8,4 @@ mod text;
 
 pub use json::json;
 pub use mermaid::mermaid;
-pub use text::text;
+pub use text::{say, text};

@@ -59,7 +59,7 @@ fn write_all(scene: &Scene, style: Style, out: &mut String) -> std::fmt::Result 
 }
 
 /// A problem of the needs in words.
-pub(in super::super) fn say(problem: &Problem) -> String {
+pub fn say(problem: &Problem) -> String {
     match problem {
         Problem::Missing { job, need } => {
             format!("{} needs {}, which this pipeline does not have", clean(job), clean(need))
