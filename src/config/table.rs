@@ -220,6 +220,12 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_has_the_reference() {
+        let readme = include_str!("../../README.md");
+        assert!(readme.contains(&reference()), "put this into README.md, below Configuration:\n{}", reference());
+    }
+
+    #[test]
     fn the_reference_has_a_line_for_each_setting() {
         let text = reference();
         assert_eq!(text.lines().count(), SETTINGS.len() + 2);
