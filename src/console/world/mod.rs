@@ -3,6 +3,8 @@
 mod jobs;
 mod pipeline;
 mod subject;
+#[cfg(test)]
+mod tests;
 mod update;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
