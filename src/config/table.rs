@@ -183,7 +183,7 @@ settings! {
     /// Job logs.
     log: Log {
         "Megabytes of one log that are kept in memory; the rest goes to a temporary file."
-        memory_mb: u32 [1..=4_096] = 64;
+        memory_mb: u32 [1..=1_024] = 16;
     }
     /// What is remembered between runs.
     store: Store {

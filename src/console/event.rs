@@ -29,6 +29,8 @@ pub enum Event {
     Ticked,
     /// What the adapter learned about the server: its clock against ours, requests made, rate limits.
     ServerSeen { skew_ms: Option<i64>, requests: u64, limited_until: Option<Timestamp> },
+    /// What the token may do in the project: GitLab's access level.
+    AccessKnown(u8),
     /// Parent pipelines were listed. `at` is when the request began; `whole`: the list as far as it is followed.
     PipelinesFetched { rows: Vec<Pipeline>, at: Timestamp, whole: bool },
     /// The trigger jobs of a parent, with the children they started.

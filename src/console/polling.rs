@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::effect::{Effect, Fetch, Focus, Order};
@@ -29,20 +30,36 @@ impl Default for Periods {
 }
 
 /// Settings of the schedule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PollRules {
     pub periods: Periods,
     /// Orders in flight at once.
     pub slots: usize,
     /// How many of the newest parent pipelines are followed.
     pub followed: usize,
+    /// Only pipelines of these refs are followed, `*` standing for anything; all when it is empty.
+    pub refs: Arc<[Arc<str>]>,
     /// A token is there: GraphQL batches, project-wide lists.
     pub token: bool,
 }
 
+impl PollRules {
+    /// Whether pipelines of this ref are followed.
+    pub fn follows(&self, git_ref: &str) -> bool {
+        self.refs.is_empty() || self.refs.iter().any(|pattern| fits(pattern, git_ref))
+    }
+}
+
+/// Whether a text is what a pattern says; `*` stands for any text, also none.
+fn fits(pattern: &str, text: &str) -> bool {
+    let Some((head, tail)) = pattern.split_once('*') else { return pattern == text };
+    let Some(rest) = text.strip_prefix(head) else { return false };
+    rest.char_indices().map(|(i, _)| i).chain([rest.len()]).any(|i| rest.get(i..).is_some_and(|rest| fits(tail, rest)))
+}
+
 impl Default for PollRules {
     fn default() -> Self {
-        Self { periods: Periods::default(), slots: 4, followed: 20, token: false }
+        Self { periods: Periods::default(), slots: 4, followed: 20, refs: Arc::new([]), token: false }
     }
 }
 
@@ -290,4 +307,26 @@ fn assemble(world: &World, due: &[(Urgency, Reverse<PipelineId>, Fetch)], free: 
         }
     }
     orders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refs_are_followed_by_pattern() {
+        let rules = |refs: &[&str]| PollRules { refs: refs.iter().map(|r| Arc::from(*r)).collect(), ..PollRules::default() };
+        assert!(rules(&[]).follows("anything"));
+        let some = rules(&["develop", "releases/*", "pr*_llvm*"]);
+        for (git_ref, want) in [
+            ("develop", true),
+            ("develop2", false),
+            ("releases/v1.1", true),
+            ("pr12_llvm-18", true),
+            ("pr12_hdf5", false),
+            ("releases", false),
+        ] {
+            assert_eq!(some.follows(git_ref), want, "{git_ref}");
+        }
+    }
 }

@@ -54,6 +54,8 @@ pub struct Project {
     pub default_branch: Option<Arc<str>>,
     pub visibility: Option<Arc<str>>,
     pub web_url: Option<Arc<str>>,
+    /// What the token may do: 30 developer, 40 maintainer, 50 owner; `None` without a token, or when GitLab does not say.
+    pub access_level: Option<u8>,
 }
 
 /// Which pipelines to list. Child pipelines are listed only by `source: "parent_pipeline"`.
@@ -79,6 +81,18 @@ struct WireProject {
     default_branch: Option<String>,
     visibility: Option<String>,
     web_url: Option<String>,
+    permissions: Option<WirePermissions>,
+}
+
+#[derive(Deserialize)]
+struct WirePermissions {
+    project_access: Option<WireAccess>,
+    group_access: Option<WireAccess>,
+}
+
+#[derive(Deserialize)]
+struct WireAccess {
+    access_level: u8,
 }
 
 impl GitLab {
@@ -93,6 +107,9 @@ impl GitLab {
             default_branch: wire.default_branch.map(Into::into),
             visibility: wire.visibility.map(Into::into),
             web_url: wire.web_url.map(Into::into),
+            access_level: wire.permissions.and_then(|p| {
+                [p.project_access, p.group_access].into_iter().flatten().map(|a| a.access_level).max()
+            }),
         })
     }
 

@@ -20,7 +20,7 @@ use super::audit::AuditRow;
 use super::durations::Durations;
 use super::fault::Fault;
 use super::fresh::Fresh;
-use super::log::LogDoc;
+use super::log::{LogDoc, PAGE_BUDGET};
 use super::messages::Messages;
 use super::polling::{PollRules, Polling};
 use super::state::{Counts, JobState};
@@ -57,8 +57,8 @@ pub struct World {
     pub durations: Durations,
     pub polling: Polling,
     logs: VecDeque<(JobId, LogFacts)>,
-    /// A core without a face passes logs on and keeps none.
-    pub keeps_logs: bool,
+    /// Memory for the bytes of one log; none: a core without a face passes logs on and keeps none.
+    pub log_budget: Option<usize>,
     homes: HashMap<JobId, PipelineId>,
     counts: Counts,
     /// Grows with every visible change; a face draws when it moved.
@@ -82,7 +82,7 @@ impl World {
             durations: Durations::default(),
             polling: Polling::new(poll),
             logs: VecDeque::new(),
-            keeps_logs: true,
+            log_budget: Some(PAGE_BUDGET),
             homes: HashMap::new(),
             counts: Counts::default(),
             revision: 0,
@@ -127,7 +127,8 @@ impl World {
 
     /// The newest parents, and whatever is on the screen, each with its children.
     pub fn followed(&self, limit: usize) -> impl Iterator<Item = &PipelineFacts> {
-        let mut roots: BTreeSet<PipelineId> = self.parents().take(limit).map(|f| f.pipeline.id).collect();
+        let wanted = self.parents().filter(|f| self.polling.rules.follows(&f.pipeline.git_ref));
+        let mut roots: BTreeSet<PipelineId> = wanted.take(limit).map(|f| f.pipeline.id).collect();
         roots.extend(self.polling.focus.pipeline.map(|p| self.root_of(p)));
         roots.into_iter().rev().flat_map(|root| self.tree(root))
     }
@@ -219,8 +220,8 @@ impl World {
             if let Some(entry) = self.logs.remove(place) {
                 self.logs.push_front(entry);
             }
-        } else if self.keeps_logs {
-            self.logs.push_front((job, LogFacts::default()));
+        } else if let Some(budget) = self.log_budget {
+            self.logs.push_front((job, LogFacts { doc: LogDoc::new(budget), ..LogFacts::default() }));
             self.logs.truncate(LOGS_KEPT);
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::jobs::plain_state;
 use super::{LogFacts, Needs, PipelineFacts, World};
 use crate::ci::{Job, JobId, Pipeline, PipelineId, SpecName, Status, Timestamp};
+use crate::console::actions::Rules;
 use crate::console::audit::AuditRow;
 use crate::console::durations::Took;
 use crate::console::effect::{Effect, Fetch};
@@ -33,6 +34,10 @@ impl World {
                 self.server.skew_ms = skew_ms.filter(|ms| ms.abs() >= 2_000).unwrap_or(0);
                 self.server.requests = requests;
                 self.server.limited_until = limited_until;
+                Vec::new()
+            }
+            Event::AccessKnown(level) => {
+                self.rules = Arc::new(Rules { access_level: Some(level), ..(*self.rules).clone() });
                 Vec::new()
             }
             Event::PipelinesFetched { rows, at, whole } => {

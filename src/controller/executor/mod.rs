@@ -68,10 +68,11 @@ impl Executor {
         Self { hands, tasks, journal }
     }
 
-    /// Reads what is kept on disk.
+    /// Reads what is kept on disk, and what the token may do.
     pub fn begin(&mut self) {
-        let hands = self.hands.clone();
-        self.tasks.spawn(async move { hands.recall().await });
+        let (project, disk) = (self.hands.clone(), self.hands.clone());
+        self.tasks.spawn(async move { project.read_access().await });
+        self.tasks.spawn(async move { disk.recall().await });
     }
 
     /// Begins one effect.
@@ -107,6 +108,17 @@ impl Hands {
     async fn say(&self, event: Event) {
         // The dispatcher is gone only when the program ends; there is nobody left to tell.
         let _ = self.answers.send(event).await;
+    }
+
+    async fn read_access(&self) {
+        if self.outside.gitlab.has_token() {
+            // Only guardrails about roles need it, and they fail closed without it.
+            if let Ok(project) = self.outside.gitlab.project().await
+                && let Some(level) = project.access_level
+            {
+                self.say(Event::AccessKnown(level)).await;
+            }
+        }
     }
 
     async fn recall(&self) {

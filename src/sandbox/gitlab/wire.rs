@@ -258,6 +258,20 @@ pub struct ProjectInside<'a> {
     public_jobs: bool,
     build_timeout: u64,
     ci_config_path: &'a str,
+    permissions: Permissions,
+}
+
+/// What the token's owner may do; the operator of the practice world is a developer.
+#[derive(Serialize)]
+pub struct Permissions {
+    project_access: Option<Access>,
+    group_access: Option<Access>,
+}
+
+#[derive(Serialize)]
+pub struct Access {
+    access_level: u8,
+    notification_level: u8,
 }
 
 const RUNNER_VERSION: &str = "19.2.0";
@@ -282,6 +296,10 @@ impl<'a> View<'a> {
                 public_jobs: true,
                 build_timeout: 21_600,
                 ci_config_path: ".ci/gitlab/.gitlab-ci.yml",
+                permissions: Permissions {
+                    project_access: Some(Access { access_level: 30, notification_level: 3 }),
+                    group_access: None,
+                },
             }),
         }
     }
