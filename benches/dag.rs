@@ -136,7 +136,7 @@ fn main() {
         .collect();
     let cycle = [Status::Running, Status::Failed, Status::Pending, Status::Running, Status::Success];
     report(
-        "one job changes",
+        "one job runs, ends, retries",
         Duration::from_micros(50),
         &measure(20_000, |turn| {
             let ix = front.get(turn / cycle.len() % front.len()).copied().expect("the front is not empty");
@@ -145,6 +145,31 @@ fn main() {
             graph.set(ix, NodeState { status, allow_failure: false, expected_remaining: Duration::from_secs(seconds) });
         }),
     );
+    graph.set_all(all.iter().copied());
+
+    // The same for a job that starts or is skipped: who waits behind whom changes, and with it the sets of everything that is needed.
+    let waiting: Vec<NodeIx> = graph.nodes().filter(|ix| graph.status(*ix) == Some(Status::Created)).collect();
+    let flip = |graph: &mut NeedsGraph, ix: NodeIx, status: Status| {
+        graph.set(
+            ix,
+            NodeState { status: Some(status), allow_failure: false, expected_remaining: Duration::from_secs(600) },
+        );
+    };
+    let next: Vec<NodeIx> = waiting
+        .iter()
+        .copied()
+        .filter(|ix| graph.needs(*ix).all(|need| graph.status(need) == Some(Status::Success)))
+        .collect();
+    println!("{} jobs wait, {} of them only for a runner", waiting.len(), next.len());
+    for (what, jobs, budget) in
+        [("a ready job starts", &next, Duration::from_micros(50)), ("worst: any waiting job", &waiting, ms(1))]
+    {
+        let figures = measure(10_000, |turn| {
+            let ix = jobs.get(turn / 2 * 7 % jobs.len()).copied().expect("some job waits");
+            flip(&mut graph, ix, if turn % 2 == 0 { Status::Pending } else { Status::Created });
+        });
+        report(what, budget, &figures);
+    }
     graph.set_all(all.iter().copied());
 
     report(
