@@ -14,7 +14,7 @@ use super::assemble::Setup;
 use super::exit::{Exit, Failure};
 use super::find::Finder;
 use super::jobs;
-use super::out::Out;
+use super::out::{self, Out};
 use super::send;
 use super::session::{Session, Wish};
 use super::shape::Knowledge;
@@ -104,22 +104,20 @@ pub async fn run(setup: &Setup, ask: &Ask, verb: Verb) -> Result<Exit, Failure> 
         return Err(Failure::usage(message));
     }
     let filter = Filter::parse(ask.filter.as_deref().unwrap_or_default())?;
-    let mut session;
-    let wanted: Vec<JobId>;
-    if ask.jobs.is_empty() {
-        let (opened, wish) = jobs::open(setup, ask.pipeline).await?;
-        session = opened;
+    let (mut session, wanted): (Session, Vec<JobId>) = if ask.jobs.is_empty() {
+        let (mut session, wish) = jobs::open(setup, ask.pipeline).await?;
         Knowledge::gather(&mut session, wish, ask.reach.within).await?.tell(setup.out);
         let chosen = jobs::chosen(&session.replica, ask.pipeline, &filter);
         // Trigger jobs are named by id or not at all: each starts a whole pipeline.
         let builds = chosen.into_iter().filter(|job| job.kind == JobKind::Build);
         // A filter says what it means; a bare pipeline means what the verb is for.
-        wanted = builds.filter(|job| ask.filter.is_some() || fits(verb, job)).map(|job| job.id).collect();
+        let wanted = builds.filter(|job| ask.filter.is_some() || fits(verb, job)).map(|job| job.id).collect();
+        (session, wanted)
     } else {
-        session = open_on_jobs(setup, &ask.jobs).await?;
+        let mut session = open_on_jobs(setup, &ask.jobs).await?;
         Knowledge::gather(&mut session, Wish::default(), ask.reach.within).await?.tell(setup.out);
-        wanted.clone_from(&ask.jobs);
-    }
+        (session, ask.jobs.clone())
+    };
     learn_tries(setup, &mut session, verb, &wanted).await?;
     let plan = Plan::for_jobs(&session.replica.world, verb, wanted, setup.clock.now());
     finish(setup, session, plan, &ask.way).await
@@ -175,7 +173,7 @@ async fn finish(setup: &Setup, session: Session, plan: Plan, way: &Way) -> Resul
     let refusal = refusal(&plan);
     if way.plan {
         session.close().await;
-        setup.out.json(&plan).and_then(|()| refusal.map_or(Ok(Exit::Ok), Err))
+        out::json(&plan).and_then(|()| refusal.map_or(Ok(Exit::Ok), Err))
     } else if way.yes {
         match refusal {
             None => {
@@ -210,7 +208,9 @@ async fn finish(setup: &Setup, session: Session, plan: Plan, way: &Way) -> Resul
 fn refusal(plan: &Plan) -> Option<Failure> {
     match &plan.refused {
         Some(reason) => Some(Failure::refused(reason.clone())),
-        None if plan.targets.is_empty() => Some(Failure::refused(format!("nothing to {}: no target is left", plan.verb.word()))),
+        None if plan.targets.is_empty() => {
+            Some(Failure::refused(format!("nothing to {}: no target is left", plan.verb.word())))
+        }
         None => None,
     }
 }
@@ -228,7 +228,9 @@ async fn send_typed(setup: &Setup, session: Session, plan: Plan, way: &Way) -> R
 /// A plan in words.
 fn preview(out: Out, plan: &Plan) -> Result<(), Failure> {
     out.line(&format!("{} in {}", plan.summary(), plan.project))?;
-    for (cause, n) in plan.causes() {
+    // Why something failed matters to whoever tries it again.
+    let causes = if plan.verb == Verb::Retry { plan.causes() } else { Vec::new() };
+    for (cause, n) in causes {
         let cause = if cause.is_empty() { "no cause known" } else { &cause };
         out.line(&format!("  {n:>5}  {cause}"))?;
     }
@@ -251,11 +253,13 @@ fn preview(out: Out, plan: &Plan) -> Result<(), Failure> {
 async fn apply(setup: &Setup, path: &Path, way: &Way, verb: Verb) -> Result<Exit, Failure> {
     let plan = read_plan(path)?;
     if plan.verb != verb {
-        let message = format!("this plan is for `stackhand {0}`; apply it with `stackhand {0} --apply`", word(plan.verb));
+        let message =
+            format!("this plan is for `stackhand {0}`; apply it with `stackhand {0} --apply`", word(plan.verb));
         return Err(Failure::usage(message));
     }
     if plan.project != setup.project {
-        let message = format!("the plan is for {}, this is {}; point --gitlab and --project there", plan.project, setup.project);
+        let message =
+            format!("the plan is for {}, this is {}; point --gitlab and --project there", plan.project, setup.project);
         return Err(Failure::refused(message));
     }
     if let Some(refusal) = setup.rules.read_only.clone().map(Failure::refused).or_else(|| refusal(&plan)) {
@@ -303,9 +307,8 @@ fn job_of(object: Object) -> Option<JobId> {
 }
 
 fn read_plan(path: &Path) -> Result<Plan, Failure> {
-    let wrong = |what: String| {
-        Failure::usage(format!("--apply {}: {what}; give it what --plan printed", path.display()))
-    };
+    let wrong =
+        |what: String| Failure::usage(format!("--apply {}: {what}; give it what --plan printed", path.display()));
     let mut text = String::new();
     let read = if path.as_os_str() == "-" {
         std::io::stdin().read_to_string(&mut text)
@@ -364,7 +367,8 @@ mod tests {
         let at = Timestamp::from_millis(0);
         let pipeline = Pipeline::new(PipelineId(1), "develop", Status::Running);
         world.update(Event::PipelinesFetched { rows: vec![pipeline], at, whole: true }, at);
-        let job = |(n, status): (usize, &Status)| Job::new(JobId(n as u64 + 1), PipelineId(1), &format!("job-{n}"), *status);
+        let job =
+            |(n, status): (usize, &Status)| Job::new(JobId(n as u64 + 1), PipelineId(1), &format!("job-{n}"), *status);
         let jobs = statuses.iter().enumerate().map(job).collect();
         world.update(Event::JobsFetched { pipeline: PipelineId(1), jobs, at }, at);
         world

@@ -174,9 +174,7 @@ pub enum Verb {
     #[command(after_long_help = demo::SHAPE)]
     Demo(demo::Ask),
     /// Prints completions for a shell.
-    Completions {
-        shell: clap_complete::Shell,
-    },
+    Completions { shell: clap_complete::Shell },
     /// Prints the manual page, or writes those of all commands into a folder.
     Man {
         #[arg(long, value_name = "DIR")]
@@ -257,7 +255,8 @@ mod tests {
 
     #[test]
     fn every_flag_names_a_setting_that_exists() {
-        let all = "stackhand --gitlab https://g --project p --token-env T --readonly --theme t --keymap k --color 16 --ascii";
+        let all =
+            "stackhand --gitlab https://g --project p --token-env T --readonly --theme t --keymap k --color 16 --ascii";
         let flags = Args::try_parse_from(all.split(' ')).unwrap().globals.flags();
         assert_eq!(flags.len(), 8);
         assert!(flags.iter().all(|flag| crate::config::Setting::find(&flag.key).is_some()));

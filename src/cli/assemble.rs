@@ -37,7 +37,7 @@ pub struct Wanted {
 }
 
 /// How configuration calls a token that it did not have to look for.
-const GIVEN_TOKEN: &str = "STACKHAND_GIVEN_TOKEN";
+const GIVEN_TOKEN: &str = "GIVEN_TOKEN";
 
 /// The line of `stackhand demo --serve`.
 #[derive(Deserialize)]
@@ -183,7 +183,10 @@ impl Setup {
 
 fn read_endpoints(path: &Path) -> Result<Endpoints, Failure> {
     let trouble = |what: String| {
-        Failure::new(Exit::Config, format!("--endpoints {}: {what}; give it the line of `stackhand demo --serve`", path.display()))
+        Failure::new(
+            Exit::Config,
+            format!("--endpoints {}: {what}; give it the line of `stackhand demo --serve`", path.display()),
+        )
     };
     let mut text = String::new();
     let read = if path.as_os_str() == "-" {
@@ -294,9 +297,9 @@ fn file_name(project: &str) -> String {
 
 /// A folder for the logs of this process. What processes left behind that ended badly is removed.
 fn spill(scratch: Option<&Path>) -> Spill {
-    let cache = scratch.map(Path::to_owned).or_else(|| {
-        ProjectDirs::from("", "", "stackhand").map(|dirs| dirs.cache_dir().to_owned())
-    });
+    let cache = scratch
+        .map(Path::to_owned)
+        .or_else(|| ProjectDirs::from("", "", "stackhand").map(|dirs| dirs.cache_dir().to_owned()));
     let cache = cache.unwrap_or_else(|| std::env::temp_dir().join("stackhand"));
     let is_dead = |pid: &str| Path::new("/proc/self").exists() && !Path::new("/proc").join(pid).exists();
     for entry in std::fs::read_dir(&cache).into_iter().flatten().flatten() {
@@ -323,7 +326,9 @@ fn is_ascii(config: &Config) -> bool {
     match config.ui.ascii {
         Ascii::Yes => true,
         Ascii::No => false,
-        Ascii::Auto => std::io::stdout().is_terminal() && Glyphs::detect(false, &|name| std::env::var(name).ok()).is_ascii(),
+        Ascii::Auto => {
+            std::io::stdout().is_terminal() && Glyphs::detect(false, &|name| std::env::var(name).ok()).is_ascii()
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::args::Globals;
 use super::assemble::Wanted;
 use super::exit::Failure;
-use super::out::Out;
+use super::out::{self, Out};
 
 /// What `--json` prints.
 pub const SHAPE: &str = "\
@@ -33,7 +33,7 @@ pub fn run(globals: &Globals, ask: &Ask) -> Result<(), Failure> {
             .map(|s| json!({ "key": s.key, "value": s.value, "origin": s.origin.to_string(), "help": s.help }))
             .collect();
         let warnings: Vec<_> = loaded.warnings.iter().map(ToString::to_string).collect();
-        return out.json(&json!({ "version": "stackhand.config/1", "settings": settings, "warnings": warnings }));
+        return out::json(&json!({ "version": "stackhand.config/1", "settings": settings, "warnings": warnings }));
     }
     for setting in &settings {
         if ask.explain {

@@ -8,7 +8,7 @@ use super::args::{Reach, pipeline_id};
 use super::assemble::Setup;
 use super::exit::{Exit, Failure};
 use super::jobs;
-use super::out::Out;
+use super::out::{self, Out};
 use super::session::{Replica, Wish};
 use super::shape::Knowledge;
 use crate::ci::{JobKind, NeedsGraph, NodeIx, PipelineId, SpecName};
@@ -95,7 +95,7 @@ pub async fn run(setup: &Setup, ask: &Ask) -> Result<(), Failure> {
     let is_parent = wants_stacks || !facts.children.is_empty();
     let scene = if is_parent { of_stacks(world, facts, ask.lens.as_ref()) } else { of_jobs(replica, facts, ask)? };
     if ask.json {
-        setup.out.json(&document(setup, facts, &scene, &known))?;
+        out::json(&document(setup, facts, &scene, &known))?;
     } else if ask.mermaid {
         setup.out.text(&dag::mermaid(&scene))?;
     } else {
@@ -149,7 +149,9 @@ fn of_jobs(replica: &Replica, facts: &PipelineFacts, ask: &Ask) -> Result<Scene,
         Needs::Known { graph, .. } => graph,
         Needs::Absent(fault) => return Err(Failure::remote(fault, replica.now)),
         Needs::Unknown if facts.pipeline.parent.is_none() => {
-            let message = format!("pipeline {id} has no stacks, and its own needs are not read; try `stackhand jobs --pipeline {id}`");
+            let message = format!(
+                "pipeline {id} has no stacks, and its own needs are not read; try `stackhand jobs --pipeline {id}`"
+            );
             return Err(Failure::refused(message));
         }
         Needs::Unknown => {
@@ -161,7 +163,8 @@ fn of_jobs(replica: &Replica, facts: &PipelineFacts, ask: &Ask) -> Result<Scene,
         Some(Looking::Plain(lens)) => lens.clone(),
         Some(Looking::Neighbours(name)) => {
             let of = find_job(graph, name).ok_or_else(|| {
-                let message = format!("no job of pipeline {id} is called `{name}`; see `stackhand jobs --pipeline {id}`");
+                let message =
+                    format!("no job of pipeline {id} is called `{name}`; see `stackhand jobs --pipeline {id}`");
                 Failure::new(Exit::Usage, message)
             })?;
             Lens::Neighbours { of, up: HOPS, down: HOPS }
@@ -230,7 +233,9 @@ fn document(setup: &Setup, facts: &PipelineFacts, scene: &Scene, known: &Knowled
         },
     });
     // The scene's own document always reads back.
-    if let (Some(whole), Ok(Value::Object(mut scene))) = (whole.as_object_mut(), serde_json::from_str(&dag::json(scene))) {
+    if let (Some(whole), Ok(Value::Object(mut scene))) =
+        (whole.as_object_mut(), serde_json::from_str(&dag::json(scene)))
+    {
         scene.remove("schema");
         whole.extend(scene);
     }

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use super::args::{Globals, length};
 use super::assemble::{Setup, Wanted};
 use super::exit::{Exit, Failure};
-use super::out::{self, Out};
-use super::session::{Replica, Session, Turn};
+use super::out;
+use super::session::{Replica, Session, Step, Turn, Wish};
 use super::stop::Stop;
 use super::{console, watch};
 use crate::ci::{JobId, ReasonFamily};
@@ -84,7 +84,7 @@ pub async fn run(globals: &Globals, ask: &Ask) -> Result<(), Failure> {
     let running = start(ask).await?;
     if ask.serve {
         let line = format!("{}\n", running.endpoints_json());
-        Out::default().bytes(line.as_bytes())?;
+        out::raw(line.as_bytes())?;
         stop.asked().await;
         running.stop();
         return Ok(());
@@ -97,7 +97,7 @@ pub async fn run(globals: &Globals, ask: &Ask) -> Result<(), Failure> {
         setup.close().await;
         ended
     } else if out::has_screen() {
-        console::run(setup).await
+        console::run(setup, "demo").await
     } else {
         let ended = watch::run(&setup, &watch::Ask::default()).await;
         setup.close().await;
@@ -144,17 +144,22 @@ async fn headless(setup: &Setup, ask: &Ask) -> Result<(), Failure> {
     let mut session = Session::open(setup)?;
     let deadline = Instant::now() + ask.length;
     let mut acts = ask.act;
+    let wish = Wish { followed: setup.poll.followed, reasons: true, ..Wish::default() };
     loop {
         match session.next(Some(deadline)).await? {
             Turn::Event(stamped) => session.replica.take(*stamped),
             Turn::Stopped | Turn::Late => break,
         }
-        if let Some(plan) = acts.then(|| retry(&session.replica)).flatten() {
+        let is_read = || matches!(wish.judge(&session.replica), Step::Done);
+        if acts
+            && is_read()
+            && let Some(plan) = retry(&session.replica)
+        {
             acts = false;
             session.tell(Intent::Confirm { plan: plan.into(), who: setup.who.clone() }).await?;
         }
     }
-    setup.out.json_line(&summary(ask.seed, &session))?;
+    out::json_line(&summary(ask.seed, &session))?;
     session.close().await;
     Ok(())
 }
@@ -216,7 +221,10 @@ impl Scratch {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&folder).map_err(|error| {
-            Failure::new(Exit::Failed, format!("{}: cannot be made: {error}; set TMPDIR to another folder", folder.display()))
+            Failure::new(
+                Exit::Failed,
+                format!("{}: cannot be made: {error}; set TMPDIR to another folder", folder.display()),
+            )
         })?;
         Ok(Self(folder))
     }

@@ -122,9 +122,13 @@ impl Failure {
             FaultKind::Refused { .. } | FaultKind::Local => Exit::Failed,
         };
         let remedy = match fault.kind {
-            FaultKind::Timeout | FaultKind::Unreachable => "check the network and --gitlab, then run it again".to_owned(),
+            FaultKind::Timeout | FaultKind::Unreachable => {
+                "check the network and --gitlab, then run it again".to_owned()
+            }
             FaultKind::Server { .. } | FaultKind::Garbled => "the server has trouble; run it again later".to_owned(),
-            FaultKind::NotFound => "check the id and --project; what this token may not see is absent as well".to_owned(),
+            FaultKind::NotFound => {
+                "check the id and --project; what this token may not see is absent as well".to_owned()
+            }
             _ => fault.remedy(now),
         };
         Self::new(exit, format!("{fault}; {remedy}"))

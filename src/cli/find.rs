@@ -58,8 +58,7 @@ impl Finder<'_> {
     pub async fn jobs(&self, ids: &[JobId]) -> Result<Vec<Event>, Fault> {
         let at = self.clock.now();
         let ids: BTreeSet<JobId> = ids.iter().copied().collect();
-        let jobs: Vec<Job> =
-            stream::iter(ids).map(|id| self.gitlab.job(id)).buffered(AT_ONCE).try_collect().await?;
+        let jobs: Vec<Job> = stream::iter(ids).map(|id| self.gitlab.job(id)).buffered(AT_ONCE).try_collect().await?;
         let mut by_pipeline: BTreeMap<PipelineId, Vec<Job>> = BTreeMap::new();
         for job in jobs {
             by_pipeline.entry(job.pipeline).or_default().push(job);

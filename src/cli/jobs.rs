@@ -8,6 +8,7 @@ use super::args::{Reach, pipeline_id};
 use super::assemble::Setup;
 use super::exit::Failure;
 use super::find::Finder;
+use super::out;
 use super::session::{Replica, Session, Wish};
 use super::shape::{self, Knowledge};
 use crate::ci::{Job, PipelineId, precise};
@@ -46,7 +47,7 @@ pub async fn run(setup: &Setup, ask: &Ask) -> Result<(), Failure> {
     let mut jobs: Vec<&Job> = chosen(replica, ask.pipeline, &filter);
     jobs.sort_by_cached_key(|job| (replica.world.state(job), Reverse(blocks(replica, job)), Reverse(job.id)));
     if ask.json {
-        setup.out.json(&json!({
+        out::json(&json!({
             "version": "stackhand.jobs/1",
             "project": setup.project,
             "at": replica.server_now(),

@@ -4,7 +4,7 @@ use super::args::job_id;
 use super::assemble::Setup;
 use super::exit::{Exit, Failure};
 use super::find::Finder;
-use super::out::Out;
+use super::out::{self, Out};
 use super::session::{Replica, Session, Turn};
 use crate::ci::JobId;
 use crate::console::effect::{Fetch, Focus};
@@ -40,7 +40,7 @@ pub async fn run(setup: &Setup, ask: &Ask) -> Result<(), Failure> {
     let pipeline = session.replica.world.job(job).map(|job| job.pipeline);
     session.tell(Intent::OpenLog(job)).await?;
     session.focus(Focus { pipeline, log: Some(job) }).await?;
-    let mut stream = Stream { job, out: setup.out, raw: ask.raw, printed: 0 };
+    let mut stream = Stream { job, out: setup.out, raw: ask.raw, printed: 0, written: 0 };
     let ended = follow(&mut session, &mut stream, ask.follow).await;
     session.close().await;
     ended
@@ -49,6 +49,7 @@ pub async fn run(setup: &Setup, ask: &Ask) -> Result<(), Failure> {
 async fn follow(session: &mut Session, stream: &mut Stream, forever: bool) -> Result<(), Failure> {
     let mut is_read = false;
     let mut asked_again = false;
+    let mut own_resets = 1_u32;
     loop {
         let stamped = match session.next(None).await? {
             Turn::Event(stamped) => *stamped,
@@ -56,10 +57,13 @@ async fn follow(session: &mut Session, stream: &mut Stream, forever: bool) -> Re
             Turn::Stopped | Turn::Late => return Err(Failure::interrupted()),
         };
         match &stamped.event {
-            Event::LogFed { job, bytes, .. } if *job == stream.job && stream.raw => stream.out.bytes(bytes)?,
+            Event::LogFed { job, offset, bytes } if *job == stream.job => stream.write_raw(*offset, bytes)?,
             Event::LogReset { job } if *job == stream.job => {
-                stream.printed = 0;
-                stream.out.note("the log changed on the server; here it is from its start");
+                // Opening a log begins it anew; any other time its text changed under us.
+                match own_resets.checked_sub(1) {
+                    Some(left) => own_resets = left,
+                    None => stream.out.note("the log changed on the server; what was printed may differ from it"),
+                }
             }
             Event::Fetched { fetch: Fetch::Log(job), result, .. } if *job == stream.job => match result {
                 Ok(()) => is_read = true,
@@ -76,6 +80,7 @@ async fn follow(session: &mut Session, stream: &mut Stream, forever: bool) -> Re
         if is_read && job_is_over && !asked_again {
             // What it wrote between the last read and its end.
             asked_again = true;
+            own_resets += 1;
             session.tell(Intent::OpenLog(stream.job)).await?;
         }
         let has_ended = is_read && (!forever || is_over(&session.replica, stream.job));
@@ -101,9 +106,23 @@ struct Stream {
     raw: bool,
     /// The first line that was not printed.
     printed: u64,
+    /// The first byte that was not written.
+    written: u64,
 }
 
 impl Stream {
+    /// Writes what is new of some bytes.
+    fn write_raw(&mut self, offset: u64, bytes: &[u8]) -> Result<(), Failure> {
+        let known = usize::try_from(self.written.saturating_sub(offset)).unwrap_or(usize::MAX);
+        match bytes.get(known..) {
+            Some(new) if self.raw => {
+                self.written = offset + bytes.len() as u64;
+                out::raw(new)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Prints whole lines, and the unfinished last one at the end. Returns the pages that must be read back first.
     fn print(&mut self, replica: &Replica, at_end: bool) -> Result<Vec<PageNo>, Failure> {
         let Some(log) = replica.world.log(self.job).filter(|_| !self.raw) else { return Ok(Vec::new()) };

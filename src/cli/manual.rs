@@ -6,13 +6,13 @@ use clap::CommandFactory;
 
 use super::args::Args;
 use super::exit::{Exit, Failure};
-use super::out::Out;
+use super::out;
 
 /// Prints completions.
 pub fn completions(shell: clap_complete::Shell) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Args::command(), "stackhand", &mut script);
-    Out::default().bytes(&script)
+    out::raw(&script)
 }
 
 /// Prints the manual page, or writes one per command into a folder.
@@ -20,7 +20,7 @@ pub fn man(dir: Option<&Path>) -> Result<(), Failure> {
     let Some(dir) = dir else {
         let mut page = Vec::new();
         clap_mangen::Man::new(Args::command()).render(&mut page).map_err(|error| unwritten(Path::new("-"), &error))?;
-        return Out::default().bytes(&page);
+        return out::raw(&page);
     };
     std::fs::create_dir_all(dir)
         .and_then(|()| clap_mangen::generate_to(Args::command(), dir))
@@ -28,5 +28,8 @@ pub fn man(dir: Option<&Path>) -> Result<(), Failure> {
 }
 
 fn unwritten(place: &Path, error: &std::io::Error) -> Failure {
-    Failure::new(Exit::Failed, format!("{}: the manual cannot be written: {error}; choose another folder", place.display()))
+    Failure::new(
+        Exit::Failed,
+        format!("{}: the manual cannot be written: {error}; choose another folder", place.display()),
+    )
 }

@@ -3,13 +3,13 @@
 //! Everything passes `console::text` on its way, so no job name and no log line can say anything to a terminal. JSON is written in printable
 //! ASCII. A reader that goes away is not an error: it ends the command quietly.
 
+use std::fmt::Write as _;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
-use crate::console::fault::Count;
 use crate::console::text::{ascii, clean, pad, width};
 
 /// Where text goes, and with which characters.
@@ -26,7 +26,7 @@ impl Out {
     pub fn line(self, text: &str) -> Written {
         let mut line = self.harmless(text);
         line.push('\n');
-        self.bytes(line.as_bytes())
+        raw(line.as_bytes())
     }
 
     /// Writes text that has lines of its own.
@@ -36,7 +36,7 @@ impl Out {
             whole.push_str(&self.harmless(line));
             whole.push('\n');
         }
-        self.bytes(whole.as_bytes())
+        raw(whole.as_bytes())
     }
 
     /// Writes columns under their heads; the last column is as wide as it is.
@@ -62,30 +62,6 @@ impl Out {
         self.text(&text)
     }
 
-    /// Writes a document of its own.
-    pub fn json(self, value: &impl Serialize) -> Written {
-        let text = serde_json::to_string_pretty(value).map_err(|e| unwritable(&e.into()))?;
-        self.bytes(printable(&text).as_bytes())?;
-        self.bytes(b"\n")
-    }
-
-    /// Writes a document that is one line.
-    pub fn json_line(self, value: &impl Serialize) -> Written {
-        let mut text = printable(&serde_json::to_string(value).map_err(|e| unwritable(&e.into()))?);
-        text.push('\n');
-        self.bytes(text.as_bytes())
-    }
-
-    /// Writes bytes as they are: what was cleaned already, or what the person asked to have raw.
-    pub fn bytes(self, bytes: &[u8]) -> Written {
-        let mut out = io::stdout().lock();
-        match out.write_all(bytes).and_then(|()| out.flush()) {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::Closed),
-            Err(error) => Err(unwritable(&error)),
-            Ok(()) => Ok(()),
-        }
-    }
-
     /// Tells the person something beside the output.
     pub fn note(self, text: &str) {
         let line = format!("stackhand: {}\n", self.harmless(text));
@@ -98,16 +74,30 @@ impl Out {
         if self.ascii { ">= " } else { "≥ " }
     }
 
-    /// A number with what is known of it: `12`, `≥ 12` or `?`.
-    pub fn count(self, count: Count) -> String {
-        match count {
-            Count::AtLeast(n) => format!("{}{n}", self.at_least()),
-            other => other.to_string(),
-        }
-    }
-
     fn harmless(self, text: &str) -> String {
         if self.ascii { ascii(text).into_owned() } else { clean(text).into_owned() }
+    }
+}
+
+/// Writes a JSON document.
+pub fn json(value: &impl Serialize) -> Written {
+    let text = serde_json::to_string_pretty(value).map_err(|e| unwritable(&e.into()))?;
+    raw((printable(&text) + "\n").as_bytes())
+}
+
+/// Writes a JSON document that is one line.
+pub fn json_line(value: &impl Serialize) -> Written {
+    let text = serde_json::to_string(value).map_err(|e| unwritable(&e.into()))?;
+    raw((printable(&text) + "\n").as_bytes())
+}
+
+/// Writes bytes as they are: what is harmless already, or what the person asked to have raw.
+pub fn raw(bytes: &[u8]) -> Written {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::Closed),
+        Err(error) => Err(unwritable(&error)),
+        Ok(()) => Ok(()),
     }
 }
 
@@ -123,7 +113,8 @@ fn printable(json: &str) -> String {
             out.push(c);
         } else {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                out.push_str(&format!("\\u{unit:04x}"));
+                // Writing to a string cannot fail.
+                let _ = write!(out, "\\u{unit:04x}");
             }
         }
     }

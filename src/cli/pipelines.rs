@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 use super::args::Reach;
 use super::assemble::Setup;
 use super::exit::Failure;
+use super::out::{self, Out};
 use super::session::{Replica, Session, Wish};
 use super::shape::{self, Knowledge};
 use crate::ci::{Timestamp, short};
@@ -48,7 +49,7 @@ pub async fn run(setup: &Setup, ask: &Ask) -> Result<(), Failure> {
         .filter(|row| filter.matches(row, server_now))
         .collect();
     if ask.json {
-        setup.out.json(&json!({
+        out::json(&json!({
             "version": "stackhand.pipelines/1",
             "project": setup.project,
             "at": server_now,
@@ -108,7 +109,7 @@ impl<'a> Row<'a> {
         })
     }
 
-    fn cells(&self, server_now: Timestamp, out: super::out::Out) -> Vec<String> {
+    fn cells(&self, server_now: Timestamp, out: Out) -> Vec<String> {
         let pipeline = &self.facts.pipeline;
         let unknown = || "?".to_owned();
         vec![

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::act::word;
 use super::assemble::Setup;
 use super::exit::{Exit, Failure};
-use super::out::Out;
+use super::out::{self, Out};
 use super::session::{Replica, Session, Step, Turn};
 use crate::console::actions::{Object, Outcome, Plan, PlanId, Run};
 use crate::console::audit::AuditState;
@@ -68,7 +68,8 @@ async fn undo(session: &mut Session, id: &PlanId) -> Result<(), Failure> {
     session.settle(None, |replica| if is_held(replica, id) { Step::Wait } else { Step::Done }).await?;
     recorded(session, id, &[AuditState::Undone, AuditState::Sent]).await?;
     let is_sent = session.replica.world.actions.running().any(|run| run.plan.id == *id);
-    let message = if is_sent { "interrupted while it was being sent; see the audit" } else { "undone; nothing was sent" };
+    let message =
+        if is_sent { "interrupted while it was being sent; see the audit" } else { "undone; nothing was sent" };
     Err(Failure::new(Exit::Interrupted, message))
 }
 
@@ -91,7 +92,9 @@ fn is_held(replica: &Replica, id: &PlanId) -> bool {
 
 fn last_error(replica: &Replica) -> String {
     let mut messages = replica.world.messages.iter();
-    messages.find(|message| message.level == Level::Error).map_or_else(|| "nothing was sent".to_owned(), |m| m.text.clone())
+    messages
+        .find(|message| message.level == Level::Error)
+        .map_or_else(|| "nothing was sent".to_owned(), |m| m.text.clone())
 }
 
 fn report(setup: &Setup, replica: &Replica, plan: &Plan, as_json: bool) -> Result<Exit, Failure> {
@@ -100,7 +103,7 @@ fn report(setup: &Setup, replica: &Replica, plan: &Plan, as_json: bool) -> Resul
     };
     let [done, skipped, failed, uncertain] = run.tally();
     if as_json {
-        setup.out.json(&json!({
+        out::json(&json!({
             "version": format!("stackhand.{}/1", word(plan.verb)),
             "project": plan.project,
             "plan": plan.id,
@@ -127,7 +130,9 @@ fn outcomes(run: &Run) -> impl Iterator<Item = (&str, Object, &Outcome)> {
 fn describe(name: &str, object: Object, outcome: &Outcome) -> Value {
     let (new_job, reason) = match outcome {
         Outcome::Done { new_job } => (*new_job, None),
-        Outcome::Skipped { reason } | Outcome::Failed { reason } | Outcome::Uncertain { reason } => (None, Some(reason)),
+        Outcome::Skipped { reason } | Outcome::Failed { reason } | Outcome::Uncertain { reason } => {
+            (None, Some(reason))
+        }
     };
     json!({ "object": object, "name": name, "outcome": outcome.word(), "new_job": new_job, "reason": reason })
 }
@@ -141,7 +146,9 @@ fn tell(out: Out, run: &Run) -> Result<(), Failure> {
         let then = match outcome {
             Outcome::Done { new_job: Some(new) } => format!(" → job {new}"),
             Outcome::Done { new_job: None } => String::new(),
-            Outcome::Skipped { reason } | Outcome::Failed { reason } | Outcome::Uncertain { reason } => format!(": {reason}"),
+            Outcome::Skipped { reason } | Outcome::Failed { reason } | Outcome::Uncertain { reason } => {
+                format!(": {reason}")
+            }
         };
         out.line(&format!("{:<9}  {what} {name}{then}", outcome.word()))?;
     }

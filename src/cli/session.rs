@@ -16,12 +16,12 @@ use crate::adapters::gitlab::GitLab;
 use crate::ci::{JobKind, PipelineId, Status, Timestamp};
 use crate::console::actions::PlanId;
 use crate::console::effect::{Fetch, Focus};
-use crate::console::event::{Event, Intent};
-use crate::console::fault::{Count, Fault};
+use crate::console::event::{Event, Intent, Stamped};
+use crate::console::fault::Fault;
 use crate::console::fresh::Completeness;
 use crate::console::polling::PollRules;
 use crate::console::world::{Needs, PipelineFacts, World};
-use crate::controller::{Core, Link, Stamped};
+use crate::controller::{Core, Link};
 
 /// What has been learned, and what was tried.
 pub struct Replica {
@@ -69,15 +69,6 @@ impl Replica {
         match (parts.fold(first, |all, part| if all == part { all } else { Completeness::Partial }), all_children) {
             (Completeness::Whole, false) => Completeness::Partial,
             (all, _) => all,
-        }
-    }
-
-    /// Dresses a count over a pipeline and its children with what is known of it.
-    pub fn count(&self, root: PipelineId, n: usize) -> Count {
-        match self.completeness(root) {
-            Completeness::Unknown => Count::Unknown,
-            Completeness::Partial => Count::AtLeast(n),
-            Completeness::Whole => Count::Exact(n),
         }
     }
 }
@@ -306,5 +297,8 @@ impl Session {
 }
 
 fn core_died() -> Failure {
-    Failure::new(Exit::Failed, "the core ended by itself; look into stackhand.log of the state folder, and report this as a bug")
+    Failure::new(
+        Exit::Failed,
+        "the core ended by itself; look into stackhand.log of the state folder, and report this as a bug",
+    )
 }

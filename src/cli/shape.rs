@@ -1,10 +1,14 @@
 //! The pieces that several JSON documents and tables have in common. What is not known is `null` and never zero.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
+use super::exit::Failure;
+use super::out::Out;
 use super::session::{Replica, Session, Wish};
 use crate::ci::PipelineId;
-use crate::console::fault::{Count, Fault};
+use crate::console::fault::Fault;
 use crate::console::fresh::Completeness;
 use crate::console::state::{Counts, JobState};
 
@@ -42,14 +46,6 @@ pub fn overall(replica: &Replica, roots: impl Iterator<Item = PipelineId>) -> Co
     }
 }
 
-/// A count as JSON.
-pub fn number(count: Count) -> Value {
-    match count {
-        Count::Exact(n) | Count::AtLeast(n) => n.into(),
-        Count::Unknown => Value::Null,
-    }
-}
-
 /// A read that failed.
 pub fn fault(fault: &Fault) -> Value {
     json!({ "kind": fault.word(), "what": fault.what, "detail": fault.detail })
@@ -64,11 +60,7 @@ pub struct Knowledge {
 
 impl Knowledge {
     /// Waits until a wish is fulfilled, or too long.
-    pub async fn gather(
-        session: &mut Session,
-        wish: Wish,
-        within: std::time::Duration,
-    ) -> Result<Self, super::exit::Failure> {
+    pub async fn gather(session: &mut Session, wish: Wish, within: Duration) -> Result<Self, Failure> {
         let in_time = session.settle(Some(within), |replica| wish.judge(replica)).await?;
         let troubles: Vec<Fault> = wish.troubles(&session.replica).into_iter().cloned().collect();
         Ok(Self { is_complete: in_time && troubles.is_empty(), troubles })
@@ -80,7 +72,7 @@ impl Knowledge {
     }
 
     /// Tells a person what is missing, and why.
-    pub fn tell(&self, out: super::out::Out) {
+    pub fn tell(&self, out: Out) {
         for fault in self.troubles.iter().take(SHOWN) {
             out.note(&format!("not read: {fault}"));
         }
@@ -114,6 +106,5 @@ mod tests {
         assert_eq!(counts_words(&Counts::default(), Completeness::Unknown, ">= "), "?");
         assert_eq!(counts_words(&Counts::default(), Completeness::Whole, ">= "), "no jobs");
         assert_eq!(counts_words(&some, Completeness::Partial, ">= "), ">= 1 FAIL, 2 ok");
-        assert_eq!(number(Count::Unknown), Value::Null);
     }
 }

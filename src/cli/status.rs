@@ -1,11 +1,13 @@
 //! `stackhand status`: what is wrong now, in a few lines, in one line, or as JSON ([`SHAPE`]).
 
+use std::fmt::Write;
+
 use serde_json::json;
 
 use super::args::Reach;
 use super::assemble::Setup;
 use super::exit::Failure;
-use super::out::Out;
+use super::out::{self, Out};
 use super::session::{Replica, Session, Wish};
 use super::shape::{self, Knowledge};
 use crate::ci::{PipelineId, Status, short};
@@ -16,7 +18,7 @@ use crate::console::text::plural;
 /// What `--json` prints.
 pub const SHAPE: &str = "\
 JSON `stackhand.status/1`: `version`, `project`, `at` (server time), `complete` (everything was read), `read_only` (why nothing may be changed, or \
-null), `pipelines` {`known`, `alive`, `failed`}, `jobs` {`total`, `complete`, one count per state}, `blocked` (jobs that wait for failed ones, as \
+null), `pipelines` {`followed`, `alive`, `failed`}, `jobs` {`total`, `complete`, one count per state} of pipelines that run or failed, `blocked` (jobs that wait for failed ones, as \
 far as the graphs are known), `causes` [{`cause`, `jobs`, `blocks`, `blocks_complete`, `since`, `where`}], `requests`, `errors` [{`kind`, `what`, \
 `detail`}]. What is not known is null.";
 
@@ -38,9 +40,9 @@ pub async fn run(setup: &Setup, ask: &Ask) -> Result<(), Failure> {
     let mut session = Session::open(setup)?;
     let wish = Wish { followed: setup.poll.followed, reasons: !ask.oneline, ..Wish::default() };
     let known = Knowledge::gather(&mut session, wish, ask.reach.within).await?;
-    let report = Report::of(&session.replica, known.is_complete);
+    let report = Report::of(&session.replica, setup.poll.followed, known.is_complete);
     if ask.json {
-        report.json(setup.out, &known)?;
+        report.json(&known)?;
     } else if ask.oneline {
         report.oneline(setup.out)?;
     } else {
@@ -59,8 +61,8 @@ struct Report<'a> {
 }
 
 impl<'a> Report<'a> {
-    fn of(replica: &'a Replica, is_complete: bool) -> Self {
-        let roots: Vec<_> = replica.world.parents().map(|facts| facts.pipeline.id).collect();
+    fn of(replica: &'a Replica, followed: usize, is_complete: bool) -> Self {
+        let roots: Vec<_> = replica.world.parents().take(followed).map(|facts| facts.pipeline.id).collect();
         // What is over and good is not read; that is no gap in what is wrong.
         let read = |id: &PipelineId| replica.completeness(*id) != Completeness::Unknown;
         let jobs = if is_complete {
@@ -80,7 +82,7 @@ impl<'a> Report<'a> {
         self.roots.iter().map(|root| self.replica.world.blocked(*root)).sum()
     }
 
-    fn json(&self, out: Out, known: &Knowledge) -> Result<(), Failure> {
+    fn json(&self, known: &Knowledge) -> Result<(), Failure> {
         let world = &self.replica.world;
         let causes: Vec<_> = world
             .causes()
@@ -96,14 +98,14 @@ impl<'a> Report<'a> {
                 })
             })
             .collect();
-        out.json(&json!({
+        out::json(&json!({
             "version": "stackhand.status/1",
             "project": world.project,
             "at": self.replica.server_now(),
             "complete": self.is_complete,
             "read_only": world.read_only(self.replica.now),
             "pipelines": {
-                "known": self.roots.len(),
+                "followed": self.roots.len(),
                 "alive": self.with_status(Status::is_alive),
                 "failed": self.with_status(|status| status == Status::Failed),
             },
@@ -126,7 +128,8 @@ impl<'a> Report<'a> {
                 Completeness::Partial => format!("{}{}", out.at_least(), counts.get(state)),
                 Completeness::Whole => counts.get(state).to_string(),
             };
-            line.push_str(&format!(" {} {count}", state.word()));
+            // Writing to a string cannot fail.
+            let _ = write!(line, " {} {count}", state.word());
         }
         out.line(&format!("{line}, {} alive", plural(self.with_status(Status::is_alive) as u64, "pipeline")))
     }
@@ -136,7 +139,7 @@ impl<'a> Report<'a> {
         let mode = world.read_only(self.replica.now).unwrap_or_else(|| "may act".to_owned());
         out.line(&format!("{}  {mode}", world.project))?;
         out.line(&format!(
-            "pipelines  {} known, {} alive, {} failed",
+            "pipelines  {} followed, {} alive, {} failed",
             self.roots.len(),
             self.with_status(Status::is_alive),
             self.with_status(|status| status == Status::Failed),

@@ -38,7 +38,7 @@ pub async fn run(setup: &Setup, ask: &Ask) -> Result<(), Failure> {
     let filter = Filter::parse(ask.filter.as_deref().unwrap_or_default())?;
     let mut session = Session::open(setup)?;
     let mode = setup.rules.read_only.clone().unwrap_or_else(|| "may act".to_owned());
-    let mut teller = Teller { out: setup.out, filter, ..Teller::default() };
+    let mut teller = Teller { out: setup.out, filter, followed: setup.poll.followed, ..Teller::default() };
     let begun = setup.out.line(&format!("{}  {mode}", setup.project));
     let ended = match begun {
         Ok(()) => follow(&mut session, &mut teller, ask.length.map(|length| Instant::now() + length)).await,
@@ -96,6 +96,7 @@ impl Touched {
 struct Teller {
     out: Out,
     filter: Filter,
+    followed: usize,
     statuses: HashMap<PipelineId, Status>,
     /// Pipelines whose jobs were summed up once; from then on each change is a line.
     summed: HashSet<PipelineId>,
@@ -104,8 +105,11 @@ struct Teller {
 
 impl Teller {
     fn tell(&mut self, replica: &Replica, touched: &Touched) -> Result<(), Failure> {
-        for id in &touched.pipelines {
-            self.tell_pipeline(replica, *id)?;
+        if !touched.pipelines.is_empty() {
+            let followed: HashSet<PipelineId> = replica.world.followed(self.followed).map(|f| f.pipeline.id).collect();
+            for id in touched.pipelines.iter().filter(|id| followed.contains(id)) {
+                self.tell_pipeline(replica, *id)?;
+            }
         }
         for id in &touched.jobs {
             self.tell_job(replica, *id)?;
@@ -119,7 +123,8 @@ impl Teller {
             self.say(replica, &format!("pipeline {} {}: {jobs}: {words}", facts.pipeline.id, facts.title()))?;
         }
         if touched.messages
-            && let Some(message) = replica.world.messages.iter().next().filter(|m| m.last == replica.now && m.times == 1)
+            && let Some(message) =
+                replica.world.messages.iter().next().filter(|m| m.last == replica.now && m.times == 1)
         {
             self.say(replica, &message.text)?;
         }
