@@ -1,7 +1,6 @@
 //! What the reading verbs print about a world that stands still.
 
 use std::io::Read;
-use std::process::Stdio;
 
 use crate::stage::{SHARED, Stage, failed_jobs};
 
@@ -114,7 +113,8 @@ fn without_a_screen_the_console_is_the_watch() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
-    let mut child = stage().command(&["jobs", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+    let stage = stage();
+    let mut child = stage.command(&["jobs", "--json"]).spawn().unwrap();
     drop(child.stdout.take());
     let mut err = String::new();
     child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
