@@ -1,0 +1,382 @@
+//! Puts the program together: from flags, files and variables to a core that can be started.
+//!
+//! Every face starts here. Nothing is sent and nothing is judged; what the configuration says becomes what the rooms below take as arguments.
+
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use directories::ProjectDirs;
+use serde::Deserialize;
+
+use super::args::{Color, Globals};
+use super::exit::{Exit, Failure};
+use super::journal;
+use super::out::Out;
+use crate::adapters::clock::{Clock, SystemClock};
+use crate::adapters::gitlab::{GitLab, Settings};
+use crate::adapters::store::Store;
+use crate::config::{self, Ascii, Config, Flag, LoadArgs, Loaded, Mode, Origin, Paths, Role, Rule, TokenSource};
+use crate::console::actions::{Guard, GuardRule, Rules};
+use crate::console::fault::{Fault, FaultKind};
+use crate::console::filter::Filter;
+use crate::console::polling::{Periods, PollRules};
+use crate::console::world::World;
+use crate::controller::{Core, CoreSetup, Link, Outside, Spill};
+use crate::tui::glyphs::Glyphs;
+
+/// What the command line and its surroundings say, before any file is read.
+pub struct Wanted {
+    flags: Vec<Flag>,
+    color: Option<Color>,
+    paths: Paths,
+    /// A token that came with an address: from an endpoints file, or from our own practice world.
+    token: Option<String>,
+    /// A folder that is gone at the end: what the practice world leaves behind.
+    scratch: Option<PathBuf>,
+}
+
+/// How configuration calls a token that it did not have to look for.
+const GIVEN_TOKEN: &str = "GIVEN_TOKEN";
+
+/// The line of `stackhand demo --serve`.
+#[derive(Deserialize)]
+struct Endpoints {
+    gitlab: Endpoint,
+}
+
+#[derive(Deserialize)]
+struct Endpoint {
+    url: String,
+    project: String,
+    token: Option<String>,
+}
+
+impl Wanted {
+    /// Takes the flags, and reads the endpoints file if one is named.
+    pub fn new(globals: &Globals) -> Result<Self, Failure> {
+        let cwd = std::env::current_dir().unwrap_or_default();
+        let paths = Paths { explicit: globals.config.clone(), ..Paths::discover(&cwd) };
+        if let Some(name) = globals.token_env.as_deref()
+            && std::env::var_os(name).is_none_or(|value| value.is_empty())
+        {
+            let message = format!("--token-env: the variable {name} is not set; put the token into it and export it");
+            return Err(Failure::new(Exit::Config, message));
+        }
+        let mut wanted = Self { flags: Vec::new(), color: globals.color, paths, token: None, scratch: None };
+        if let Some(path) = &globals.endpoints {
+            let Endpoint { url, project, token } = read_endpoints(path)?.gitlab;
+            wanted = wanted.at("--endpoints", &url, &project, token);
+        }
+        wanted.flags.extend(globals.flags());
+        Ok(wanted)
+    }
+
+    /// Points at a server that `flag` told of.
+    pub fn at(mut self, flag: &str, url: &str, project: &str, token: Option<String>) -> Self {
+        self = self.with(flag, "gitlab.url", url).with(flag, "gitlab.project", project);
+        if token.is_some() {
+            self = self.with(flag, "gitlab.token_env", GIVEN_TOKEN);
+        }
+        self.token = token;
+        self
+    }
+
+    /// Adds a setting.
+    pub fn with(mut self, flag: &str, key: &str, value: &str) -> Self {
+        self.flags.push(Flag { name: flag.to_owned(), key: key.to_owned(), value: value.to_owned() });
+        self
+    }
+
+    /// Keeps database and logs in a folder that the caller removes.
+    pub fn in_folder(mut self, folder: &Path) -> Self {
+        self.scratch = Some(folder.to_owned());
+        self
+    }
+
+    /// The environment as configuration sees it.
+    fn variables(&self) -> impl Iterator<Item = (String, String)> + use<> {
+        let given = self.token.clone().map(|token| (GIVEN_TOKEN.to_owned(), token));
+        config::environment().filter(|(name, _)| name != journal::VARIABLE).chain(given)
+    }
+
+    /// Reads all layers of the configuration.
+    pub fn load(&self) -> Result<Loaded, Failure> {
+        Ok(config::load(LoadArgs { flags: self.flags.clone(), env: self.variables(), paths: self.paths.clone() })?)
+    }
+
+    /// Puts everything together. Sends nothing.
+    pub async fn assemble(self) -> Result<Setup, Failure> {
+        let loaded = self.load()?;
+        let token = config::secret(&loaded, self.variables())?;
+        let state = self.scratch.clone().or_else(|| self.paths.state_dir.clone());
+        if let Some(folder) = &state {
+            // A journal that cannot be written is no reason not to look at pipelines.
+            let _ = journal::begin(folder, token.as_ref());
+        }
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let config = &loaded.config;
+        let mut rules = rules(config)?;
+        rules.read_only = read_only(&loaded);
+        let gitlab = GitLab::new(Settings { token, ..gitlab_settings(config, &clock) })
+            .map_err(|fault| Failure::new(Exit::Config, fault.to_string()))?;
+        let project: Arc<str> = project_name(config).into();
+        let store = match database(config, self.scratch.as_deref(), state.as_deref(), &project) {
+            Some(path) => Store::open(&path, clock.now()).await.map_err(|error| error.to_string()),
+            None => Err("there is no state folder; set `store.path`".to_owned()),
+        };
+        let store = store.map_err(|detail| Fault::new(FaultKind::Local, "open the store", detail));
+        let color = match (self.color, config.ui.color) {
+            (Some(color), _) => color.word().to_owned(),
+            (None, _) => config::Setting::find("ui.color").map(|setting| setting.show(config)).unwrap_or_default(),
+        };
+        Ok(Setup {
+            out: Out { ascii: is_ascii(config) },
+            poll: poll_rules(config, gitlab.has_token()),
+            outside: Outside { project: Arc::clone(&project), gitlab, store, spill: spill(self.scratch.as_deref()) },
+            who: who().into(),
+            paths: self.paths,
+            project,
+            rules,
+            clock,
+            color,
+            loaded,
+        })
+    }
+}
+
+/// Everything that a face needs to run.
+pub struct Setup {
+    pub loaded: Loaded,
+    pub paths: Paths,
+    /// Host and path: `gitlab.spack.io/spack/spack-packages`.
+    pub project: Arc<str>,
+    /// Who acts, for the audit.
+    pub who: Arc<str>,
+    pub rules: Rules,
+    pub poll: PollRules,
+    pub outside: Outside,
+    pub clock: Arc<dyn Clock>,
+    /// What `--color` or `ui.color` asks for.
+    pub color: String,
+    pub out: Out,
+}
+
+impl Setup {
+    /// A world in which nothing is known yet.
+    pub fn world(&self) -> World {
+        World::new(&self.project, self.rules.clone(), self.poll)
+    }
+
+    /// Starts a core over a world.
+    pub fn start(&self, world: World) -> (Core, Link) {
+        Core::start(CoreSetup { world, outside: self.outside.clone(), clock: Arc::clone(&self.clock) })
+    }
+
+    /// Writes what is left to be written.
+    pub async fn close(&self) {
+        if let Ok(store) = &self.outside.store {
+            store.close().await;
+        }
+    }
+}
+
+fn read_endpoints(path: &Path) -> Result<Endpoints, Failure> {
+    let trouble = |what: String| {
+        Failure::new(
+            Exit::Config,
+            format!("--endpoints {}: {what}; give it the line of `stackhand demo --serve`", path.display()),
+        )
+    };
+    let mut text = String::new();
+    let read = if path.as_os_str() == "-" {
+        std::io::stdin().read_to_string(&mut text)
+    } else {
+        std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
+    };
+    read.map_err(|error| trouble(error.to_string()))?;
+    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    // The parser's own message could quote the token.
+    serde_json::from_str(line).map_err(|error| trouble(format!("no endpoints at column {}", error.column())))
+}
+
+fn gitlab_settings(config: &Config, clock: &Arc<dyn Clock>) -> Settings {
+    let clock = Arc::clone(clock);
+    let now = Arc::new(move || clock.now());
+    Settings {
+        in_flight: config.budget.in_flight as usize,
+        per_second: f64::from(config.budget.per_second),
+        connect: config.budget.connect_timeout,
+        request: config.budget.timeout,
+        trace: config.budget.trace_timeout,
+        ..Settings::new(config.gitlab.url.as_str(), &config.gitlab.project, now)
+    }
+}
+
+fn poll_rules(config: &Config, token: bool) -> PollRules {
+    PollRules {
+        periods: Periods {
+            list: config.poll.pipelines,
+            visible: config.poll.visible,
+            background: config.poll.background,
+        },
+        slots: config.budget.in_flight as usize,
+        followed: config.pipelines.limit as usize,
+        token,
+    }
+}
+
+/// The rules of actions. A guardrail that cannot be read is an error: it would guard nothing.
+fn rules(config: &Config) -> Result<Rules, Failure> {
+    let guards = config.guards.iter().map(|guard| {
+        let when = Filter::parse(&guard.matches)
+            .map_err(|error| Failure::new(Exit::Config, format!("{}: guard: {error}", guard.origin)))?;
+        let rule = match guard.rule {
+            Rule::Deny => GuardRule::Deny,
+            Rule::Typed { over } => GuardRule::Typed { over: over as usize },
+            Rule::MaxBulk { limit } => GuardRule::MaxBulk { limit: limit as usize },
+            Rule::Rate { limit, per } => GuardRule::Rate { limit: limit as usize, per },
+            Rule::Tries { limit } => GuardRule::Tries { limit },
+            Rule::Role { least } => GuardRule::Role { least: access_level(least) },
+        };
+        Ok(Guard { rule, when, reason: guard.reason.clone() })
+    });
+    Ok(Rules {
+        hold: config.actions.hold,
+        wave: config.actions.wave as usize,
+        typed_above: config.actions.max_bulk as usize,
+        guards: guards.collect::<Result<_, Failure>>()?,
+        ..Rules::default()
+    })
+}
+
+/// GitLab's number for a role.
+const fn access_level(role: Role) -> u8 {
+    match role {
+        Role::Reporter => 20,
+        Role::Developer => 30,
+        Role::Maintainer => 40,
+        Role::Owner => 50,
+    }
+}
+
+/// Why nothing may be changed, if so.
+fn read_only(loaded: &Loaded) -> Option<String> {
+    let origin = loaded.origin("actions.mode");
+    match (&loaded.token, loaded.config.actions.mode, origin) {
+        (_, Mode::ReadOnly, Origin::Flag(flag)) => Some(format!("read-only: {flag}")),
+        (TokenSource::Nowhere, ..) => Some("read-only: no token; name one with --token-env".to_owned()),
+        (TokenSource::Withheld(why), ..) => Some(format!("read-only: {why}")),
+        (_, Mode::ReadWrite, _) => None,
+        (.., origin) => Some(format!("read-only: actions.mode of {origin}")),
+    }
+}
+
+/// Host and path of the project.
+fn project_name(config: &Config) -> String {
+    let url = config.gitlab.url.as_str();
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    format!("{host}/{}", config.gitlab.project.trim_matches('/'))
+}
+
+/// The database: one per project and server, so that ids of one are never taken for those of another.
+fn database(config: &Config, scratch: Option<&Path>, state: Option<&Path>, project: &str) -> Option<PathBuf> {
+    match (scratch, &config.store.path) {
+        (None, Some(path)) => Some(path.clone()),
+        _ => state.map(|folder| folder.join(format!("{}.db", file_name(project)))),
+    }
+}
+
+/// A name for files about a project: readable, and different for different projects.
+fn file_name(project: &str) -> String {
+    let readable: String =
+        project.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' }).collect();
+    let mark = project.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    format!("{readable}-{mark:08x}")
+}
+
+/// A folder for the logs of this process. What processes left behind that ended badly is removed.
+fn spill(scratch: Option<&Path>) -> Spill {
+    let cache = scratch
+        .map(Path::to_owned)
+        .or_else(|| ProjectDirs::from("", "", "stackhand").map(|dirs| dirs.cache_dir().to_owned()));
+    let cache = cache.unwrap_or_else(|| std::env::temp_dir().join("stackhand"));
+    let is_dead = |pid: &str| Path::new("/proc/self").exists() && !Path::new("/proc").join(pid).exists();
+    for entry in std::fs::read_dir(&cache).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let left = name.to_str().and_then(|name| name.strip_prefix("logs-"));
+        if left.is_some_and(|pid| pid.bytes().all(|b| b.is_ascii_digit()) && is_dead(pid)) {
+            // It may be somebody else's; then it stays.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    Spill::new(cache.join(format!("logs-{}", std::process::id())))
+}
+
+fn who() -> String {
+    ["USER", "LOGNAME"]
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|name| !name.is_empty())
+        .unwrap_or_else(|| "somebody".to_owned())
+}
+
+/// Whether output keeps to ASCII. What is not read by a terminal has no locale to fear.
+fn is_ascii(config: &Config) -> bool {
+    match config.ui.ascii {
+        Ascii::Yes => true,
+        Ascii::No => false,
+        Ascii::Auto => {
+            std::io::stdout().is_terminal() && Glyphs::detect(false, &|name| std::env::var(name).ok()).is_ascii()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loaded(flags: &[(&str, &str, &str)], env: &[(&str, &str)]) -> Loaded {
+        let flags = flags.iter().map(|(name, key, value)| Flag {
+            name: (*name).to_owned(),
+            key: (*key).to_owned(),
+            value: (*value).to_owned(),
+        });
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        config::load(LoadArgs { flags: flags.collect(), env, paths: Paths::default() }).unwrap()
+    }
+
+    #[test]
+    fn read_only_says_why() {
+        let token = [("STACKHAND_GITLAB_TOKEN", "glpat-canary")];
+        let readonly = ("--readonly", "actions.mode", "ro");
+        assert_eq!(read_only(&loaded(&[], &[])).unwrap(), "read-only: no token; name one with --token-env");
+        assert_eq!(read_only(&loaded(&[readonly], &token)).unwrap(), "read-only: --readonly");
+        assert_eq!(read_only(&loaded(&[], &token)), None);
+        let env = [token[0], ("STACKHAND_ACTIONS_MODE", "ro")];
+        assert_eq!(read_only(&loaded(&[], &env)).unwrap(), "read-only: actions.mode of env STACKHAND_ACTIONS_MODE");
+        let foreign = read_only(&loaded(&[], &[("GITLAB_TOKEN", "glpat-canary")])).unwrap();
+        assert!(foreign.starts_with("read-only: GITLAB_TOKEN may be for another server"), "{foreign}");
+        assert!(read_only(&loaded(&[("--x", "actions.mode", "rw")], &[])).unwrap().contains("no token"));
+    }
+
+    #[test]
+    fn two_projects_never_share_a_file() {
+        let names = ["a.example/g/p", "a.example/g_p", "a.example_g/p", "a.example:80/g/p"].map(file_name);
+        for (at, name) in names.iter().enumerate() {
+            assert!(!names[at + 1..].contains(name) && !name.contains(['/', ':']), "{name}");
+        }
+        let config = loaded(&[("--gitlab", "gitlab.url", "https://g.example:8443/sub/")], &[]).config;
+        assert_eq!(project_name(&config), "g.example:8443/sub/spack/spack-packages");
+    }
+
+    #[test]
+    fn settings_become_rules() {
+        let flags = [("--x", "actions.hold", "9s"), ("--x", "actions.max_bulk", "7"), ("--x", "budget.in_flight", "9")];
+        let config = loaded(&flags, &[]).config;
+        let rules = rules(&config).unwrap();
+        assert_eq!((rules.hold.as_secs(), rules.typed_above, rules.wave), (9, 7, 20));
+        let poll = poll_rules(&config, true);
+        assert_eq!((poll.slots, poll.followed, poll.periods.list.as_secs(), poll.token), (9, 20, 30, true));
+    }
+}

@@ -1,0 +1,258 @@
+//! The console on this terminal: joins the face to a core by two channels, and gives it keys, files that change, and signals.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, BufRead, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Size};
+use tokio::sync::{mpsc, watch};
+
+use super::assemble::Setup;
+use super::exit::{Exit, Failure};
+use crate::adapters::terminal::{Input, Options, Terminal, ending};
+use crate::controller::{Core, Link};
+use crate::tui::app::{self, App, Loader, Nudge};
+use crate::tui::files::Source;
+use crate::tui::glyphs::Glyphs;
+use crate::tui::keys::Keymap;
+use crate::tui::surface::{Surface, Written};
+use crate::tui::theme::{ColorChoice, Depth, Theme};
+
+/// How often files of the user are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// Room for keys while a frame is drawn.
+const QUEUE: usize = 256;
+
+/// Runs the console until the person leaves. `context` stands before the counts.
+pub async fn run(setup: Setup, context: &str) -> Result<(), Failure> {
+    let files = Files { folder: setup.paths.config_dir.clone(), depth: depth(&setup.color)? };
+    let ui = &setup.loaded.config.ui;
+    let bad_file = |error: String| Failure::new(Exit::Config, error);
+    let (theme_name, keymap_name) = (ui.theme.clone(), ui.keymap.clone());
+    let face = app::Setup {
+        theme: files.theme(&theme_name).map_err(bad_file)?,
+        keymap: files.keymap(&keymap_name).map_err(bad_file)?,
+        glyphs: if setup.out.ascii { Glyphs::ASCII } else { Glyphs::UNICODE },
+        who: Arc::clone(&setup.who),
+        context: context.to_owned(),
+        load: files.loader(),
+    };
+    let warnings: Vec<String> = setup.loaded.warnings.iter().map(ToString::to_string).collect();
+    let begun = Instant::now();
+    let escape = Duration::from_millis(u64::from(ui.escape_ms));
+    let options =
+        Options { mouse: false, esc_timeout: escape, ask_background: true, clock: Arc::new(move || begun.elapsed()) };
+    let terminal = Terminal::open(options, &|name| std::env::var(name).ok()).map_err(|error| {
+        Failure::new(Exit::Failed, format!("cannot take the terminal: {error}; `stackhand watch` needs none"))
+    })?;
+    terminal.restore_on_panic();
+
+    let mut core_world = setup.world();
+    core_world.keeps_logs = false;
+    let (core, link) = setup.start(core_world);
+    let mut app = App::new(setup.world(), face);
+    for warning in warnings {
+        app.say(true, warning, setup.clock.now());
+    }
+    let (nudges, nudged) = mpsc::channel(QUEUE);
+    tokio::spawn(watch_files(files, theme_name, keymap_name, nudges.clone()));
+    let mut surface = Screen { reading: listen(&terminal, nudges.clone()), terminal };
+    tokio::spawn(async move {
+        if let Ok(ending) = ending().await {
+            tracing::info!(?ending, "the session ends");
+            // The loop is gone only when the session is over.
+            let _ = nudges.send(Nudge::End).await;
+        }
+    });
+    let result = drive(app, &mut surface, nudged, link, core, &setup).await;
+    drop(surface);
+    result
+}
+
+async fn drive(
+    app: App,
+    surface: &mut Screen,
+    nudged: mpsc::Receiver<Nudge>,
+    link: Link,
+    core: Core,
+    setup: &Setup,
+) -> Result<(), Failure> {
+    let clock = Arc::clone(&setup.clock);
+    let Link { events, intents } = link;
+    let ended = app::run(app, surface, nudged, events, intents, &move || clock.now()).await;
+    core.stop().await;
+    setup.close().await;
+    match ended {
+        Ok(_) => Ok(()),
+        // The terminal went away; there is nobody to tell.
+        Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::NotConnected) => Ok(()),
+        Err(error) => Err(Failure::new(Exit::Failed, format!("the terminal cannot be written: {error}"))),
+    }
+}
+
+/// Passes keys on as nudges, for as long as there is a face to take them.
+fn listen(terminal: &Terminal, nudges: mpsc::Sender<Nudge>) -> watch::Sender<bool> {
+    let (reading, mut is_reading) = watch::channel(true);
+    let mut input: Input = terminal.listen();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                event = input.events.recv() => {
+                    let Some(event) = event else { return };
+                    if nudges.send(Nudge::Input(event)).await.is_err() {
+                        return;
+                    }
+                }
+                changed = is_reading.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    input.set_listening(*is_reading.borrow_and_update());
+                }
+            }
+        }
+    });
+    reading
+}
+
+/// The terminal as the face draws on it.
+struct Screen {
+    /// Whether keys are ours: a pager has them meanwhile.
+    reading: watch::Sender<bool>,
+    terminal: Terminal,
+}
+
+impl Surface for Screen {
+    fn size(&self) -> io::Result<Size> {
+        self.terminal.size()
+    }
+
+    fn present(&mut self, frame: &Buffer, cursor: Option<Position>) -> io::Result<()> {
+        self.terminal.present(frame, cursor).map(|_| ())
+    }
+
+    fn redraw(&mut self) {
+        self.terminal.redraw();
+    }
+
+    fn interval(&self) -> Duration {
+        self.terminal.interval()
+    }
+
+    fn copy(&mut self, text: &str) -> io::Result<bool> {
+        self.terminal.copy(text)
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        self.terminal.suspend()
+    }
+
+    fn plain(&mut self, text: &str) -> io::Result<()> {
+        self.reading.send_replace(false);
+        let shown = self.terminal.lend(|| {
+            let mut out = io::stdout().lock();
+            out.write_all(text.as_bytes())?;
+            out.write_all(b"-- Enter goes back\n")?;
+            out.flush()?;
+            io::stdin().lock().read_line(&mut String::new()).map(|_| ())
+        });
+        self.reading.send_replace(true);
+        shown?
+    }
+
+    fn written(&self) -> Written {
+        let stats = self.terminal.stats();
+        Written {
+            frames: stats.frames,
+            bytes: stats.bytes,
+            last_bytes: stats.last_bytes,
+            last_blocked: stats.last_blocked,
+        }
+    }
+}
+
+/// Where the user's themes and keymaps lie.
+#[derive(Debug, Clone)]
+struct Files {
+    folder: Option<PathBuf>,
+    depth: Depth,
+}
+
+impl Files {
+    fn path(&self, kind: &str, name: &str) -> Option<PathBuf> {
+        let is_plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'));
+        self.folder.as_ref().filter(|_| is_plain).map(|dir| dir.join(kind).join(format!("{name}.toml")))
+    }
+
+    fn find(&self, kind: &str, name: &str) -> Option<Source> {
+        let path = self.path(kind, name)?;
+        let text = fs::read_to_string(&path).ok()?;
+        Some(Source::new(path.display().to_string(), text))
+    }
+
+    fn theme(&self, name: &str) -> Result<Theme, String> {
+        Theme::load(name, self.depth, &|name| self.find("themes", name)).map_err(|error| error.to_string())
+    }
+
+    fn keymap(&self, name: &str) -> Result<Keymap, String> {
+        Keymap::load(name, &|name| self.find("keymaps", name)).map_err(|error| error.to_string())
+    }
+
+    fn loader(&self) -> Loader {
+        let (themes, keymaps) = (self.clone(), self.clone());
+        Loader { theme: Box::new(move |name| themes.theme(name)), keymap: Box::new(move |name| keymaps.keymap(name)) }
+    }
+
+    /// When the files behind a name changed last; a file that is not there has no time.
+    fn times(&self, kind: &str) -> BTreeMap<PathBuf, SystemTime> {
+        let Some(folder) = self.folder.as_ref().map(|dir| dir.join(kind)) else { return BTreeMap::new() };
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?.modified().ok()?))).collect()
+    }
+}
+
+/// Loads themes and keymaps again when a file in their folder changed; a bad one is complained about and the old one stays.
+async fn watch_files(files: Files, theme: String, keymap: String, nudges: mpsc::Sender<Nudge>) {
+    let mut seen = (files.times("themes"), files.times("keymaps"));
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let now = (files.times("themes"), files.times("keymaps"));
+        let mut news = Vec::new();
+        let complain = |text: String| Nudge::Say { error: true, text: format!("{text}; the old one stays") };
+        if now.0 != seen.0 {
+            news.push(files.theme(&theme).map_or_else(complain, |theme| Nudge::Theme(Box::new(theme))));
+        }
+        if now.1 != seen.1 {
+            news.push(files.keymap(&keymap).map_or_else(complain, |keymap| Nudge::Keymap(Box::new(keymap))));
+        }
+        seen = now;
+        for nudge in news {
+            if nudges.send(nudge).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn depth(color: &str) -> Result<Depth, Failure> {
+    let choice = match color {
+        "auto" | "" => ColorChoice::Auto,
+        "always" => ColorChoice::Always,
+        "never" => ColorChoice::Never,
+        "truecolor" => ColorChoice::Exactly(Depth::True),
+        "256" => ColorChoice::Exactly(Depth::Indexed),
+        "16" => ColorChoice::Exactly(Depth::Sixteen),
+        "mono" => ColorChoice::Exactly(Depth::Mono),
+        other => {
+            return Err(Failure::new(
+                Exit::Config,
+                format!("`{other}` is no colour depth; say auto, truecolor, 256, 16 or mono"),
+            ));
+        }
+    };
+    Ok(Depth::detect(choice, &|name| std::env::var(name).ok()))
+}

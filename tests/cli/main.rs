@@ -1,0 +1,8 @@
+//! The program as scripts see it: the real binary, real sockets, exit codes, text without an escape byte, versioned JSON.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test that panics has failed")]
+
+mod acting;
+mod basics;
+mod demo;
+mod reading;
+mod stage;
