@@ -52,6 +52,9 @@ fn main() {
     frames(&mut sheet, &mut stage);
     typing(&mut sheet, &mut stage);
     traffic(&mut sheet, &mut stage, "terminal");
+    // Colours of its own, behind letters too: these take the most bytes.
+    stage.app.set_theme(theme("dusk"));
+    traffic(&mut sheet, &mut stage, "dusk");
     // Last: jobs change, and the one whose log is open is no longer on top.
     pages(&mut sheet, &mut stage);
     sheet.close();
