@@ -79,7 +79,9 @@ impl<'a> Ink<'a> {
         let gone = |attribute: Modifier| from.attributes.contains(attribute) && !to.attributes.contains(attribute);
         let lost: Vec<u8> =
             ATTRIBUTES.iter().filter(|(attribute, ..)| gone(*attribute)).map(|(.., off)| *off).collect();
-        lost.iter().for_each(|off| codes.add(&[*off]));
+        for off in &lost {
+            codes.add(&[*off]);
+        }
         for (attribute, on, off) in ATTRIBUTES {
             let is_new = !from.attributes.contains(attribute) || lost.contains(&off);
             if is_new && to.attributes.contains(attribute) {
@@ -178,7 +180,9 @@ mod tests {
     fn stroke(cells: &[(u16, u16, &Cell)]) -> String {
         let mut bytes = Vec::new();
         let mut ink = Ink::new(&mut bytes);
-        cells.iter().for_each(|(x, y, cell)| ink.put(*x, *y, cell));
+        for (x, y, cell) in cells {
+            ink.put(*x, *y, cell);
+        }
         ink.dry();
         String::from_utf8(bytes).unwrap().replace('\x1b', "^")
     }
