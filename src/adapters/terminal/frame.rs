@@ -5,11 +5,11 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Modifier;
 
+use super::ink::Ink;
 use crate::console::text::is_harmless_symbol;
 
 const BEGIN: &[u8] = b"\x1b[?2026h";
@@ -77,9 +77,11 @@ impl<W: Write> FrameWriter<W> {
         let is_drawn = changes.peek().is_some();
         if is_drawn {
             // The last gate: screens clean what they draw, and what slipped through is not obeyed by the terminal either.
-            let gated =
-                changes.map(|(x, y, cell)| (x, y, if is_harmless_symbol(cell.symbol()) { cell } else { &STAND_IN }));
-            CrosstermBackend::new(&mut self.bytes).draw(gated)?;
+            let mut ink = Ink::new(&mut self.bytes);
+            for (x, y, cell) in changes {
+                ink.put(x, y, if is_harmless_symbol(cell.symbol()) { cell } else { &STAND_IN });
+            }
+            ink.dry();
         }
         if let Some(at) = cursor
             && (is_drawn || self.cursor != cursor)
@@ -92,14 +94,15 @@ impl<W: Write> FrameWriter<W> {
             _ => {}
         }
         let mut shown = before;
-        if self.bytes.len() > BEGIN.len() {
+        let is_news = self.bytes.len() > BEGIN.len();
+        if is_news {
             self.bytes.extend_from_slice(END);
             self.send()?;
             shown.content.clone_from(&frame.content);
         }
         self.shown = Shown::Cells(shown);
         self.cursor = cursor;
-        Ok(self.stats.last_bytes)
+        Ok(if is_news { self.stats.last_bytes } else { 0 })
     }
 
     /// Sends bytes that draw nothing, such as a copy, outside of any frame.
@@ -215,7 +218,7 @@ mod tests {
         let cursor = Some(Position::new(11, 0));
         writer.present(&frame, cursor).unwrap();
         for _ in 0..3 {
-            writer.present(&frame, cursor).unwrap();
+            assert_eq!(writer.present(&frame, cursor).unwrap(), 0);
         }
         assert_eq!(writer.sink.writes.len(), 1);
         writer.present(&frame, Some(Position::new(3, 0))).unwrap();

@@ -2,6 +2,7 @@
 //! `cli` opens it and lends it to the screen; nothing else in the crate writes to a terminal.
 
 mod frame;
+mod ink;
 mod input;
 mod modes;
 mod osc;
