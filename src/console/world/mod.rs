@@ -19,7 +19,7 @@ use super::actions::{Actions, Rules};
 use super::audit::AuditRow;
 use super::durations::Durations;
 use super::fault::Fault;
-use super::fresh::Fresh;
+use super::fresh::{Completeness, Fresh};
 use super::log::LogDoc;
 use super::messages::Messages;
 use super::polling::{PollRules, Polling};
@@ -141,9 +141,36 @@ impl World {
         sum
     }
 
-    /// Counts over everything that has been read.
+    /// Counts over everything that has been read; [`World::jobs_known`] tells how much that is.
     pub fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// How much of the followed pipelines' jobs has been read.
+    pub fn jobs_known(&self) -> Completeness {
+        self.known(|facts| facts.jobs.completeness)
+    }
+
+    /// How many of the graphs of the followed stacks are known: what [`World::blocked`] is made of.
+    pub fn graphs_known(&self) -> Completeness {
+        self.known(|facts| match facts.needs {
+            _ if facts.pipeline.parent.is_none() => facts.jobs.completeness,
+            Needs::Known { .. } => Completeness::Whole,
+            _ => Completeness::Unknown,
+        })
+    }
+
+    /// How much is known where each followed pipeline is a part. What ended well is not read and not missed.
+    fn known(&self, part: impl Fn(&PipelineFacts) -> Completeness) -> Completeness {
+        let ended_well = |f: &&PipelineFacts| f.pipeline.status.is_terminal() && f.pipeline.status != Status::Failed;
+        let followed = self.followed(self.polling.rules.followed).filter(|f| !ended_well(f));
+        let parts: BTreeSet<Completeness> = followed.map(part).collect();
+        let known = match (parts.first(), parts.last()) {
+            (Some(least), Some(most)) if least < most => Completeness::Partial,
+            (Some(all), _) => *all,
+            (None, _) => Completeness::Whole,
+        };
+        known.min(self.pipelines.completeness)
     }
 
     /// Every job of a tree whose newest try it is; trigger jobs included.
@@ -183,7 +210,7 @@ impl World {
             .map(|f| f.pipeline.id)
     }
 
-    /// How many jobs wait for failed ones, each counted once.
+    /// How many jobs of a tree wait for failed ones, each counted once, as far as its graphs are known.
     pub fn blocked(&self, root: PipelineId) -> usize {
         self.tree(root).filter_map(PipelineFacts::blocked).sum()
     }
@@ -285,9 +312,58 @@ impl CauseRow {
         let top = |m: &BTreeMap<Arc<str>, usize>| m.iter().max_by_key(|(_, n)| **n).map(|(k, n)| (k.to_string(), *n));
         let best = [top(&self.runners), top(&self.stacks)].into_iter().flatten().max_by_key(|(_, n)| *n);
         match best {
-            Some((place, n)) if n == self.jobs && n > 1 => format!("{place} only"),
+            Some((place, 1)) if self.jobs == 1 => place,
+            Some((place, n)) if n == self.jobs => format!("{place} only"),
             Some((place, n)) if n * 2 >= self.jobs => format!("{place} {n} of {}", self.jobs),
             _ => String::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ci::Pipeline;
+    use crate::console::event::{Event, NeedsOrigin};
+
+    #[test]
+    fn counts_are_as_known_as_the_jobs_they_are_made_of() {
+        let now = Timestamp::from_millis(1_773_457_927_000);
+        let mut world = World::new("gitlab.spack.io/spack/spack-packages", Rules::default(), PollRules::default());
+        let zero = |world: &World| (world.jobs_known().count(0).to_string(), world.graphs_known().count(0).to_string());
+        let both = |word: &str| (word.to_owned(), word.to_owned());
+        assert_eq!(zero(&world), both("?"));
+        let listed = |rows| Event::PipelinesFetched { rows, at: now, whole: true };
+        world.update(listed(Vec::new()), now);
+        assert_eq!(zero(&world), both("0"), "nothing to read is all there is");
+        let parent = PipelineId(1);
+        let old = Pipeline::new(PipelineId(9), "pr51199_fftw", Status::Success);
+        world.update(listed(vec![Pipeline::new(parent, "develop", Status::Running), old]), now);
+        assert_eq!(zero(&world), both("?"), "no job was read");
+        let child = Pipeline::new(PipelineId(2), "develop", Status::Running);
+        world.update(Event::TriggerJobsFetched { parent, jobs: Vec::new(), children: vec![child], at: now }, now);
+        let all = |pipeline| Event::JobsListed { pipeline, ids: Arc::default(), at: now };
+        world.update(all(parent), now);
+        assert_eq!(zero(&world), both("≥ 0"));
+        world.update(all(PipelineId(2)), now);
+        assert_eq!(zero(&world), ("0".to_owned(), "≥ 0".to_owned()));
+        world.update(
+            Event::NeedsFetched { pipeline: PipelineId(2), edges: Vec::new(), origin: NeedsOrigin::GraphQl },
+            now,
+        );
+        assert_eq!(zero(&world), both("0"), "what ended well is not missed");
+    }
+
+    #[test]
+    fn a_cause_says_where_without_counting_to_one() {
+        let row = |jobs, stacks: &[(&str, usize)]| CauseRow {
+            jobs,
+            stacks: stacks.iter().map(|(name, n)| (Arc::from(*name), *n)).collect(),
+            ..CauseRow::default()
+        };
+        assert_eq!(row(1, &[("e4s", 1)]).place(), "e4s");
+        assert_eq!(row(3, &[("e4s", 3)]).place(), "e4s only");
+        assert_eq!(row(3, &[("e4s", 2), ("radiuss", 1)]).place(), "e4s 2 of 3");
+        assert_eq!(row(4, &[("e4s", 1), ("radiuss", 1)]).place(), "");
     }
 }
