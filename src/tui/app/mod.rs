@@ -23,7 +23,7 @@ use super::glyphs::Glyphs;
 use super::keys::{Keymap, Pending};
 use super::screen::{Cx, Place, Screen};
 use super::theme::Theme;
-use super::widgets::{Line, Look};
+use super::widgets::Look;
 use overlay::Overlay;
 
 pub use run::{Nudge, run};
@@ -104,7 +104,6 @@ pub struct App {
     told: BTreeMap<String, u32>,
     interrupted_at: Option<Timestamp>,
     focus: crate::console::effect::Focus,
-    lines: BTreeMap<&'static str, Line>,
     dirty: bool,
     drawn: Option<Drawn>,
     perf: bool,
@@ -115,6 +114,10 @@ pub struct App {
 struct Drawn {
     revision: u64,
     second: i64,
+    /// The keys that may follow a chord were listed.
+    which_key: bool,
+    /// The preview said that it may be confirmed.
+    ready: bool,
 }
 
 impl App {
@@ -137,7 +140,6 @@ impl App {
             told: BTreeMap::new(),
             interrupted_at: None,
             focus: crate::console::effect::Focus::default(),
-            lines: BTreeMap::new(),
             dirty: true,
             drawn: None,
             perf: false,
@@ -213,9 +215,21 @@ impl App {
 
     /// Whether a frame is due: something that shows has moved, or the clock's second has.
     pub fn wants_frame(&self, now: Timestamp) -> bool {
-        let current = Drawn { revision: self.world.revision, second: now.millis() / 1_000 };
-        let which_key_due = self.pending_since.is_some_and(|at| now.since(at) >= frame::WHICH_KEY_AFTER)
-            && self.drawn.is_some_and(|d| d.second * 1_000 <= now.millis());
-        self.dirty || which_key_due || self.drawn != Some(current)
+        self.dirty || self.drawn != Some(self.drawable(now))
+    }
+
+    /// What a frame drawn now would show of the things that move by themselves.
+    fn drawable(&self, now: Timestamp) -> Drawn {
+        Drawn {
+            revision: self.world.revision,
+            second: now.millis() / 1_000,
+            which_key: self.is_which_key_due(now),
+            ready: matches!(&self.overlay, Some(Overlay::Preview(preview)) if preview.is_ready(now)),
+        }
+    }
+
+    /// A chord was begun a while ago and not finished.
+    fn is_which_key_due(&self, now: Timestamp) -> bool {
+        !self.pending.is_empty() && self.pending_since.is_some_and(|at| now.since(at) >= frame::WHICH_KEY_AFTER)
     }
 }
