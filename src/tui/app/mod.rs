@@ -23,7 +23,7 @@ use super::glyphs::Glyphs;
 use super::keys::{Keymap, Pending};
 use super::screen::{Cx, Place, Screen};
 use super::theme::Theme;
-use super::widgets::Look;
+use super::widgets::{Line, Look};
 use overlay::Overlay;
 
 pub use run::{Nudge, run};
@@ -104,6 +104,7 @@ pub struct App {
     told: BTreeMap<String, u32>,
     interrupted_at: Option<Timestamp>,
     focus: crate::console::effect::Focus,
+    lines: BTreeMap<&'static str, Line>,
     dirty: bool,
     drawn: Option<Drawn>,
     perf: bool,
@@ -140,6 +141,7 @@ impl App {
             told: BTreeMap::new(),
             interrupted_at: None,
             focus: crate::console::effect::Focus::default(),
+            lines: BTreeMap::new(),
             dirty: true,
             drawn: None,
             perf: false,
