@@ -2,6 +2,8 @@
 //!
 //! It reads the sources as text. Paths are found wherever they stand, in `use` lines and in the middle of code, so an arrow cannot hide.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has failed, as it should")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

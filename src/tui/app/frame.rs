@@ -39,8 +39,8 @@ impl App {
         self.said.retain(|s| s.level == Level::Error || now.since(s.at) < INFO_FOR);
         let parts = split(screen, self.has_toast());
         // The screen comes first: settling may move its cursor, and hints follow it.
-        let look = Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs };
-        self.screen.settle(Cx { world: &self.world, look, now, marks: &self.marks }, parts.body);
+        self.body = parts.body;
+        self.settle(now);
         let mut cursor = None;
         {
             let mut pen = Pen::new(buf, self.look());

@@ -14,6 +14,8 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use ratatui::layout::Rect;
+
 use crate::ci::{JobId, Timestamp};
 use crate::console::event::{Event, Intent};
 use crate::console::messages::Level;
@@ -107,6 +109,8 @@ pub struct App {
     lines: BTreeMap<&'static str, Line>,
     dirty: bool,
     drawn: Option<Drawn>,
+    /// Where the last frame had the screen's body: keys that come before the next frame act on rows as they would stand there.
+    body: Rect,
     perf: bool,
 }
 
@@ -144,6 +148,7 @@ impl App {
             lines: BTreeMap::new(),
             dirty: true,
             drawn: None,
+            body: Rect::default(),
             perf: false,
         }
     }
@@ -183,6 +188,12 @@ impl App {
     /// What screens and overlays may look at.
     fn cx(&self, now: Timestamp) -> Cx<'_> {
         Cx { world: &self.world, look: self.look(), now, marks: &self.marks }
+    }
+
+    /// Brings the screen in line with the world.
+    fn settle(&mut self, now: Timestamp) {
+        let look = Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs };
+        self.screen.settle(Cx { world: &self.world, look, now, marks: &self.marks }, self.body);
     }
 
     fn look(&self) -> Look<'_> {

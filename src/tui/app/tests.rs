@@ -151,6 +151,19 @@ fn keys_typed_ahead_of_the_preview_confirm_nothing() {
 }
 
 #[test]
+fn keys_that_arrive_between_two_frames_act_on_the_screen_that_the_first_of_them_opened() {
+    let mut night = Night::busy();
+    night.draw(100, 30);
+    for (keys, seen) in
+        [("4 r", "Retry preview"), ("n 2 ⏎ j d", "DAG"), ("4 / s", "/s"), ("Esc Esc g z ⏎ 4 j e", "Explain")]
+    {
+        night.burst(keys);
+        let text = night.text(100, 30);
+        assert!(text.contains(seen), "`{keys}`: {text}");
+    }
+}
+
+#[test]
 fn a_retry_is_held_sent_answered_and_kept() {
     let mut night = Night::busy();
     night.hold();

@@ -199,14 +199,28 @@ impl Night {
         }
     }
 
+    /// The same, all before the next frame, as a slow line delivers them.
+    pub fn burst(&mut self, chords: &str) {
+        for chord in chords.split(' ') {
+            for key in Chord::parse(chord).unwrap().keys() {
+                self.answer(*key);
+            }
+        }
+    }
+
     fn key(&mut self, key: Key) -> Vec<Wish> {
+        let wishes = self.answer(key);
+        self.draw(100, 30);
+        wishes
+    }
+
+    fn answer(&mut self, key: Key) -> Vec<Wish> {
         let wishes = self.app.input(InputEvent::Key(key), self.now);
         for wish in &wishes {
             if let Wish::Intend(intent) = wish {
                 self.tell(Event::Intended(intent.clone()));
             }
         }
-        self.draw(100, 30);
         wishes
     }
 
