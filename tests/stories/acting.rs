@@ -7,7 +7,7 @@ use stackhand::console::actions::{Object, Plan};
 use stackhand::console::audit::AuditState;
 use stackhand::console::event::Intent;
 
-use crate::night::{Night, Plot, Who, story};
+use crate::night::{Night, Plot, Who, now, story};
 
 /// The states of all audit rows, newest first.
 fn audit(night: &Night) -> Vec<AuditState> {
@@ -68,8 +68,8 @@ fn an_undone_plan_sends_nothing_at_all() {
         night.press("u").await;
         night.until("it is undone", |text| text.contains("undone, nothing was sent")).await;
         // Longer than the hold would have been, by the core's own clock.
-        let due = night.now().plus(Duration::from_millis(1_500));
-        night.wait("the hold would be over", || night.now() > due).await;
+        let due = now().plus(Duration::from_millis(1_500));
+        night.wait("the hold would be over", || now() > due).await;
         assert_eq!(night.server().requests(), requests);
         assert_eq!(night.newer(lead), None);
         assert_eq!(audit(&night), [AuditState::Undone, AuditState::Held]);
@@ -126,12 +126,13 @@ fn a_mark_stays_on_its_job_while_the_list_refreshes() {
         let wanted: Vec<JobId> = if ended_well { vec![lead] } else { vec![lead, running] };
         night.confirm().await;
         night.wait("the retry is through", || night.world.borrow().actions.done().next().is_some()).await;
-        let world = night.world.borrow();
-        let asked: Vec<Object> = world.actions.done().next().unwrap().plan.targets.iter().map(|t| t.object).collect();
+        let asked: Vec<Object> = {
+            let world = night.world.borrow();
+            world.actions.done().next().unwrap().plan.targets.iter().map(|t| t.object).collect()
+        };
         let mut wanted: Vec<Object> = wanted.into_iter().map(Object::Job).collect();
         wanted.sort_unstable();
         assert_eq!(asked, wanted);
-        drop(world);
         assert!(night.newer(lead).is_some());
         night.end().await;
     });
@@ -169,7 +170,7 @@ fn a_whole_pipeline_is_retried_by_gitlab() {
         night.loaded().await;
         let lead = night.lead();
         let child = night.world.borrow().home(lead).unwrap().pipeline.id;
-        let plan = Plan::for_pipeline(&night.world.borrow(), child, night.now());
+        let plan = Plan::for_pipeline(&night.world.borrow(), child, now());
         assert_eq!(plan.targets.len(), 1);
         let intent = Intent::Confirm { plan: plan.into(), who: "hmercer".into() };
         night.intents.send(intent).await.unwrap();

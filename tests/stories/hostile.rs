@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use ratatui::buffer::Cell;
 use stackhand::ci::Status;
 use stackhand::console::text::is_harmless_symbol;
 use stackhand::sandbox::{LogBody, Running};
@@ -48,7 +49,7 @@ fn harmless(night: &Night, place: &str) {
     let shown = night.shown.borrow();
     let bad = shown.buffer.content.iter().find(|cell| !is_harmless_symbol(cell.symbol()));
     assert!(bad.is_none(), "{place}: {bad:?}");
-    let text = shown.buffer.content.iter().map(|cell| cell.symbol()).collect::<String>();
+    let text = shown.buffer.content.iter().map(Cell::symbol).collect::<String>();
     let bidi =
         |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     let bad = text.chars().find(|c| c.is_control() || bidi(*c));

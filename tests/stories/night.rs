@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Size};
 use stackhand::adapters::clock::{Clock, SystemClock};
 use stackhand::adapters::gitlab::{GitLab, Settings};
@@ -48,6 +48,9 @@ pub enum Who {
     Operator,
 }
 
+/// What is done to a server before anybody looks.
+pub type Prelude = Rc<dyn Fn(&Running)>;
+
 /// How a night begins.
 #[derive(Clone)]
 pub struct Plot {
@@ -58,7 +61,7 @@ pub struct Plot {
     pub followed: usize,
     pub size: (u16, u16),
     /// Changes the world before anybody looks.
-    pub prelude: Option<Rc<dyn Fn(&Running)>>,
+    pub prelude: Option<Prelude>,
 }
 
 impl Default for Plot {
@@ -162,7 +165,7 @@ fn counts(row: &str) -> String {
 fn lines(buffer: &Buffer) -> Vec<String> {
     let width = usize::from(buffer.area.width).max(1);
     let rows = buffer.content.chunks(width);
-    rows.map(|row| row.iter().map(|cell| cell.symbol()).collect::<String>().trim_end().to_owned()).collect()
+    rows.map(|row| row.iter().map(Cell::symbol).collect::<String>().trim_end().to_owned()).collect()
 }
 
 /// A night that has begun.
@@ -278,11 +281,6 @@ impl Night {
         self.shown.borrow_mut().counts = BTreeSet::from([now]);
     }
 
-    /// The moment it is for the core.
-    pub fn now(&self) -> Timestamp {
-        SystemClock.now()
-    }
-
     /// Waits until keys that were pressed are answered: a mark that only they can bring shows in a frame.
     pub async fn settled(&self) {
         let before = self.shown.borrow().frames;
@@ -331,7 +329,7 @@ impl Night {
                 .buffer
                 .content
                 .windows(3)
-                .any(|cells| cells.iter().map(|cell| cell.symbol()).eq(["[", "y", "]"]) && Some(cells[1].fg) == ready)
+                .any(|cells| cells.iter().map(Cell::symbol).eq(["[", "y", "]"]) && Some(cells[1].fg) == ready)
         })
         .await;
         self.press("y").await;
@@ -368,7 +366,7 @@ impl Night {
             let passing = world.jobs().filter(|job| {
                 !job.retried
                     && job.failure().is_some_and(|mishap| mishap.get().transient)
-                    && is_build(&world.name_of(job))
+                    && is_build(world.name_of(job))
             });
             passing.max_by_key(|job| world.entry_of(job).blocks).expect("the night has such a job").id
         })
@@ -377,7 +375,7 @@ impl Night {
     /// A build job in this status that waits for nobody.
     pub fn some(&self, status: Status) -> JobId {
         self.server().world(|world| {
-            let job = world.jobs().find(|job| job.status == status && is_build(&world.name_of(job)));
+            let job = world.jobs().find(|job| job.status == status && is_build(world.name_of(job)));
             job.unwrap_or_else(|| panic!("no build job is {status}")).id
         })
     }
@@ -447,6 +445,11 @@ impl Night {
 
 fn is_build(name: &str) -> bool {
     name.contains(" /")
+}
+
+/// The moment it is for the core.
+pub fn now() -> Timestamp {
+    SystemClock.now()
 }
 
 fn theme() -> Theme {
