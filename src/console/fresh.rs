@@ -17,6 +17,17 @@ pub enum Completeness {
     Whole,
 }
 
+impl Completeness {
+    /// Dresses a count of parts that are known so far.
+    pub fn count(self, n: usize) -> Count {
+        match self {
+            Self::Unknown => Count::Unknown,
+            Self::Partial => Count::AtLeast(n),
+            Self::Whole => Count::Exact(n),
+        }
+    }
+}
+
 /// How a panel should show a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
@@ -74,11 +85,7 @@ impl<T> Fresh<T> {
 
     /// Dresses a count of this fact's parts with what is known about its completeness.
     pub fn count(&self, n: usize) -> Count {
-        match self.completeness {
-            Completeness::Unknown => Count::Unknown,
-            Completeness::Partial => Count::AtLeast(n),
-            Completeness::Whole => Count::Exact(n),
-        }
+        self.completeness.count(n)
     }
 }
 

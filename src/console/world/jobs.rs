@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::ci::{Job, JobId, Timestamp};
+use crate::ci::{Job, JobId, JobKind, Timestamp};
 use crate::console::state::{Counts, JobState};
 
 #[derive(Debug, Clone)]
@@ -12,7 +12,8 @@ struct Entry {
     seen_at: Timestamp,
 }
 
-/// Jobs by id. The newest job of a name is the *latest* try; only latest tries are counted.
+/// Jobs by id. The newest job of a name is the *latest* try; only latest tries are counted, and of trigger jobs only those that started
+/// nothing: for the others the jobs of their child are counted.
 #[derive(Debug, Clone, Default)]
 pub struct JobTable {
     by_id: BTreeMap<JobId, Entry>,
@@ -48,7 +49,7 @@ impl JobTable {
                 return false;
             }
         }
-        let before = self.latest(&job.name).map(|j| (j.id, plain_state(j)));
+        let before = self.latest(&job.name).and_then(counted);
         let name = Arc::clone(&job.name);
         let renamed = self.by_id.get(&id).map(|e| Arc::clone(&e.job.name)).filter(|old| *old != name);
         if let Some(old) = renamed {
@@ -59,12 +60,13 @@ impl JobTable {
             tries.insert(place, id);
         }
         self.by_id.insert(id, Entry { job, seen_at });
-        if let Some((_, state)) = before {
+        if let Some(state) = before {
             self.counts.sub(state);
         }
-        let latest = self.latest(&name).map(|j| (j.id, plain_state(j)));
-        if let Some((latest_id, state)) = latest {
-            self.counts.add(state);
+        if let Some((latest_id, state)) = self.latest(&name).map(|j| (j.id, counted(j))) {
+            if let Some(state) = state {
+                self.counts.add(state);
+            }
             for older in self.tries.get(&name).into_iter().flatten().filter(|t| **t != latest_id) {
                 if let Some(entry) = self.by_id.get_mut(older) {
                     entry.job.retried = true;
@@ -75,8 +77,8 @@ impl JobTable {
     }
 
     fn remove(&mut self, id: JobId, name: &Arc<str>) {
-        let latest = self.latest(name).filter(|j| j.id == id).map(plain_state);
-        if let Some(state) = latest {
+        let was_latest = self.latest(name).is_some_and(|j| j.id == id);
+        if let Some(state) = self.latest(name).filter(|_| was_latest).and_then(counted) {
             self.counts.sub(state);
         }
         self.by_id.remove(&id);
@@ -86,19 +88,18 @@ impl JobTable {
                 self.tries.remove(name);
             }
         }
-        if latest.is_some()
-            && let Some(state) = self.latest(name).map(plain_state)
-        {
+        if was_latest && let Some(state) = self.latest(name).and_then(counted) {
             self.counts.add(state);
         }
     }
 
-    /// Drops jobs that a whole listing, begun at `begun`, no longer holds. Older tries stay: listings leave them out.
+    /// Drops jobs that a whole listing, begun at `begun`, no longer holds. Older tries and trigger jobs stay: listings leave them out.
     pub fn retain_listed(&mut self, listed: &BTreeSet<JobId>, begun: Timestamp) -> Vec<JobId> {
         let gone: Vec<_> = self
             .by_id
             .values()
-            .filter(|e| !e.job.retried && e.seen_at < begun && !listed.contains(&e.job.id))
+            .filter(|e| !e.job.retried && e.job.kind == JobKind::Build)
+            .filter(|e| e.seen_at < begun && !listed.contains(&e.job.id))
             .map(|e| (e.job.id, Arc::clone(&e.job.name)))
             .collect();
         gone.into_iter()
@@ -135,9 +136,9 @@ impl JobTable {
     }
 }
 
-/// The state that counts are made of: what GitLab says, without the graph.
-pub(super) fn plain_state(job: &Job) -> JobState {
-    JobState::of(job.status, job.allow_failure, false)
+/// The state in which a job is counted, if it is: what GitLab says, without the graph.
+pub(super) fn counted(job: &Job) -> Option<JobState> {
+    job.downstream.is_none().then(|| JobState::of(job.status, job.allow_failure, false))
 }
 
 /// A GraphQL list has no runner and no failure reason, REST has both: a fact stays until the job's status changes.
@@ -186,6 +187,25 @@ mod tests {
     }
 
     #[test]
+    fn a_trigger_job_counts_until_its_child_does() {
+        let mut t = JobTable::default();
+        let mut trigger = job(1, "e4s-build", Status::Failed);
+        trigger.kind = JobKind::Bridge;
+        t.merge([trigger.clone()], at(1));
+        assert_eq!(t.counts().get(JobState::Fail), 1, "it could not start its child");
+        trigger.downstream = Some(PipelineId(2));
+        t.merge([trigger.clone()], at(2));
+        assert_eq!(t.counts().total(), 0);
+        t.merge([job(3, "e4s-build", Status::Pending)], at(3));
+        assert_eq!((t.counts().get(JobState::Wait), t.counts().total()), (1, 1));
+        trigger.id = JobId(4);
+        t.merge([trigger], at(4));
+        assert_eq!(t.counts().total(), 0);
+        t.retain_listed(&[].into(), at(5));
+        assert_eq!(t.latest("e4s-build").unwrap().id, JobId(4), "lists of jobs leave trigger jobs out");
+    }
+
+    #[test]
     fn an_older_answer_never_overwrites_a_newer_one() {
         let mut t = JobTable::default();
         t.merge([job(1, "zlib", Status::Running)], at(10));
@@ -228,7 +248,7 @@ mod tests {
             let list = |t: &JobTable| t.iter().map(|j| (j.id, j.status)).collect::<Vec<_>>();
             prop_assert_eq!(list(&a), list(&b));
             let mut recount = Counts::default();
-            for j in a.iter() { recount.add(plain_state(j)); }
+            a.iter().filter_map(counted).for_each(|state| recount.add(state));
             prop_assert_eq!(a.counts(), &recount);
         }
     }

@@ -19,8 +19,8 @@ use super::actions::{Actions, Rules};
 use super::audit::AuditRow;
 use super::durations::Durations;
 use super::fault::Fault;
-use super::fresh::Fresh;
-use super::log::{LogDoc, PAGE_BUDGET};
+use super::fresh::{Completeness, Fresh};
+use super::log::LogDoc;
 use super::messages::Messages;
 use super::polling::{PollRules, Polling};
 use super::state::{Counts, JobState};
@@ -142,9 +142,36 @@ impl World {
         sum
     }
 
-    /// Counts over everything that has been read.
+    /// Counts over everything that has been read; [`World::jobs_known`] tells how much that is.
     pub fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// How much of the followed pipelines' jobs has been read.
+    pub fn jobs_known(&self) -> Completeness {
+        self.known(|facts| facts.jobs.completeness)
+    }
+
+    /// How many of the graphs of the followed stacks are known: what [`World::blocked`] is made of.
+    pub fn graphs_known(&self) -> Completeness {
+        self.known(|facts| match facts.needs {
+            _ if facts.pipeline.parent.is_none() => facts.jobs.completeness,
+            Needs::Known { .. } => Completeness::Whole,
+            _ => Completeness::Unknown,
+        })
+    }
+
+    /// How much is known where each followed pipeline is a part. What ended well is not read and not missed.
+    fn known(&self, part: impl Fn(&PipelineFacts) -> Completeness) -> Completeness {
+        let ended_well = |f: &&PipelineFacts| f.pipeline.status.is_terminal() && f.pipeline.status != Status::Failed;
+        let followed = self.followed(self.polling.rules.followed).filter(|f| !ended_well(f));
+        let parts: BTreeSet<Completeness> = followed.map(part).collect();
+        let known = match (parts.first(), parts.last()) {
+            (Some(least), Some(most)) if least < most => Completeness::Partial,
+            (Some(all), _) => *all,
+            (None, _) => Completeness::Whole,
+        };
+        known.min(self.pipelines.completeness)
     }
 
     /// Every job of a tree whose newest try it is; trigger jobs included.
@@ -184,7 +211,7 @@ impl World {
             .map(|f| f.pipeline.id)
     }
 
-    /// How many jobs wait for failed ones, each counted once.
+    /// How many jobs of a tree wait for failed ones, each counted once, as far as its graphs are known.
     pub fn blocked(&self, root: PipelineId) -> usize {
         self.tree(root).filter_map(PipelineFacts::blocked).sum()
     }
@@ -286,7 +313,8 @@ impl CauseRow {
         let top = |m: &BTreeMap<Arc<str>, usize>| m.iter().max_by_key(|(_, n)| **n).map(|(k, n)| (k.to_string(), *n));
         let best = [top(&self.runners), top(&self.stacks)].into_iter().flatten().max_by_key(|(_, n)| *n);
         match best {
-            Some((place, n)) if n == self.jobs && n > 1 => format!("{place} only"),
+            Some((place, 1)) if self.jobs == 1 => place,
+            Some((place, n)) if n == self.jobs => format!("{place} only"),
             Some((place, n)) if n * 2 >= self.jobs => format!("{place} {n} of {}", self.jobs),
             _ => String::new(),
         }

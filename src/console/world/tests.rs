@@ -219,3 +219,41 @@ fn an_older_pipeline_of_a_pull_request_is_not_worth_a_retry() {
     let plan = crate::console::actions::Plan::for_jobs(&world, crate::console::actions::Verb::Retry, [JobId(2)], at(3));
     assert_eq!(plan.skip_reasons(), [("newer pipeline 50 of the same ref", 1)]);
 }
+
+#[test]
+fn counts_are_as_known_as_the_jobs_they_are_made_of() {
+    let now = Timestamp::from_millis(1_773_457_927_000);
+    let mut world = World::new("gitlab.spack.io/spack/spack-packages", Rules::default(), PollRules::default());
+    let zero = |world: &World| (world.jobs_known().count(0).to_string(), world.graphs_known().count(0).to_string());
+    let both = |word: &str| (word.to_owned(), word.to_owned());
+    assert_eq!(zero(&world), both("?"));
+    let listed = |rows| Event::PipelinesFetched { rows, at: now, whole: true };
+    world.update(listed(Vec::new()), now);
+    assert_eq!(zero(&world), both("0"), "nothing to read is all there is");
+    let parent = PipelineId(1);
+    let old = Pipeline::new(PipelineId(9), "pr51199_fftw", Status::Success);
+    world.update(listed(vec![Pipeline::new(parent, "develop", Status::Running), old]), now);
+    assert_eq!(zero(&world), both("?"), "no job was read");
+    let child = Pipeline::new(PipelineId(2), "develop", Status::Running);
+    world.update(Event::TriggerJobsFetched { parent, jobs: Vec::new(), children: vec![child], at: now }, now);
+    let all = |pipeline| Event::JobsListed { pipeline, ids: Arc::default(), at: now };
+    world.update(all(parent), now);
+    assert_eq!(zero(&world), both("≥ 0"));
+    world.update(all(PipelineId(2)), now);
+    assert_eq!(zero(&world), ("0".to_owned(), "≥ 0".to_owned()));
+    world.update(Event::NeedsFetched { pipeline: PipelineId(2), edges: Vec::new(), origin: NeedsOrigin::GraphQl }, now);
+    assert_eq!(zero(&world), both("0"), "what ended well is not missed");
+}
+
+#[test]
+fn a_cause_says_where_without_counting_to_one() {
+    let row = |jobs, stacks: &[(&str, usize)]| CauseRow {
+        jobs,
+        stacks: stacks.iter().map(|(name, n)| (Arc::from(*name), *n)).collect(),
+        ..CauseRow::default()
+    };
+    assert_eq!(row(1, &[("e4s", 1)]).place(), "e4s");
+    assert_eq!(row(3, &[("e4s", 3)]).place(), "e4s only");
+    assert_eq!(row(3, &[("e4s", 2), ("radiuss", 1)]).place(), "e4s 2 of 3");
+    assert_eq!(row(4, &[("e4s", 1), ("radiuss", 1)]).place(), "");
+}

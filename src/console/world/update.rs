@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::jobs::plain_state;
+use super::jobs::counted;
 use super::{LogFacts, Needs, PipelineFacts, World};
 use crate::ci::{Job, JobId, Pipeline, PipelineId, SpecName, Status, Timestamp};
 use crate::console::actions::Rules;
@@ -342,9 +342,7 @@ impl World {
     /// Recounts everything; the incremental counts must agree.
     pub fn recount(&self) -> Counts {
         let mut counts = Counts::default();
-        for job in self.jobs() {
-            counts.add(plain_state(job));
-        }
+        self.jobs().filter_map(counted).for_each(|state| counts.add(state));
         counts
     }
 }

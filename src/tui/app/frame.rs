@@ -5,14 +5,14 @@ use std::time::Duration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect, Size};
 
+use super::App;
 use super::overlay::{Overlay, sigil};
-use super::{App, Drawn};
 use crate::ci::{Timestamp, short};
 use crate::console::fresh::{Completeness, Freshness};
 use crate::console::messages::Level;
 use crate::console::registry::{ActionId, Scope};
 use crate::console::state::JobState;
-use crate::console::text::{count_short, width};
+use crate::console::text::{count_short, plural, width};
 use crate::tui::screen::{Cx, Place};
 use crate::tui::theme::Role;
 use crate::tui::widgets::{Look, Panel, Pen, Prompt, Toast, help, help_lines, hints, palette, popup, toast, which_key};
@@ -39,8 +39,8 @@ impl App {
         self.said.retain(|s| s.level == Level::Error || now.since(s.at) < INFO_FOR);
         let parts = split(screen, self.has_toast());
         // The screen comes first: settling may move its cursor, and hints follow it.
-        let look = Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs };
-        self.screen.settle(Cx { world: &self.world, look, now, marks: &self.marks }, parts.body);
+        self.body = parts.body;
+        self.settle(now);
         let mut cursor = None;
         {
             let mut pen = Pen::new(buf, self.look());
@@ -55,14 +55,11 @@ impl App {
                 cursor = self.draw_overlay(now, screen, &mut pen).or(cursor);
             }
         }
-        if let Some(Overlay::Preview(preview)) = &mut self.overlay
-            && preview.seen(now)
-        {
-            // One more frame when it may be confirmed.
-            self.pending_since.get_or_insert(now);
+        if let Some(Overlay::Preview(preview)) = &mut self.overlay {
+            preview.seen(now);
         }
         self.dirty = false;
-        self.drawn = Some(Drawn { revision: self.world.revision, second: now.millis() / 1_000 });
+        self.drawn = Some(self.drawable(now));
         cursor
     }
 
@@ -70,8 +67,14 @@ impl App {
     fn one_line(&self, now: Timestamp, screen: Rect, pen: &mut Pen<'_>) {
         let counts = self.world.counts();
         let worst = counts.worst().unwrap_or(JobState::Unknown);
+        let known = self.world.jobs_known();
+        let count = if known == Completeness::Whole && counts.total() == 0 {
+            "no jobs".to_owned()
+        } else {
+            format!("{} {}", pen.look.glyphs.state(worst), known.count(counts.get(worst)))
+        };
         let age = self.world.pipelines.age(now).map_or("?".to_owned(), short);
-        let text = format!("{} {} {age}", pen.look.glyphs.state(worst), self.world.pipelines.count(counts.get(worst)));
+        let text = format!("{count} {age}");
         pen.put(screen.x, screen.y, screen.width, &text, Role::of(worst));
         let hold = self.world.actions.held().first().map(|h| format!("{} u undo", h.plan.summary()));
         let second = hold.or_else(|| self.said.front().map(|s| s.text.clone()));
@@ -88,17 +91,18 @@ impl App {
         let room = |x: u16| row.right().saturating_sub(x);
         x += pen.put_all(x, row.y, room(x), [("stackhand ", Role::TextStrong), (&self.setup.context, Role::Title)]);
         x += 1;
+        let known = world.jobs_known();
+        if known == Completeness::Partial {
+            x += 1 + pen.put(x, row.y, room(x), glyphs.at_least, Role::TextDim);
+        }
         for state in [JobState::Fail, JobState::Run, JobState::Wait, JobState::Ok] {
             if narrow && state == JobState::Ok {
                 continue;
             }
             let n = world.counts().get(state);
-            let count = if world.pipelines.completeness == Completeness::Unknown {
-                "?".to_owned()
-            } else {
-                count_short(n as u64)
-            };
-            let role = if n == 0 { Role::TextDim } else { Role::of(state) };
+            let is_unknown = known == Completeness::Unknown;
+            let count = if is_unknown { "?".to_owned() } else { count_short(n as u64) };
+            let role = if n == 0 || is_unknown { Role::TextDim } else { Role::of(state) };
             x += 1 + pen.put(x, row.y, room(x), &format!("{}{count}", glyphs.state(state)), role);
         }
         let (age, role) = source_age(world.pipelines.freshness(now, world.polling.rules.periods.list));
@@ -221,16 +225,32 @@ impl App {
                 ActionId::AppHelp,
             ],
             Scope::Preview => &[ActionId::PreviewConfirm, ActionId::PreviewRows, ActionId::PreviewCancel],
-            _ => &[
-                ActionId::ListOpen,
-                ActionId::JobsDag,
-                ActionId::JobsLog,
-                ActionId::ListMark,
-                ActionId::JobsRetry,
-                ActionId::ListFilter,
-                ActionId::AppCommand,
-                ActionId::AppHelp,
-            ],
+            _ => match self.screen.place() {
+                Place::Overview => &[
+                    ActionId::ListOpen,
+                    ActionId::JobsDag,
+                    ActionId::JobsRetry,
+                    ActionId::ScreenJobs,
+                    ActionId::AppCommand,
+                    ActionId::AppHelp,
+                ],
+                Place::Audit => {
+                    &[ActionId::ListOpen, ActionId::AuditCompensate, ActionId::AppCommand, ActionId::AppHelp]
+                }
+                Place::Messages | Place::Loops | Place::Later(_) => {
+                    &[ActionId::HistoryBack, ActionId::AppCommand, ActionId::AppHelp]
+                }
+                _ => &[
+                    ActionId::ListOpen,
+                    ActionId::JobsDag,
+                    ActionId::JobsLog,
+                    ActionId::ListMark,
+                    ActionId::JobsRetry,
+                    ActionId::ListFilter,
+                    ActionId::AppCommand,
+                    ActionId::AppHelp,
+                ],
+            },
         };
         let pairs: Vec<(String, String)> = wanted
             .iter()
@@ -252,8 +272,7 @@ impl App {
     }
 
     fn draw_overlay(&self, now: Timestamp, screen: Rect, pen: &mut Pen<'_>) -> Option<Position> {
-        let due = self.pending_since.is_some_and(|at| now.since(at) >= WHICH_KEY_AFTER);
-        if !self.pending.is_empty() && due {
+        if self.is_which_key_due(now) {
             let scope = self.scope();
             let begun: Vec<String> = self.pending.keys().iter().map(|k| self.setup.glyphs.key(*k)).collect();
             which_key(pen, screen, &begun.join(" "), &self.setup.keymap.continuations(scope, &self.pending));
@@ -270,14 +289,19 @@ impl App {
             Some(Overlay::Preview(preview)) => preview.draw(pen, screen, &self.world, now),
             Some(Overlay::Quit) => {
                 let inner = popup(pen, screen, Size::new(64, 5), &Panel { title: "Quit?", ..Panel::default() });
-                let held = self.world.actions.held().len();
-                let text = format!("{held} plans are held and would not be sent.");
+                let actions = &self.world.actions;
+                let text = match (actions.held().len() as u64, actions.running().count() as u64) {
+                    (0, running) => {
+                        format!("{} still being sent; what was not sent will not be.", plural(running, "plan"))
+                    }
+                    (held, _) => format!("{} held and not sent: quitting takes it back.", plural(held, "plan")),
+                };
                 pen.put(inner.x, inner.y, inner.width, &text, Role::Text);
                 pen.put(inner.x, inner.y + 1, inner.width, "q quits   u undoes   Esc stays", Role::TextStrong);
                 None
             }
             Some(Overlay::Explain { title, lines }) => {
-                let height = (lines.len() as u16 + 3).min(screen.height);
+                let height = (lines.len() as u16 + 2).min(screen.height);
                 let panel = Panel { title, ..Panel::default() };
                 let inner = popup(pen, screen, Size::new(96, height), &panel);
                 for (line, y) in lines.iter().zip(inner.y..inner.bottom()) {

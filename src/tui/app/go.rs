@@ -45,6 +45,7 @@ impl App {
     /// Shows a place without touching the history.
     fn enter(&mut self, place: &Place, now: Timestamp) -> Vec<Wish> {
         self.screen = open(place);
+        self.settle(now);
         self.dirty = true;
         self.refocus(now).into_iter().collect()
     }

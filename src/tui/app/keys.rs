@@ -73,6 +73,7 @@ impl App {
             Step::Run(action) => {
                 self.pending_since = None;
                 let mut wishes = self.run_action(action, now);
+                self.settle(now);
                 wishes.extend(self.refocus(now));
                 wishes
             }

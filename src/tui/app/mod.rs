@@ -14,6 +14,8 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use ratatui::layout::Rect;
+
 use crate::ci::{JobId, Timestamp};
 use crate::console::event::{Event, Intent};
 use crate::console::messages::Level;
@@ -107,6 +109,8 @@ pub struct App {
     lines: BTreeMap<&'static str, Line>,
     dirty: bool,
     drawn: Option<Drawn>,
+    /// Where the last frame had the screen's body: keys that come before the next frame act on rows as they would stand there.
+    body: Rect,
     perf: bool,
 }
 
@@ -115,6 +119,10 @@ pub struct App {
 struct Drawn {
     revision: u64,
     second: i64,
+    /// The keys that may follow a chord were listed.
+    which_key: bool,
+    /// The preview said that it may be confirmed.
+    ready: bool,
 }
 
 impl App {
@@ -140,6 +148,7 @@ impl App {
             lines: BTreeMap::new(),
             dirty: true,
             drawn: None,
+            body: Rect::default(),
             perf: false,
         }
     }
@@ -181,6 +190,12 @@ impl App {
         Cx { world: &self.world, look: self.look(), now, marks: &self.marks }
     }
 
+    /// Brings the screen in line with the world.
+    fn settle(&mut self, now: Timestamp) {
+        let look = Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs };
+        self.screen.settle(Cx { world: &self.world, look, now, marks: &self.marks }, self.body);
+    }
+
     fn look(&self) -> Look<'_> {
         Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs }
     }
@@ -213,9 +228,21 @@ impl App {
 
     /// Whether a frame is due: something that shows has moved, or the clock's second has.
     pub fn wants_frame(&self, now: Timestamp) -> bool {
-        let current = Drawn { revision: self.world.revision, second: now.millis() / 1_000 };
-        let which_key_due = self.pending_since.is_some_and(|at| now.since(at) >= frame::WHICH_KEY_AFTER)
-            && self.drawn.is_some_and(|d| d.second * 1_000 <= now.millis());
-        self.dirty || which_key_due || self.drawn != Some(current)
+        self.dirty || self.drawn != Some(self.drawable(now))
+    }
+
+    /// What a frame drawn now would show of the things that move by themselves.
+    fn drawable(&self, now: Timestamp) -> Drawn {
+        Drawn {
+            revision: self.world.revision,
+            second: now.millis() / 1_000,
+            which_key: self.is_which_key_due(now),
+            ready: matches!(&self.overlay, Some(Overlay::Preview(preview)) if preview.is_ready(now)),
+        }
+    }
+
+    /// A chord was begun a while ago and not finished.
+    fn is_which_key_due(&self, now: Timestamp) -> bool {
+        !self.pending.is_empty() && self.pending_since.is_some_and(|at| now.since(at) >= frame::WHICH_KEY_AFTER)
     }
 }

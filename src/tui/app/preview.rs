@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use ratatui::layout::{Position, Rect, Size};
 
-use crate::ci::Timestamp;
+use crate::ci::{SpecName, Timestamp};
 use crate::console::actions::{Object, Plan};
-use crate::console::text::plural;
+use crate::console::text::{plural, width};
 use crate::console::world::World;
 use crate::tui::theme::Role;
 use crate::tui::widgets::{Line, Panel, Pen, Prompt, popup};
@@ -73,7 +73,7 @@ impl Preview {
     }
 
     pub fn confirm(&self, now: Timestamp, world: &World) -> Confirmed {
-        if self.shown_at.is_none_or(|at| now.since(at) < SEEN_FOR) {
+        if !self.is_ready(now) {
             return Confirmed::TooSoon;
         }
         let plan = self.effective();
@@ -124,10 +124,13 @@ impl Preview {
     }
 
     /// Notes that a frame showed it.
-    pub fn seen(&mut self, now: Timestamp) -> bool {
-        let first = self.shown_at.is_none();
+    pub fn seen(&mut self, now: Timestamp) {
         self.shown_at.get_or_insert(now);
-        first
+    }
+
+    /// It has been on the screen for long enough to be read.
+    pub fn is_ready(&self, now: Timestamp) -> bool {
+        self.shown_at.is_some_and(|at| now.since(at) >= SEEN_FOR)
     }
 
     /// Draws it over the screen; the text cursor stands in the line to type, if there is one.
@@ -141,10 +144,15 @@ impl Preview {
         );
         let seen = format!("ids + states of {}", world.server_time(self.plan.made_at).clock());
         let panel = Panel { title: &title, progress: &seen, is_focused: true, ..Panel::default() };
-        let summary = summary_lines(pen, &plan);
-        let height = if self.rows.is_some() { screen.height.saturating_sub(6) } else { summary.len() as u16 + 4 };
-        let inner = popup(pen, screen, Size::new(98, height), &panel);
-        let lines = if self.rows.is_some() { self.row_lines(&plan, inner) } else { summary };
+        let (rows, lines) = if self.rows.is_some() {
+            let all = self.plan.targets.len() + self.plan.skips.len();
+            let rows = u16::try_from(all + 3).unwrap_or(u16::MAX).clamp(6, screen.height.saturating_sub(6).max(6));
+            (rows, self.row_lines(&plan, usize::from(rows.min(screen.height)).saturating_sub(3)))
+        } else {
+            let lines = summary_lines(pen, &plan);
+            (lines.len() as u16 + 3, lines)
+        };
+        let inner = popup(pen, screen, Size::new(98, rows), &panel);
         let foot = inner.bottom().saturating_sub(1);
         for ((role, text), y) in lines.into_iter().zip(inner.y..foot) {
             pen.put(inner.x, y, inner.width, &text, role);
@@ -166,30 +174,30 @@ impl Preview {
             let note = format!("type \"{word}\", Enter holds {}s, Esc cancels", hold.as_secs());
             return Some(Prompt { sigil: "> ", line: &self.typed, wrong: None, note: &note }.draw(pen, row));
         }
-        let ready = self.shown_at.is_some_and(|at| now.since(at) >= SEEN_FOR);
-        let confirm = if ready { Role::ActionSafe } else { Role::TextDim };
-        let hold = format!(" hold {}s, then send   ", hold.as_secs());
-        pen.put_all(
-            row.x,
-            row.y,
-            row.width,
-            [
-                ("[y]", confirm),
-                (&hold, Role::Text),
-                ("[t]", Role::TextStrong),
-                (" choose rows   ", Role::Text),
-                ("[o]", Role::TextStrong),
-                (" only one cause   ", Role::Text),
-                ("[n]", Role::TextStrong),
-                (" cancel", Role::Text),
-            ],
-        );
+        let confirm = if self.is_ready(now) { Role::ActionSafe } else { Role::TextDim };
+        let hold = format!("hold {}s, then send", hold.as_secs());
+        let rows = if self.rows.is_some() { "back to the sums" } else { "choose rows" };
+        let leave_out = if self.rows.is_some() { ("[Space]", "leave out") } else { ("[o]", "only one cause") };
+        // What confirms and what cancels come first: the rest goes where there is no room.
+        let mut x = row.x;
+        for (key, role, words) in [
+            ("[y]", confirm, &*hold),
+            ("[n]", Role::TextStrong, "cancel"),
+            ("[t]", Role::TextStrong, rows),
+            (leave_out.0, Role::TextStrong, leave_out.1),
+        ] {
+            let wide = (width(key) + 1 + width(words)) as u16;
+            if x + wide > row.right() {
+                break;
+            }
+            x += 3 + pen.put_all(x, row.y, wide, [(key, role), (" ", Role::Text), (words, Role::Text)]);
+        }
         None
     }
 
-    fn row_lines(&self, plan: &Plan, inner: Rect) -> Vec<(Role, String)> {
+    fn row_lines(&self, plan: &Plan, height: usize) -> Vec<(Role, String)> {
         let cursor = self.rows.unwrap_or(0);
-        let height = usize::from(inner.height.saturating_sub(1)).max(1);
+        let height = height.max(1);
         let top = (cursor + 1).saturating_sub(height);
         let goes = |object| plan.targets.iter().any(|t| t.object == object);
         let targets = self.plan.targets.iter().enumerate().map(|(i, t)| {
@@ -200,9 +208,10 @@ impl Preview {
             let mark = if goes(t.object) { "[x]" } else { "[ ]" };
             let here = if i == cursor { ">" } else { " " };
             let role = if i == cursor { Role::Cursor } else { Role::Text };
-            (role, format!("{here}{mark} {id}  {}  {}  try {}  {}", t.name, t.status, t.tries, t.cause))
+            (role, format!("{here}{mark} {id}  {}  {}  try {}  {}", short_name(&t.name), t.status, t.tries, t.cause))
         });
-        let skips = self.plan.skips.iter().map(|s| (Role::TextDim, format!("  -  {}  {}", s.name, s.reason)));
+        let skips =
+            self.plan.skips.iter().map(|s| (Role::TextDim, format!("  -  {}  {}", short_name(&s.name), s.reason)));
         targets.chain(skips).skip(top).take(height).collect()
     }
 }
@@ -233,10 +242,19 @@ fn summary_lines(pen: &Pen<'_>, plan: &Plan) -> Vec<(Role, String)> {
             Object::Job(id) => format!("job {id}"),
             Object::Pipeline(id) => format!("pipeline {id}"),
         };
-        lines.push((Role::Text, format!("{id}  {}  {}  try {}", only.name, only.status, only.tries)));
+        let name = short_name(&only.name);
+        lines.push((Role::Text, format!("{id}  {name}  {}  try {}", only.status, only.tries)));
     }
     lines.push((Role::TextDim, "each target is read again before it is sent; what changed is skipped".to_owned()));
     lines
+}
+
+/// A spec without the rest of its hash, which no person reads; the id beside it is exact.
+fn short_name(name: &str) -> String {
+    match SpecName::parse(name) {
+        Some(spec) => format!("{}@{}/{}", spec.package, spec.version, spec.hash.get(..7).unwrap_or(spec.hash)),
+        None => name.to_owned(),
+    }
 }
 
 fn capital(word: &str) -> String {

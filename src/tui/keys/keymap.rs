@@ -142,14 +142,14 @@ impl Keymap {
         chords
     }
 
-    /// The shortest chord for `action`, for the palette and hints, wherever it is bound.
+    /// The shortest chord for `action`, for the palette and hints, wherever it is bound. Of equals, one without modifiers.
     pub fn shortest(&self, action: ActionId) -> Option<&Chord> {
         self.scopes
             .values()
             .flatten()
             .filter(|(_, binding)| binding.action == action)
             .map(|(chord, _)| chord)
-            .min_by_key(|chord| chord.keys().len())
+            .min_by_key(|chord| (chord.keys().len(), chord.keys().iter().any(|key| key.has_ctrl() || key.has_alt())))
     }
 
     /// Every binding that counts where `scope` is innermost, inner scopes first, for the help.

@@ -23,7 +23,7 @@ impl LaterScreen {
             place: Place::Loops,
             title: "Loops",
             why: "no controller loop runs in this console: it only reads GitLab and sends what you confirm",
-            instead: Some(("g m", "messages of this session")),
+            instead: Some(("g m", "shows the messages of this session")),
         }
     }
 
@@ -33,7 +33,7 @@ impl LaterScreen {
             place: Place::Later(title),
             title,
             why: "this version does not have this screen yet",
-            instead: Some(("1", "overview: what is wrong now")),
+            instead: Some(("1", "shows what is wrong now")),
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::ci::Timestamp;
 use crate::console::actions::{Object, PlanId};
 use crate::console::audit::{AuditRow, AuditState};
 use crate::console::effect::Focus;
+use crate::console::fresh::Completeness;
 use crate::console::registry::{ActionId, Scope};
 use crate::tui::list::List;
 use crate::tui::screen::{Cx, Place, Reaction, Screen, Selection};
@@ -97,10 +98,11 @@ impl Screen for AuditScreen {
         } else {
             (area, Rect { height: 0, ..area })
         };
+        let is_read = audit.completeness != Completeness::Unknown;
         let problem = audit.error.as_ref().map(|f| (f.to_string(), f.remedy(cx.now)));
         let panel = Panel {
             title: "Audit",
-            progress: if audit.error.is_none() { "journal on disk ok" } else { "" },
+            progress: if is_read && audit.error.is_none() { "journal on disk ok" } else { "" },
             problem: problem.as_ref().map(|(what, remedy)| (what.as_str(), remedy.as_str())),
             is_focused: true,
             is_bare: area.height < 16,
@@ -108,7 +110,11 @@ impl Screen for AuditScreen {
         };
         let rows = panel.draw(pen, top);
         if self.list.ids().is_empty() {
-            empty(pen, rows, "nothing was done yet", Some(("r", "on a failed job plans a retry")));
+            if is_read {
+                empty(pen, rows, "nothing was done yet", Some(("r", "on a failed job plans a retry")));
+            } else {
+                empty(pen, rows, "the journal has not been read", None);
+            }
             return;
         }
         let table = Table {

@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use crate::ci::{JobId, PipelineId, Timestamp};
 use crate::console::effect::Focus;
 use crate::console::filter::{Filter, Typing};
+use crate::console::fresh::Completeness;
 use crate::console::registry::{ActionId, Scope};
 use crate::console::state::JobState;
 use crate::tui::list::{List, copy_job};
@@ -81,7 +82,11 @@ impl JobsScreen {
             .pipeline
             .and_then(|p| cx.world.pipeline(p))
             .map_or("all".to_owned(), |f| format!("{} {}", f.pipeline.id, f.title()));
-        format!("Jobs  {place}  {} shown", self.list.ids().len())
+        let known = match self.pipeline.and_then(|p| cx.world.pipeline(p)) {
+            Some(facts) if facts.children.is_empty() => facts.jobs.completeness,
+            _ => cx.world.jobs_known(),
+        };
+        format!("Jobs  {place}  {} shown", known.count(self.list.ids().len()))
     }
 
     fn narrowed(&self) -> String {
@@ -153,10 +158,15 @@ impl Screen for JobsScreen {
         let rows = panel.draw(pen, area);
         if self.list.ids().is_empty() {
             if self.filter.text().is_empty() {
-                empty(pen, rows, "no jobs are known yet", Some(("2", "pipelines")));
+                let why = match cx.world.jobs_known() {
+                    Completeness::Unknown => "jobs are being read…",
+                    Completeness::Partial => "no job in the pipelines that were read so far",
+                    Completeness::Whole => "no job in the pipelines that are followed",
+                };
+                empty(pen, rows, why, Some(("2", "shows the pipelines")));
             } else {
                 let why = format!("no job passes `{}`", self.filter.text());
-                empty(pen, rows, &why, Some(("Esc", "clear the filter")));
+                empty(pen, rows, &why, Some(("Esc", "clears the filter")));
             }
             return;
         }

@@ -21,7 +21,7 @@ pub const COLUMNS: &[Column] = &[
     Column::new("TRY", Width::Fixed(3)).right().sacrifice(7),
     Column::new("BLOCKS", Width::Fixed(6)).right().sacrifice(2),
     Column::new("RUNNER", Width::Grow { least: 12, weight: 1 }).cut_middle().sacrifice(5),
-    Column::new("CAUSE", Width::Grow { least: 16, weight: 2 }).sacrifice(1),
+    Column::new("CAUSE", Width::Grow { least: 15, weight: 2 }).sacrifice(1),
 ];
 
 /// The jobs that pass the filter, in order.

@@ -54,19 +54,14 @@ impl OverviewScreen {
         self.causes.len().min(room.max(3))
     }
 
-    fn draw_causes(&self, cx: Cx<'_>, area: Rect, pen: &mut Pen<'_>) -> u16 {
+    fn draw_causes(&self, cx: Cx<'_>, area: Rect, pen: &mut Pen<'_>, is_dim: bool) -> u16 {
         let shown = self.cause_rows(area);
         let height = (shown as u16 + 1).min(area.height);
         let cursor = match self.list.id() {
             Some(RowId::Cause(cause)) => self.causes.iter().take(shown).position(|row| row.cause == *cause),
             _ => None,
         };
-        let table = Table {
-            columns: COLUMNS,
-            cursor,
-            is_startled: self.list.is_startled(cx.now),
-            is_dim: cx.world.pipelines.error.is_some(),
-        };
+        let table = Table { columns: COLUMNS, cursor, is_startled: self.list.is_startled(cx.now), is_dim };
         let place = Rect { height, ..area };
         let server_now = cx.server_now();
         table.draw(
@@ -159,7 +154,7 @@ impl Screen for OverviewScreen {
             empty(pen, body, &why, widen);
             3.min(body.height)
         } else {
-            self.draw_causes(cx, body, pen)
+            self.draw_causes(cx, body, pen, panel.is_dim())
         };
         let rest = Rect { y: body.y + used, height: body.height.saturating_sub(used), ..body };
         let chosen = match self.list.id() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
-use crate::ci::{Status, short};
+use crate::ci::{JobKind, Status, short};
 use crate::console::fresh::Completeness;
 use crate::console::state::JobState;
 use crate::tui::screen::{Cx, Place};
@@ -72,7 +72,9 @@ pub fn calm(cx: Cx<'_>) -> (String, Option<(&'static str, &'static str)>) {
     match (pipelines.completeness, pipelines.error.is_some()) {
         (Completeness::Unknown, true) => ("nothing is known yet: GitLab could not be read".to_owned(), None),
         (Completeness::Unknown, false) => ("reading the pipelines…".to_owned(), None),
-        (_, true) => ("no failures were known when GitLab was last read".to_owned(), Some(("g m", "messages"))),
+        (_, true) => {
+            ("no failures were known when GitLab was last read".to_owned(), Some(("g m", "shows what was said")))
+        }
         (_, false) => {
             let followed = cx.world.parents().take(cx.world.polling.rules.followed);
             let unread = followed
@@ -81,7 +83,7 @@ pub fn calm(cx: Cx<'_>) -> (String, Option<(&'static str, &'static str)>) {
             if unread > 0 {
                 (format!("{unread} failed pipelines are being read…"), None)
             } else {
-                ("no failed job in the pipelines that are followed".to_owned(), Some(("2", "pipelines")))
+                ("no failed job in the pipelines that are followed".to_owned(), Some(("2", "shows them")))
             }
         }
     }
@@ -98,7 +100,7 @@ fn queue(cx: Cx<'_>) -> String {
         *tags.entry(told.map_or("other", |t| t)).or_insert(0) += 1;
     }
     waits.sort_unstable();
-    let waiting = cx.world.pipelines.count(cx.world.counts().get(JobState::Wait));
+    let waiting = cx.world.jobs_known().count(cx.world.counts().get(JobState::Wait));
     let Some(oldest) = waits.last() else { return format!("{} {waiting}", cx.look.glyphs.state(JobState::Wait)) };
     let at =
         |part: usize| waits.get((waits.len() * part / 100).min(waits.len() - 1)).map_or("?".to_owned(), |d| short(*d));
@@ -118,7 +120,7 @@ fn queue(cx: Cx<'_>) -> String {
 fn runners(cx: Cx<'_>) -> String {
     let mut classes: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     let mut unknown = 0;
-    for job in cx.world.jobs() {
+    for job in cx.world.jobs().filter(|j| j.kind == JobKind::Build) {
         match (&job.runner, job.status) {
             (Some(runner), Status::Running) => classes.entry(runner.class().to_owned()).or_default().0 += 1,
             (Some(runner), Status::Failed) => classes.entry(runner.class().to_owned()).or_default().1 += 1,
@@ -126,7 +128,7 @@ fn runners(cx: Cx<'_>) -> String {
             _ => {}
         }
     }
-    let running = cx.world.pipelines.count(cx.world.counts().get(JobState::Run));
+    let running = cx.world.jobs_known().count(cx.world.counts().get(JobState::Run));
     let mut by_count: Vec<_> = classes.into_iter().collect();
     by_count.sort_by(|a, b| (b.1.0 + b.1.1).cmp(&(a.1.0 + a.1.1)).then_with(|| a.0.cmp(&b.0)));
     let mut parts: Vec<String> = by_count
@@ -147,6 +149,7 @@ fn pipelines(cx: Cx<'_>) -> String {
     let count = |wanted: fn(Status) -> bool| cx.world.parents().filter(|f| wanted(f.pipeline.status)).count();
     let pipelines = &cx.world.pipelines;
     let blocked: usize = cx.world.parents().map(|f| cx.world.blocked(f.pipeline.id)).sum();
+    let blocked = cx.world.graphs_known().count(blocked);
     format!(
         "running {}  failed {}  ok {}   {blocked} jobs wait for failed ones",
         pipelines.count(count(Status::is_alive)),

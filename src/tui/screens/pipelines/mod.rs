@@ -9,6 +9,7 @@ use ratatui::layout::Rect;
 use crate::ci::{PipelineId, Timestamp};
 use crate::console::effect::Focus;
 use crate::console::event::Intent;
+use crate::console::fresh::Completeness;
 use crate::console::registry::{ActionId, Scope};
 use crate::console::state::JobState;
 use crate::tui::list::{List, copy_pipeline};
@@ -129,9 +130,13 @@ impl Screen for PipelinesScreen {
         let rows = panel.draw(pen, area);
         if self.list.ids().is_empty() {
             if self.needle.is_empty() {
-                empty(pen, rows, "no pipeline has been read yet", None);
+                let why = match pipelines.completeness {
+                    Completeness::Unknown => "pipelines are being read…",
+                    _ => "this project has no pipeline",
+                };
+                empty(pen, rows, why, None);
             } else {
-                empty(pen, rows, &format!("no pipeline fits `{}`", self.needle), Some(("Esc", "clear the filter")));
+                empty(pen, rows, &format!("no pipeline fits `{}`", self.needle), Some(("Esc", "clears the filter")));
             }
             return;
         }
