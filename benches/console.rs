@@ -262,6 +262,7 @@ impl Stage {
             glyphs: Glyphs::UNICODE,
             keymap: Keymap::shipped("vim").expect("a shipped keymap"),
             who: "hmercer".into(),
+            utc_offset: 0,
             context: "demo".to_owned(),
             load: Loader {
                 theme: Box::new(|_| Err("not here".to_owned())),

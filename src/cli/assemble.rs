@@ -165,7 +165,9 @@ pub struct Setup {
 impl Setup {
     /// A world in which nothing is known yet.
     pub fn world(&self) -> World {
-        World::new(&self.project, self.rules.clone(), self.poll)
+        let mut world = World::new(&self.project, self.rules.clone(), self.poll.clone());
+        world.log_budget = Some(self.loaded.config.log.memory_mb as usize * 1_024 * 1_024);
+        world
     }
 
     /// Starts a core over a world.
@@ -222,6 +224,7 @@ fn poll_rules(config: &Config, token: bool) -> PollRules {
         },
         slots: config.budget.in_flight as usize,
         followed: config.pipelines.limit as usize,
+        refs: config.pipelines.refs.iter().map(Arc::from).collect(),
         token,
     }
 }

@@ -38,6 +38,7 @@ pub async fn run(setup: Setup, context: &str) -> Result<(), Failure> {
         keymap: files.keymap(&keymap_name).map_err(bad_file)?,
         glyphs: if setup.out.ascii { Glyphs::ASCII } else { Glyphs::UNICODE },
         who: Arc::clone(&setup.who),
+        utc_offset: if ui.utc { 0 } else { i64::from(chrono::Local::now().offset().local_minus_utc() / 60) },
         context: context.to_owned(),
         load: files.loader(),
     };
@@ -52,7 +53,7 @@ pub async fn run(setup: Setup, context: &str) -> Result<(), Failure> {
     terminal.restore_on_panic();
 
     let mut core_world = setup.world();
-    core_world.keeps_logs = false;
+    core_world.log_budget = None;
     let (core, link) = setup.start(core_world);
     let mut app = App::new(setup.world(), face);
     for warning in warnings {

@@ -198,25 +198,25 @@ pub struct Session {
 impl Session {
     /// Starts a core that follows the newest pipelines.
     pub fn open(setup: &Setup) -> Result<Self, Failure> {
-        Self::begin(setup, setup.poll, &[])
+        Self::begin(setup, setup.poll.clone(), &[])
     }
 
     /// Starts a core that knows what was named by its id, and follows nothing else.
     pub fn open_on(setup: &Setup, seeds: &[Event]) -> Result<Self, Failure> {
-        Self::begin(setup, PollRules { followed: 0, ..setup.poll }, seeds)
+        Self::begin(setup, PollRules { followed: 0, ..setup.poll.clone() }, seeds)
     }
 
     fn begin(setup: &Setup, poll: PollRules, seeds: &[Event]) -> Result<Self, Failure> {
         let stop = Stop::listen()?;
         let now = setup.clock.now();
-        let make = || World::new(&setup.project, setup.rules.clone(), poll);
+        let make = || World::new(&setup.project, setup.rules.clone(), poll.clone());
         let (mut world, mut own) = (make(), make());
         for event in seeds {
             world.update(event.clone(), now);
             own.update(event.clone(), now);
         }
         // One copy of a log is enough.
-        world.keeps_logs = false;
+        world.log_budget = None;
         let (core, link) = setup.start(world);
         let replica = Replica { world: own, now, ended: BTreeMap::new(), confirmed: BTreeSet::new() };
         Ok(Self { replica, gitlab: setup.outside.gitlab.clone(), core, link, stop })

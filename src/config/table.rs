@@ -175,7 +175,7 @@ settings! {
         color: Color = Color::Auto;
         "Whether to draw with ASCII only. `auto` looks at the locale."
         ascii: Ascii = Ascii::Auto;
-        "Whether times are shown in UTC."
+        "Whether the clock of the console is shown in UTC, or in the time zone of the machine."
         utc: bool = true;
         "Milliseconds after which an escape byte is the Esc key and not the start of a sequence."
         escape_ms: u32 [0..=500] = 25;
@@ -187,7 +187,7 @@ settings! {
     }
     /// What is remembered between runs.
     store: Store {
-        "The database with the audit and the caches; without one, `stackhand.db` in the user's state folder."
+        "The database with the audit and the caches; without one, a file named after host and project in the user's state folder."
         path: Option<PathBuf> {owner} = None;
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::effect::{Effect, Fetch, Focus, Order};
 use super::fault::{Fault, FaultKind};
 use super::fresh::Completeness;
-use super::world::{Needs, PipelineFacts, World};
+use super::world::{Needs, World};
 use crate::ci::{JobId, PipelineId, Status, Timestamp, stack_of};
 
 /// How often things are read.
@@ -193,8 +193,10 @@ impl Polling {
         let periods = polling.rules.periods;
         consider(Fetch::Pipelines, Some(periods.list), Urgency::First, newest);
         if let Some(job) = polling.focus.log {
-            let active = world.job(job).is_none_or(|j| !j.status.is_terminal());
-            consider(Fetch::Log(job), active.then_some(periods.visible), Urgency::Asked, newest);
+            // Once more after the job has ended: its last lines come then.
+            let fetch = Fetch::Log(job);
+            let settled = polling.turns.get(&fetch).is_some_and(|t| t.status_then.is_some_and(Status::is_terminal));
+            consider(fetch, (!settled).then_some(periods.visible), Urgency::Asked, newest);
         }
         if polling.rules.token && world.lacks_details() {
             consider(Fetch::FailureReasons, Some(periods.visible), Urgency::FirstNeeds, newest);
@@ -237,11 +239,14 @@ impl Polling {
         }
         due.sort_unstable();
         let orders = assemble(world, &due, free);
-        world.polling.begin(&orders, &world.pipelines.value);
+        let statuses: Vec<Option<Status>> =
+            orders.iter().flat_map(Order::fetches).map(|f| status_of(world, f)).collect();
+        world.polling.begin(&orders, statuses);
         orders.into_iter().map(Effect::Fetch).collect()
     }
 
-    fn begin(&mut self, orders: &[Order], pipelines: &BTreeMap<PipelineId, PipelineFacts>) {
+    fn begin(&mut self, orders: &[Order], statuses: Vec<Option<Status>>) {
+        let mut statuses = statuses.into_iter();
         for order in orders {
             if let Order::Log { job, .. } = order {
                 self.replays.remove(job);
@@ -251,12 +256,18 @@ impl Polling {
                 let turn = self.turns.entry(fetch).or_default();
                 turn.in_flight = Some(self.orders_made);
                 turn.wanted = false;
-                turn.status_now = match fetch {
-                    Fetch::Jobs(id) | Fetch::TriggerJobs(id) => pipelines.get(&id).map(|f| f.pipeline.status),
-                    _ => None,
-                };
+                turn.status_now = statuses.next().flatten();
             }
         }
+    }
+}
+
+/// The status of what is read, as it was known when the read began: what was over then need not be read again.
+fn status_of(world: &World, fetch: Fetch) -> Option<Status> {
+    match fetch {
+        Fetch::Jobs(id) | Fetch::TriggerJobs(id) => world.pipeline(id).map(|f| f.pipeline.status),
+        Fetch::Log(job) => world.job(job).map(|j| j.status),
+        _ => None,
     }
 }
 
@@ -315,7 +326,8 @@ mod tests {
 
     #[test]
     fn refs_are_followed_by_pattern() {
-        let rules = |refs: &[&str]| PollRules { refs: refs.iter().map(|r| Arc::from(*r)).collect(), ..PollRules::default() };
+        let rules =
+            |refs: &[&str]| PollRules { refs: refs.iter().map(|r| Arc::from(*r)).collect(), ..PollRules::default() };
         assert!(rules(&[]).follows("anything"));
         let some = rules(&["develop", "releases/*", "pr*_llvm*"]);
         for (git_ref, want) in [

@@ -212,7 +212,7 @@ actions! {
     // Acting. Each opens a preview; only `preview.confirm` goes on from there.
     JobsRetry = "jobs.retry", List, Mutate, "Retry…", "Plans a retry of the marked jobs, the row, or a pipeline's failures.", command "retry" (Filter), cli "retry";
     JobsCancel = "jobs.cancel", List, Mutate, "Cancel…", "Plans to cancel the marked jobs, the row, or a pipeline's running jobs.", command "cancel" (Filter), cli "cancel";
-    JobsPlay = "jobs.play", List, Mutate, "Play manual…", "Plans to start the marked manual jobs.", command "play" (Filter);
+    JobsPlay = "jobs.play", List, Mutate, "Play manual…", "Plans to start the marked manual jobs.", command "play" (Filter), cli "play";
     HoldUndo = "hold.undo", Global, App, "Undo held", "Takes back the newest held plan; nothing was sent.", command "undo";
     AuditCompensate = "audit.compensate", Global, Mutate, "Compensate…", "Plans to cancel the jobs that a retry created.", command "compensate";
     AlertsAck = "alerts.ack", List, Mutate, "Acknowledge…", "Takes an alert with a note and an expiry.";

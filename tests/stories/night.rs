@@ -201,9 +201,14 @@ impl Night {
         settings.request = Duration::from_secs(2);
         settings.patience = Duration::from_millis(100);
         let project: Arc<str> = format!("{}/{}", server.url.trim_start_matches("http://"), server.project).into();
-        let poll =
-            PollRules { periods: plot.periods, slots: 8, followed: plot.followed, token: plot.who != Who::Nobody };
-        let world = || World::new(&project, plot.rules.clone(), poll);
+        let poll = PollRules {
+            periods: plot.periods,
+            slots: 8,
+            followed: plot.followed,
+            token: plot.who != Who::Nobody,
+            ..PollRules::default()
+        };
+        let world = || World::new(&project, plot.rules.clone(), poll.clone());
         let outside = Outside {
             project: Arc::clone(&project),
             gitlab: GitLab::new(settings).unwrap(),
@@ -462,6 +467,7 @@ fn setup() -> Setup {
         glyphs: Glyphs::UNICODE,
         keymap: Keymap::shipped("vim").unwrap(),
         who: "hmercer".into(),
+        utc_offset: 0,
         context: "story".to_owned(),
         load: Loader { theme: Box::new(|_| Err(String::new())), keymap: Box::new(|_| Err(String::new())) },
     }

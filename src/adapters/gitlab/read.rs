@@ -107,9 +107,9 @@ impl GitLab {
             default_branch: wire.default_branch.map(Into::into),
             visibility: wire.visibility.map(Into::into),
             web_url: wire.web_url.map(Into::into),
-            access_level: wire.permissions.and_then(|p| {
-                [p.project_access, p.group_access].into_iter().flatten().map(|a| a.access_level).max()
-            }),
+            access_level: wire
+                .permissions
+                .and_then(|p| [p.project_access, p.group_access].into_iter().flatten().map(|a| a.access_level).max()),
         })
     }
 

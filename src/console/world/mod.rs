@@ -20,7 +20,7 @@ use super::audit::AuditRow;
 use super::durations::Durations;
 use super::fault::Fault;
 use super::fresh::{Completeness, Fresh};
-use super::log::LogDoc;
+use super::log::{LogDoc, PAGE_BUDGET};
 use super::messages::Messages;
 use super::polling::{PollRules, Polling};
 use super::state::{Counts, JobState};

@@ -13,9 +13,9 @@ use crate::console::messages::Level;
 use crate::console::registry::{ActionId, Scope};
 use crate::console::state::JobState;
 use crate::console::text::{count_short, plural, width};
-use crate::tui::screen::{Cx, Place};
+use crate::tui::screen::Place;
 use crate::tui::theme::Role;
-use crate::tui::widgets::{Look, Panel, Pen, Prompt, Toast, help, help_lines, hints, palette, popup, toast, which_key};
+use crate::tui::widgets::{Panel, Pen, Prompt, Toast, help, help_lines, hints, palette, popup, toast, which_key};
 
 /// After this long a chord that was begun shows how it may go on.
 pub const WHICH_KEY_AFTER: Duration = Duration::from_millis(400);
@@ -121,9 +121,10 @@ impl App {
         } else {
             "rw"
         };
-        let clock = world.server_time(now).clock();
+        let offset = self.setup.utc_offset;
+        let clock = world.server_time(now).shifted(offset * 60_000).clock();
         let clock = if narrow { clock.get(..5).unwrap_or(&clock).to_owned() } else { clock };
-        let right = format!("{mode}  {clock}Z");
+        let right = format!("{mode}  {clock}{}", if offset == 0 { "Z" } else { "" });
         if x + width(&right) as u16 + 1 < row.right() {
             pen.put_right(row.x, row.y, row.width, &right, Role::TextDim);
         }

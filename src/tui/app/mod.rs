@@ -38,6 +38,8 @@ pub struct Setup {
     pub keymap: Keymap,
     /// The person in the audit.
     pub who: Arc<str>,
+    /// Minutes by which shown clock times are ahead of UTC; 0 for UTC itself.
+    pub utc_offset: i64,
     /// A word before the counts: `demo`, or the name of the context.
     pub context: String,
     /// Loads a theme or a keymap by name, for `:theme` and `:keymap`.

@@ -45,6 +45,7 @@ impl Night {
             glyphs: Glyphs::UNICODE,
             keymap: Keymap::shipped("vim").unwrap(),
             who: "hmercer".into(),
+            utc_offset: 0,
             context: "develop".to_owned(),
             load: Loader {
                 theme: Box::new(|name| Err(format!("no theme `{name}`"))),
