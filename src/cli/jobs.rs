@@ -81,7 +81,8 @@ pub async fn open(setup: &Setup, pipeline: Option<PipelineId>) -> Result<(Sessio
 pub fn chosen<'a>(replica: &'a Replica, pipeline: Option<PipelineId>, filter: &Filter) -> Vec<&'a Job> {
     let world = &replica.world;
     let server_now = replica.server_now();
-    let passes = |job: &&Job| filter.matches(&world.subject(job, replica.now), server_now);
+    // A trigger job that started its child is told by the child's jobs.
+    let passes = |job: &&Job| job.downstream.is_none() && filter.matches(&world.subject(job, replica.now), server_now);
     match pipeline {
         Some(id) => world.jobs_of(id).filter(passes).collect(),
         None => world.jobs().filter(passes).collect(),

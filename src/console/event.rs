@@ -37,6 +37,9 @@ pub enum Event {
     TriggerJobsFetched { parent: PipelineId, jobs: Vec<Job>, children: Vec<Pipeline>, at: Timestamp },
     /// A page of jobs.
     JobsFetched { pipeline: PipelineId, jobs: Vec<Job>, at: Timestamp },
+    /// Reasons and runners that job lists left out, from a list of the whole project. Jobs that are not known yet stay unknown: their
+    /// pipeline is not followed, and a part of its jobs would pass for all of them.
+    DetailsFetched { jobs: Vec<Job>, at: Timestamp },
     /// All pages of a pipeline's jobs were read; `ids` are all there are.
     JobsListed { pipeline: PipelineId, ids: Arc<BTreeSet<JobId>>, at: Timestamp },
     /// The edges between a pipeline's jobs.

@@ -41,8 +41,10 @@ fn from_launch_to_a_finished_retry() {
         night.wait("a new try", || night.newer(lead).is_some()).await;
         assert_eq!(night.jobs(), before + 1);
         night.press("g z").await;
-        night.until("the audit", |text| ["held", "sent", "done"].iter().all(|word| text.contains(word))).await;
-        assert_eq!(audit(&night), [AuditState::Done, AuditState::Sent, AuditState::Held]);
+        night.wait("the audit", || audit(&night) == [AuditState::Done, AuditState::Sent, AuditState::Held]).await;
+        night
+            .until("the audit on screen", |text| ["held", "sent", "done"].iter().all(|word| text.contains(word)))
+            .await;
         let new = night.newer(lead).unwrap();
         night.press("⏎").await;
         night.until("the new job in the audit", |text| text.contains(&format!("new job {new}"))).await;

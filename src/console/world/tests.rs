@@ -167,6 +167,17 @@ fn the_filter_reads_jobs_in_their_surroundings() {
 }
 
 #[test]
+fn details_of_jobs_that_are_not_known_do_not_make_them_known() {
+    let mut world = world();
+    fetched(&mut world, vec![job(2, "a", Status::Failed)], 1);
+    let told = |id| Job { failure_reason: Some(FailureReason::new("script_failure")), ..job(id, "a", Status::Failed) };
+    world.update(Event::DetailsFetched { jobs: vec![told(2), told(77)], at: at(2) }, at(2));
+    assert_eq!(world.cause(world.job(JobId(2)).unwrap()), Some("script_failure"));
+    assert!(world.job(JobId(77)).is_none());
+    assert_eq!(world.counts().get(JobState::Fail), 1);
+}
+
+#[test]
 fn reading_begins_with_the_list_and_never_asks_twice_at_once() {
     let mut world = World::new("lab/spack", Rules::default(), PollRules::default());
     let orders = |world: &mut World, s| {

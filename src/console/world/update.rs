@@ -1,6 +1,6 @@
 //! What each event changes, and what it asks of the outside.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::jobs::counted;
@@ -49,6 +49,16 @@ impl World {
                 self.jobs_fetched(parent, jobs, at, now)
             }
             Event::JobsFetched { pipeline, jobs, at } => self.jobs_fetched(pipeline, jobs, at, now),
+            Event::DetailsFetched { jobs, at } => {
+                let mut by_pipeline: BTreeMap<PipelineId, Vec<Job>> = BTreeMap::new();
+                for job in jobs {
+                    if let Some(home) = self.homes.get(&job.id) {
+                        by_pipeline.entry(*home).or_default().push(job);
+                    }
+                }
+                let merged = by_pipeline.into_iter().map(|(home, jobs)| self.jobs_fetched(home, jobs, at, now));
+                merged.flatten().collect()
+            }
             Event::JobsListed { pipeline, ids, at } => {
                 self.jobs_listed(pipeline, &ids, at);
                 Vec::new()

@@ -204,13 +204,7 @@ impl Hands {
         for _ in 0..REASON_PAGES {
             let answer =
                 self.outside.gitlab.active_jobs_page(&[Status::Failed, Status::Running], cursor.as_ref()).await?;
-            let mut by_pipeline: BTreeMap<PipelineId, Vec<_>> = BTreeMap::new();
-            for job in answer.items {
-                by_pipeline.entry(job.pipeline).or_default().push(job);
-            }
-            for (pipeline, jobs) in by_pipeline {
-                self.say(Event::JobsFetched { pipeline, jobs, at }).await;
-            }
+            self.say(Event::DetailsFetched { jobs: answer.items, at }).await;
             cursor = answer.next;
             if cursor.is_none() {
                 break;
