@@ -65,7 +65,10 @@ pub fn run(args: Args) -> ExitCode {
 
 async fn dispatch(Args { globals, verb }: Args) -> Result<Exit, Failure> {
     match verb {
-        None if out::has_screen() => console::run(Wanted::new(&globals)?.assemble().await?, "gitlab").await?,
+        None if out::has_screen() => {
+            let setup = Wanted::new(&globals)?.assemble().await?;
+            Box::pin(console::run(setup, "gitlab")).await?;
+        }
         None => {
             let ask = watch::Ask::default();
             return one_shot(&globals, None, Verb::Watch(ask)).await;

@@ -90,7 +90,7 @@ impl App {
         self.say(false, format!("bookmark {letter} set"), now);
     }
 
-    pub(super) fn to_bookmark(&mut self, letter: char, now: Timestamp) -> Vec<Wish> {
+    pub(super) fn go_to_bookmark(&mut self, letter: char, now: Timestamp) -> Vec<Wish> {
         match self.bookmarks.get(&letter).cloned() {
             Some(place) => self.go(place, now),
             None => {

@@ -54,7 +54,7 @@ impl App {
                     self.bookmark(letter, now);
                     Vec::new()
                 }
-                (Some(letter), Bookmark::Go) => self.to_bookmark(letter, now),
+                (Some(letter), Bookmark::Go) => self.go_to_bookmark(letter, now),
                 (None, _) => Vec::new(),
             };
         }

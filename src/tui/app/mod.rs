@@ -46,10 +46,13 @@ pub struct Setup {
     pub load: Loader,
 }
 
-/// Finds looks by name; the error names file and line.
+/// Finds something by name; the error names file and line.
+pub type Load<T> = Box<dyn Fn(&str) -> Result<T, String> + Send>;
+
+/// Finds looks and keys by name.
 pub struct Loader {
-    pub theme: Box<dyn Fn(&str) -> Result<Theme, String> + Send>,
-    pub keymap: Box<dyn Fn(&str) -> Result<Keymap, String> + Send>,
+    pub theme: Load<Theme>,
+    pub keymap: Load<Keymap>,
 }
 
 impl std::fmt::Debug for Loader {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Sort;
-use crate::ci::{PipelineId, short};
+use crate::ci::{NeedsGraph, PipelineId, short};
 use crate::console::fresh::Completeness;
 use crate::console::fuzzy::Fuzzy;
 use crate::console::state::JobState;
@@ -64,7 +64,7 @@ pub fn work_out(
     for parent in parents {
         rows.push(parent.pipeline.id);
         if open.contains(&parent.pipeline.id) {
-            let mut children: Vec<_> = parent.children.iter().copied().collect();
+            let mut children: Vec<_> = parent.children.clone();
             children.sort_by_cached_key(|id| Reverse(cx.world.tree_counts(*id).get(JobState::Fail)));
             rows.extend(children);
         }
@@ -156,7 +156,7 @@ fn eta(cx: Cx<'_>, facts: &PipelineFacts) -> String {
         return "done".to_owned();
     }
     let remaining: Option<Duration> =
-        cx.world.tree(facts.pipeline.id).filter_map(|f| f.needs.graph()).map(|g| g.remaining()).max();
+        cx.world.tree(facts.pipeline.id).filter_map(|f| f.needs.graph()).map(NeedsGraph::remaining).max();
     remaining.map_or("?".to_owned(), |left| format!("~{}", short(left)))
 }
 
