@@ -34,10 +34,7 @@ pub fn work_out(
 ) -> Vec<JobId> {
     let server_now = cx.server_now();
     let world = cx.world;
-    // A trigger job that started its child is told by the child's jobs.
-    let passes = |job: &&Job| {
-        job.downstream.is_none() && (filter.is_empty() || filter.matches(&world.subject(job, cx.now), server_now))
-    };
+    let passes = |job: &&Job| filter.is_empty() || filter.matches(&world.subject(job, cx.now), server_now);
     let mut jobs: Vec<(&Job, JobState, usize)> = match pipeline {
         Some(root) => world.jobs_of(root).filter(passes).map(|j| dressed(cx, j)).collect(),
         None => world.jobs().filter(passes).map(|j| dressed(cx, j)).collect(),
