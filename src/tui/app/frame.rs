@@ -290,8 +290,7 @@ impl App {
             Some(Overlay::Preview(preview)) => preview.draw(pen, screen, &self.world, now),
             Some(Overlay::Quit) => {
                 let inner = popup(pen, screen, Size::new(64, 5), &Panel { title: "Quit?", ..Panel::default() });
-                let actions = &self.world.actions;
-                let text = match (actions.held().len() as u64, actions.running().count() as u64) {
+                let text = match (self.held() as u64, self.world.actions.running().count() as u64) {
                     (0, running) => {
                         format!("{} still being sent; what was not sent will not be.", plural(running, "plan"))
                     }

@@ -244,8 +244,13 @@ impl App {
         vec![Wish::Plain(text)]
     }
 
+    /// Plans that quitting would take back; one confirmed a moment ago is among them.
+    pub(super) fn held(&self) -> usize {
+        self.world.actions.held().len() + self.confirmed.len()
+    }
+
     fn quit(&mut self) -> Vec<Wish> {
-        if self.world.actions.held().is_empty() && self.world.actions.running().next().is_none() {
+        if self.held() == 0 && self.world.actions.running().next().is_none() {
             return vec![Wish::Quit];
         }
         self.overlay = Some(Overlay::Quit);
@@ -548,6 +553,7 @@ impl App {
                     Confirmed::Plan(plan) => {
                         self.overlay = None;
                         self.marks.clear();
+                        self.confirmed.insert(plan.id.clone());
                         vec![Wish::Intend(Intent::Confirm { plan, who: Arc::clone(&self.setup.who) })]
                     }
                 });

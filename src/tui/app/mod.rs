@@ -17,6 +17,7 @@ use std::sync::Arc;
 use ratatui::layout::Rect;
 
 use crate::ci::{JobId, Timestamp};
+use crate::console::actions::PlanId;
 use crate::console::event::{Event, Intent};
 use crate::console::messages::Level;
 use crate::console::world::World;
@@ -114,6 +115,8 @@ pub struct App {
     lines: BTreeMap<&'static str, Line>,
     dirty: bool,
     drawn: Option<Drawn>,
+    /// Plans that were confirmed and that the core has not taken yet.
+    confirmed: BTreeSet<PlanId>,
     /// Where the last frame had the screen's body: keys that come before the next frame act on rows as they would stand there.
     body: Rect,
     perf: bool,
@@ -153,6 +156,7 @@ impl App {
             lines: BTreeMap::new(),
             dirty: true,
             drawn: None,
+            confirmed: BTreeSet::new(),
             body: Rect::default(),
             perf: false,
         }
@@ -160,6 +164,9 @@ impl App {
 
     /// Takes what the core took, so that this world is the core's world. Its effects are the core's business.
     pub fn follow(&mut self, event: Event, now: Timestamp) {
+        if let Event::Intended(Intent::Confirm { plan, .. }) = &event {
+            self.confirmed.remove(&plan.id);
+        }
         drop(self.world.update(event, now));
         self.collect_messages(now);
     }

@@ -184,6 +184,25 @@ fn a_retry_is_held_sent_answered_and_kept() {
 }
 
 #[test]
+fn a_trigger_job_opens_as_the_failures_of_its_child() {
+    let mut night = Night::busy();
+    night.press("4 j o");
+    let text = night.text(100, 30);
+    assert!(text.contains("1082345 e4s-oneapi  2 shown") && text.contains("/state:failed"), "{text}");
+    night.press("⏎");
+    assert!(night.text(100, 30).contains("Job 19620601"), "{}", night.text(100, 30));
+}
+
+#[test]
+fn quitting_right_after_confirming_asks() {
+    let mut night = Night::busy();
+    night.press("4 r");
+    night.now = night.now.shifted(600);
+    night.burst_unheard("y q");
+    assert!(night.text(100, 30).contains("1 plan held and not sent"), "{}", night.text(100, 30));
+}
+
+#[test]
 fn an_undone_plan_is_never_sent() {
     let mut night = Night::busy();
     night.hold();

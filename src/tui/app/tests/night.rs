@@ -209,6 +209,15 @@ impl Night {
         }
     }
 
+    /// The same, before the core has heard of any of it.
+    pub fn burst_unheard(&mut self, chords: &str) {
+        for chord in chords.split(' ') {
+            for key in Chord::parse(chord).unwrap().keys() {
+                self.app.input(InputEvent::Key(*key), self.now);
+            }
+        }
+    }
+
     fn key(&mut self, key: Key) -> Vec<Wish> {
         let wishes = self.answer(key);
         self.draw(100, 30);

@@ -95,6 +95,14 @@ impl JobsScreen {
         if self.filter.text().is_empty() { sort } else { format!("{sort}  /{}", self.filter.text()) }
     }
 
+    /// A job's log; for a trigger job, which has none, the failures of what it started.
+    fn inside(cx: Cx<'_>, job: JobId) -> Place {
+        match cx.world.job(job).and_then(|job| job.downstream) {
+            Some(child) => Place::Jobs { pipeline: Some(child), filter: "state:failed".to_owned() },
+            None => Place::Job(job),
+        }
+    }
+
     fn mark(&mut self, jobs: Vec<JobId>, on: bool) -> Reaction {
         self.list.act(ActionId::ListDown);
         Reaction::Mark { jobs, on }
@@ -187,7 +195,7 @@ impl Screen for JobsScreen {
         let here = self.list.id().copied();
         match action {
             ActionId::ListOpen | ActionId::ListRight | ActionId::JobsLog => {
-                here.map_or(Reaction::Done, |job| Reaction::Go(Place::Job(job)))
+                here.map_or(Reaction::Done, |job| Reaction::Go(Self::inside(cx, job)))
             }
             ActionId::JobsDag => here.map_or(Reaction::Done, |job| {
                 Reaction::Go(Place::Dag { pipeline: cx.world.home(job).map(|f| f.pipeline.id), job: Some(job) })
