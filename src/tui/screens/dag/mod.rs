@@ -259,6 +259,10 @@ impl DagScreen {
             self.view.open(if broken { Lens::Failing } else { Lens::Neighbours { of: name, up: 1, down: 1 } });
         } else if self.base.is_none() && !source.graph.is_empty() {
             self.open(if source.is_parent() { Lens::All } else { Lens::opening(&source.graph) });
+            // The worst trouble first: the failure that most jobs wait for.
+            let broken = source.graph.nodes().filter(|ix| source.graph.state(*ix).is_broken());
+            let worst = broken.max_by_key(|ix| (source.graph.blocks(*ix), std::cmp::Reverse(ix.index())));
+            self.selection = worst.map(|ix| CellId::Node(source.graph.name(ix).clone()));
         }
     }
 
