@@ -1,5 +1,5 @@
 //! The face on a terminal, without the terminal: keys and events go in, wishes come out, a buffer is drawn. The loop that joins it to a surface
-//! is [`run`]; tests drive it key by key.
+//! is [`run()`]; tests drive it key by key.
 
 mod frame;
 mod go;
