@@ -1,16 +1,13 @@
 //! From a key to what happens: the overlay first, then the screen, then the app itself.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::overlay::{Overlay, sigil};
-use super::palette::{Choice, PALETTE, Palette, Typed, job_or_pipeline};
-use super::preview::{Confirmed, Preview};
+use super::preview::Preview;
 use super::{App, Bookmark, Wish};
 use crate::ci::{JobId, Timestamp, precise, short};
 use crate::console::actions::{Plan, Verb};
 use crate::console::event::Intent;
-use crate::console::filter::Filter;
 use crate::console::input::{InputEvent, Key};
 use crate::console::messages::Level;
 use crate::console::registry::{ActionId, Kind, Scope};
@@ -18,8 +15,8 @@ use crate::console::state::JobState;
 use crate::console::text::plural;
 use crate::tui::keys::Step;
 use crate::tui::list::jobs_for;
-use crate::tui::screen::{Ask, Cx, Place, Reaction};
-use crate::tui::widgets::{Line, Look, help_lines};
+use crate::tui::screen::{Cx, Place, Reaction};
+use crate::tui::widgets::{Line, Look};
 
 /// Lines that leave the console in one go.
 const PLAIN_LINES: u64 = 50_000;
@@ -249,7 +246,7 @@ impl App {
         self.world.actions.held().len() + self.confirmed.len()
     }
 
-    fn quit(&mut self) -> Vec<Wish> {
+    pub(super) fn quit(&mut self) -> Vec<Wish> {
         if self.held() == 0 && self.world.actions.running().next().is_none() {
             return vec![Wish::Quit];
         }
@@ -339,282 +336,5 @@ impl App {
             }
         }
         self.overlay = Some(Overlay::Explain { title: "Explain".to_owned(), lines });
-    }
-
-    /// Runs a palette command with its argument.
-    fn command(&mut self, typed: Typed, now: Timestamp) -> Vec<Wish> {
-        let Typed { action, argument } = typed;
-        if argument.is_empty() {
-            return match action {
-                ActionId::AppTheme => self.switch_theme("", now),
-                ActionId::AppKeymap => self.switch_keymap("", now),
-                other => self.run_action(other, now),
-            };
-        }
-        match action {
-            ActionId::ScreenJobs | ActionId::ListFilter => {
-                match Filter::parse(&argument) {
-                    Ok(_) => return self.go(Place::Jobs { pipeline: None, filter: argument }, now),
-                    Err(error) => self.say(true, format!("filter: {error}"), now),
-                }
-                Vec::new()
-            }
-            ActionId::JobsRetry => self.plan_filter(Verb::Retry, &argument, now),
-            ActionId::JobsCancel => self.plan_filter(Verb::Cancel, &argument, now),
-            ActionId::JobsPlay => self.plan_filter(Verb::Play, &argument, now),
-            ActionId::GoPipeline => match job_or_pipeline(&argument) {
-                Some((_, pipeline)) if self.world.pipeline(pipeline).is_some() => {
-                    self.go(Place::Dag { pipeline: Some(pipeline), job: None }, now)
-                }
-                _ => {
-                    self.say(true, format!("no pipeline `{argument}` is known; `2` lists those that are"), now);
-                    Vec::new()
-                }
-            },
-            ActionId::AppTheme => self.switch_theme(&argument, now),
-            ActionId::AppKeymap => self.switch_keymap(&argument, now),
-            ActionId::AppReadonly | ActionId::AppDryRun => self.switch(action, &argument, now),
-            other => {
-                let mut wishes = self.run_action(other, now);
-                let look = Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs };
-                let cx = Cx { world: &self.world, look, now, marks: &self.marks };
-                if let Err(error) = self.screen.typed(Ask::Filter, &argument, true, cx) {
-                    self.say(true, error, now);
-                }
-                wishes.extend(self.refocus(now));
-                wishes
-            }
-        }
-    }
-
-    fn plan_filter(&mut self, verb: Verb, text: &str, now: Timestamp) -> Vec<Wish> {
-        let filter = match Filter::parse(text) {
-            Ok(filter) => filter,
-            Err(error) => {
-                self.say(true, format!("filter: {error}"), now);
-                return Vec::new();
-            }
-        };
-        let server_now = self.world.server_time(now);
-        let jobs: Vec<JobId> = self
-            .world
-            .jobs()
-            .filter(|j| filter.matches(&self.world.subject(j, now), server_now))
-            .map(|j| j.id)
-            .collect();
-        if jobs.is_empty() {
-            self.say(false, format!("no job passes `{text}`"), now);
-            return Vec::new();
-        }
-        let plan = Plan::for_jobs(&self.world, verb, jobs, now);
-        self.overlay = Some(Overlay::Preview(Box::new(Preview::new(plan))));
-        Vec::new()
-    }
-
-    fn switch_theme(&mut self, name: &str, now: Timestamp) -> Vec<Wish> {
-        if name.is_empty() {
-            self.say(false, format!("theme {}; `:theme dusk` changes it", self.setup.theme.name()), now);
-        } else {
-            match (self.setup.load.theme)(name) {
-                Ok(theme) => self.set_theme(theme),
-                Err(error) => self.say(true, error, now),
-            }
-        }
-        Vec::new()
-    }
-
-    fn switch_keymap(&mut self, name: &str, now: Timestamp) -> Vec<Wish> {
-        if name.is_empty() {
-            self.say(false, format!("keymap {}; `:keymap emacs` changes it", self.setup.keymap.name()), now);
-        } else {
-            match (self.setup.load.keymap)(name) {
-                Ok(keymap) => self.set_keymap(keymap),
-                Err(error) => self.say(true, error, now),
-            }
-        }
-        Vec::new()
-    }
-
-    /// `:readonly` and `:dry-run`: `on`, `off`, or nothing to toggle. Read-only can be lifted only where the configuration allowed writing.
-    fn switch(&mut self, action: ActionId, argument: &str, now: Timestamp) -> Vec<Wish> {
-        let rules = &self.world.rules;
-        let is_readonly = action == ActionId::AppReadonly;
-        let is_on = if is_readonly { rules.read_only.is_some() } else { rules.dry_run };
-        let on = match argument {
-            "on" => true,
-            "off" => false,
-            "" => !is_on,
-            other => {
-                self.say(true, format!("`{other}`: say on or off"), now);
-                return Vec::new();
-            }
-        };
-        let mut rules = (**rules).clone();
-        if is_readonly {
-            let by_hand = "read-only: `:readonly off` lifts it";
-            match (&rules.read_only, on) {
-                (Some(reason), false) if reason != by_hand => {
-                    self.say(true, format!("cannot be lifted here: {reason}"), now);
-                    return Vec::new();
-                }
-                _ => rules.read_only = on.then(|| by_hand.to_owned()),
-            }
-        } else {
-            rules.dry_run = on;
-        }
-        self.say(false, format!("{} {}", action.action().title, if on { "on" } else { "off" }), now);
-        vec![Wish::Intend(Intent::ChangeRules(Arc::new(rules)))]
-    }
-
-    /// The line that is being typed, wherever it is.
-    fn line(&mut self) -> Option<&mut Line> {
-        match &mut self.overlay {
-            Some(Overlay::Prompt { line, .. } | Overlay::Help { line, .. }) => Some(line),
-            Some(Overlay::Palette(palette)) => Some(&mut palette.line),
-            Some(Overlay::Preview(preview)) if preview.wants_typing() => Some(preview.line()),
-            _ => None,
-        }
-    }
-
-    /// Lets the screen see what is being typed, at once.
-    fn line_changed(&mut self, now: Timestamp) {
-        match &mut self.overlay {
-            Some(Overlay::Prompt { what, line, error, .. }) => {
-                let look = Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs };
-                let cx = Cx { world: &self.world, look, now, marks: &self.marks };
-                *error = self.screen.typed(*what, line.text(), false, cx).err();
-            }
-            Some(Overlay::Help { chosen, .. }) => *chosen = 0,
-            Some(Overlay::Palette(palette)) => palette.chosen = 0,
-            _ => {}
-        }
-    }
-
-    /// What an action means to the thing over the screen; `None` when nothing is there or it does not care.
-    fn overlay_action(&mut self, action: ActionId, now: Timestamp) -> Option<Vec<Wish>> {
-        self.overlay.as_ref()?;
-        if matches!(action, ActionId::PromptCancel | ActionId::PreviewCancel | ActionId::ViewBack) {
-            return Some(self.dismiss(now));
-        }
-        let is_preview = matches!(self.overlay, Some(Overlay::Preview(_)));
-        if is_preview && let Some(wishes) = self.preview_action(action, now) {
-            return Some(wishes);
-        }
-        match action {
-            ActionId::PromptAccept => return Some(self.accept(now)),
-            ActionId::PromptUp | ActionId::PromptDown => {
-                let step = if action == ActionId::PromptDown { 1 } else { -1 };
-                let scope = self.screen.scope();
-                let moved = match &mut self.overlay {
-                    Some(Overlay::Palette(palette)) => {
-                        let last = palette.ranked().len().saturating_sub(1);
-                        palette.chosen = palette.chosen.saturating_add_signed(step).min(last);
-                        true
-                    }
-                    Some(Overlay::Help { line, chosen }) => {
-                        let lines = help_lines(&self.setup.keymap, scope, &self.setup.glyphs, line.text());
-                        *chosen = chosen.saturating_add_signed(step).min(lines.len().saturating_sub(1));
-                        true
-                    }
-                    _ => false,
-                };
-                if moved {
-                    return Some(Vec::new());
-                }
-            }
-            ActionId::AppQuit if matches!(self.overlay, Some(Overlay::Quit)) => return Some(vec![Wish::Quit]),
-            ActionId::HoldUndo if matches!(self.overlay, Some(Overlay::Quit)) => {
-                self.overlay = None;
-                return None;
-            }
-            ActionId::AppRedraw | ActionId::AppSuspend => return None,
-            _ => {}
-        }
-        if let Some(line) = self.line()
-            && line.edit(action)
-        {
-            self.line_changed(now);
-        } else if matches!(self.overlay, Some(Overlay::Quit | Overlay::Explain { .. })) {
-            self.overlay = None;
-        }
-        Some(Vec::new())
-    }
-
-    fn preview_action(&mut self, action: ActionId, now: Timestamp) -> Option<Vec<Wish>> {
-        let Some(Overlay::Preview(preview)) = &mut self.overlay else { return None };
-        match action {
-            ActionId::PreviewConfirm | ActionId::PromptAccept => {
-                return Some(match preview.confirm(now, &self.world) {
-                    Confirmed::TooSoon => Vec::new(),
-                    Confirmed::No(reason) => {
-                        self.say(true, reason, now);
-                        Vec::new()
-                    }
-                    Confirmed::Plan(plan) => {
-                        self.overlay = None;
-                        self.marks.clear();
-                        self.confirmed.insert(plan.id.clone());
-                        vec![Wish::Intend(Intent::Confirm { plan, who: Arc::clone(&self.setup.who) })]
-                    }
-                });
-            }
-            ActionId::PreviewRows => preview.toggle_rows(),
-            ActionId::PreviewOnly => preview.next_cause(),
-            ActionId::PreviewToggle => preview.toggle(),
-            ActionId::PreviewDown => preview.step(true),
-            ActionId::PreviewUp => preview.step(false),
-            _ => return None,
-        }
-        Some(Vec::new())
-    }
-
-    /// Closes what lies over the screen; a filter goes back to what it was.
-    fn dismiss(&mut self, now: Timestamp) -> Vec<Wish> {
-        if let Some(Overlay::Prompt { what, before, .. }) = self.overlay.take() {
-            let look = Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs };
-            let cx = Cx { world: &self.world, look, now, marks: &self.marks };
-            // It was good before, or empty.
-            let _ = self.screen.typed(what, &before, true, cx);
-        }
-        Vec::new()
-    }
-
-    /// What the palette's Enter means; the line is remembered.
-    fn chosen(&mut self, mut palette: Palette) -> Option<Result<Typed, Choice>> {
-        let choice = palette.accept();
-        palette.line.accept();
-        self.lines.insert(PALETTE, palette.line);
-        choice
-    }
-
-    fn accept(&mut self, now: Timestamp) -> Vec<Wish> {
-        match self.overlay.take() {
-            Some(Overlay::Prompt { what, mut line, before, .. }) => {
-                let look = Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs };
-                let cx = Cx { world: &self.world, look, now, marks: &self.marks };
-                if let Err(error) = self.screen.typed(what, line.text(), true, cx) {
-                    self.overlay = Some(Overlay::Prompt { what, line, before, error: Some(error) });
-                } else {
-                    // It comes back with `up` when the same kind of line is typed again.
-                    line.accept();
-                    self.lines.insert(sigil(what), line);
-                }
-                Vec::new()
-            }
-            Some(Overlay::Palette(palette)) => match self.chosen(palette) {
-                None => {
-                    self.say(true, "nothing fits what was typed", now);
-                    Vec::new()
-                }
-                Some(Ok(typed)) => self.command(typed, now),
-                Some(Err(Choice::Go(place))) => self.go(place, now),
-                Some(Err(Choice::Run(action))) => self.command(Typed { action, argument: String::new() }, now),
-            },
-            Some(Overlay::Help { line, chosen }) => {
-                let lines = help_lines(&self.setup.keymap, self.screen.scope(), &self.setup.glyphs, line.text());
-                lines.get(chosen).map_or_else(Vec::new, |found| self.run_action(found.action, now))
-            }
-            _ => Vec::new(),
-        }
     }
 }

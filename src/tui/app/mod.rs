@@ -1,9 +1,11 @@
 //! The face on a terminal, without the terminal: keys and events go in, wishes come out, a buffer is drawn. The loop that joins it to a surface
 //! is [`run()`]; tests drive it key by key.
 
+mod command;
 mod frame;
 mod go;
 mod keys;
+mod over;
 mod overlay;
 mod palette;
 mod preview;
