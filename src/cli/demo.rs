@@ -71,7 +71,7 @@ enum Night {
     Busy,
     /// One machine fails everything it touches.
     Outage,
-    /// Nothing fails.
+    /// Nothing fails that night; older pipelines keep their failures.
     Calm,
 }
 
