@@ -3,6 +3,7 @@
 //! # Rooms
 //!
 //! * Nouns, what exists: [`spack`], [`ci`]. Pure.
+//! * Judgements, what follows from what exists: [`generation`] makes child pipelines. Pure.
 //! * The console's mind: [`console`] holds the `World` of known facts, turns an `Event` into changes and `Effect`s, and owns the one road of
 //!   actions (plan → guard → hold → waves → outcome → audit). Pure.
 //! * The outside: [`adapters`] (GitLab, the store, the clock, the terminal), and [`controller`], which runs the dispatcher and the executor.
@@ -34,6 +35,7 @@ pub mod cli;
 pub mod config;
 pub mod console;
 pub mod controller;
+pub mod generation;
 pub mod sandbox;
 pub mod spack;
 pub mod tui;

@@ -13,20 +13,22 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Nouns know nothing but the words of their own trade.
     ("spack", &[]),
     ("ci", &[]),
+    // Judgements know the nouns.
+    ("generation", &["spack", "ci"]),
     // Plain data: any floor above the judgements may read it.
     ("config", &[]),
-    ("console", &["spack", "ci", "config"]),
-    ("adapters", &["spack", "ci", "console", "config"]),
-    ("controller", &["spack", "ci", "console", "adapters", "config"]),
+    ("console", &["spack", "ci", "generation", "config"]),
+    ("adapters", &["spack", "ci", "generation", "console", "config"]),
+    ("controller", &["spack", "ci", "generation", "console", "adapters", "config"]),
     // A face knows the mind, never the outside: it cannot tell whether its core is in-process.
-    ("tui", &["spack", "ci", "console", "config"]),
+    ("tui", &["spack", "ci", "generation", "console", "config"]),
     // Writes wire JSON with types of its own, so that a mistake in an adapter is not mirrored.
-    ("sandbox", &["spack", "ci"]),
-    ("cli", &["spack", "ci", "console", "adapters", "controller", "tui", "config", "sandbox"]),
+    ("sandbox", &["spack", "ci", "generation"]),
+    ("cli", &["spack", "ci", "generation", "console", "adapters", "controller", "tui", "config", "sandbox"]),
 ];
 
 /// Rooms without I/O, without a clock, without a screen.
-const PURE: &[&str] = &["spack", "ci", "console"];
+const PURE: &[&str] = &["spack", "ci", "generation", "console"];
 
 /// What a pure room must not name.
 const IMPURE: &[&str] = &[

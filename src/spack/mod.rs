@@ -4,6 +4,7 @@
 //! generation will turn one into a child pipeline. Facts come from Spack 0.18 to 1.2.
 //!
 //! * [`Lock::parse`] reads lock versions 4, 5 and 6 and refuses everything else by name.
+//! * [`yaml`] holds configuration and Spack's merge algebra.
 //! * [`Lock::graph`] is the only place where edges are followed: it finds missing specs and cycles.
 
 mod abstract_spec;
@@ -13,6 +14,7 @@ mod hash;
 mod lock;
 mod spec;
 mod wire;
+pub mod yaml;
 
 pub use dag::SpecGraph;
 pub use error::LockError;

@@ -1,0 +1,57 @@
+//! What the mirrors were seen to hold, with where that was read.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::ci::Timestamp;
+use crate::spack::Hash;
+
+/// One binary mirror, as far as it could be read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MirrorView {
+    /// Its name in the configuration: `buildcache-destination`, …
+    pub name: Arc<str>,
+    /// Where jobs fetch from it.
+    pub url: Arc<str>,
+    pub state: MirrorState,
+}
+
+/// What came of reading a mirror. Absent and failed are different facts: only the first one means that nothing is there.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MirrorState {
+    /// One listing per layout that has an index, the newest layout first.
+    Read(Vec<Listing>),
+    /// It answered that it has no index in any layout.
+    Absent,
+    /// It could not be read: the reason, as a fragment that names the address.
+    Failed(Arc<str>),
+}
+
+/// One index, cut down to the specs of the lock.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listing {
+    /// The version of the build cache's layout: 2 or 3.
+    pub layout: u8,
+    /// The address of the index that was read.
+    pub source: Arc<str>,
+    /// SHA-256 of the index as stored, in hexadecimal.
+    pub checksum: Arc<str>,
+    /// When the index was written, where the mirror says so.
+    pub modified: Option<Timestamp>,
+    pub listed: HashMap<Hash, Listed>,
+}
+
+/// What an index says about one spec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed {
+    /// Its binary is in the cache.
+    pub in_buildcache: bool,
+    pub external: bool,
+}
+
+impl Listed {
+    /// What Spack takes for present: the binary, or an external that needs none.
+    pub const fn is_present(self) -> bool {
+        self.in_buildcache || self.external
+    }
+}
