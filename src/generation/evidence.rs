@@ -14,6 +14,8 @@ pub struct MirrorView {
     /// Where jobs fetch from it.
     pub url: Arc<str>,
     pub state: MirrorState,
+    /// Specs that no index lists and that were found by asking for them, with the layout. Empty when only indexes are asked.
+    pub direct: HashMap<Hash, u8>,
 }
 
 /// What came of reading a mirror. Absent and failed are different facts: only the first one means that nothing is there.

@@ -19,10 +19,19 @@ pub struct Root {
     pub hash: Hash,
 }
 
+/// The Spack that wrote a lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Writer {
+    pub version: Arc<str>,
+    /// The commit, when it ran from a git checkout.
+    pub commit: Option<Arc<str>>,
+}
+
 /// A lock of version 4, 5 or 6.
 #[derive(Debug, Clone)]
 pub struct Lock {
     version: u8,
+    writer: Option<Writer>,
     roots: Vec<Root>,
     specs: Vec<Spec>,
     positions: HashMap<Hash, usize>,
@@ -36,8 +45,12 @@ impl Lock {
         let mut reader = Reader::default();
         let roots =
             environment.roots.iter().map(|root| Root { spec: reader.share(&root.spec), hash: root.hash }).collect();
+        let writer = environment.spack.as_ref().map(|spack| Writer {
+            version: reader.share(&spack.version),
+            commit: spack.commit.as_ref().map(|commit| reader.share(commit)),
+        });
         reader.take_environment(environment, 0)?;
-        let mut lock = Self { version, roots, specs: reader.specs, positions: reader.positions };
+        let mut lock = Self { version, writer, roots, specs: reader.specs, positions: reader.positions };
         lock.find_compilers();
         Ok(lock)
     }
@@ -45,6 +58,11 @@ impl Lock {
     /// The version of the file format.
     pub const fn version(&self) -> u8 {
         self.version
+    }
+
+    /// The Spack that wrote it; versions before 0.18 did not say.
+    pub const fn writer(&self) -> Option<&Writer> {
+        self.writer.as_ref()
     }
 
     /// The roots, in the order of the file. Two roots may share one hash.

@@ -19,5 +19,5 @@ pub mod yaml;
 pub use dag::SpecGraph;
 pub use error::LockError;
 pub use hash::{Hash, HashError};
-pub use lock::{Lock, Root};
+pub use lock::{Lock, Root, Writer};
 pub use spec::{Arch, Compiler, Dep, DepTypes, Spec, Variant};

@@ -102,6 +102,17 @@ pub struct Environment<'a> {
     pub concrete_specs: Entries<Hash, Node<'a>>,
     #[serde(borrow, default)]
     pub include_concrete: Entries<Text<'a>, Environment<'a>>,
+    #[serde(borrow)]
+    pub spack: Option<Writer<'a>>,
+}
+
+/// The Spack that wrote a lock.
+#[derive(Deserialize)]
+pub struct Writer<'a> {
+    #[serde(borrow)]
+    pub version: Text<'a>,
+    #[serde(borrow)]
+    pub commit: Option<Text<'a>>,
 }
 
 #[derive(Deserialize)]
