@@ -5,13 +5,16 @@
 //!
 //! * [`Lock::parse`] reads lock versions 4, 5 and 6 and refuses everything else by name.
 //! * [`yaml`] holds configuration and Spack's merge algebra.
+//! * [`Manifest`] is a stack's `spack.yaml`; [`condition`] answers its `when:`.
 //! * [`Lock::graph`] is the only place where edges are followed: it finds missing specs and cycles.
 
 mod abstract_spec;
+pub mod condition;
 mod dag;
 mod error;
 mod hash;
 mod lock;
+pub mod manifest;
 mod spec;
 mod wire;
 pub mod yaml;
@@ -20,4 +23,5 @@ pub use dag::SpecGraph;
 pub use error::LockError;
 pub use hash::{Hash, HashError};
 pub use lock::{Lock, Root, Writer};
+pub use manifest::{Include, Manifest, ManifestError};
 pub use spec::{Arch, Compiler, Dep, DepTypes, Spec, Variant};

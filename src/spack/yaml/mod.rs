@@ -12,4 +12,5 @@ mod value;
 pub use layers::{Layers, Scope, Section};
 pub use merge::{merge, remove};
 pub use read::YamlError;
+pub(super) use read::options;
 pub use value::{Key, Map, Mode, Value};

@@ -32,7 +32,8 @@ impl Value {
     }
 }
 
-fn options() -> Options {
+/// The limits under which every document is read.
+pub(in crate::spack) fn options() -> Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_events: MAX_NODES,
