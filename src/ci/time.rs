@@ -51,6 +51,11 @@ impl Timestamp {
         self.utc().format("%H:%M:%S").to_string()
     }
 
+    /// The moment as `YYYYMMDD-HHMM`, UTC: how CDash stamps begin.
+    pub fn compact(self) -> String {
+        self.utc().format("%Y%m%d-%H%M").to_string()
+    }
+
     /// `Mon, 23 Nov 2026 03:12:07 GMT`, as HTTP headers carry it.
     pub fn http_date(self) -> String {
         self.utc().format("%a, %d %b %Y %H:%M:%S GMT").to_string()

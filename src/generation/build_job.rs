@@ -3,20 +3,20 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::dag::{Kept, joins};
+use super::dag::{Kept, Need, joins};
 use super::document::{Document, Job, flat};
 use super::make::Gathered;
-use super::mapping::{Class, JobKind, Mapping, fill};
+use super::mapping::{self, Class, JobKind, Mapping, fill};
 use super::verdict::is_indexed;
-use super::{Inputs, Refusal, mapping};
+use super::{Inputs, Refusal};
 use crate::spack::yaml::{Map, Value, merge};
-use crate::spack::{Hash, Spec, describe};
+use crate::spack::{Spec, describe};
 
 /// What GitLab takes as a job's name.
 const MAX_NAME: usize = 255;
 
 /// The variables that say which spec a job builds. They start every build job; the configuration may change them.
-const OWN: [&str; 7] = [
+pub const OWN: [&str; 7] = [
     "SPACK_JOB_SPEC_DAG_HASH",
     "SPACK_JOB_SPEC_PKG_NAME",
     "SPACK_JOB_SPEC_PKG_VERSION",
@@ -113,9 +113,7 @@ impl<'a, 'b> Builder<'a, 'b> {
             };
             let mut job = shared.attributes.clone();
             job.insert("variables".into(), Arc::new(Value::Map(self.variables(shared, spec))));
-            let mut needs: Vec<&Arc<str>> = kept.children(*at).iter().filter_map(|at| names.get(&(*at as usize))).collect();
-            needs.sort_unstable();
-            let needs = self.limited(needs, spec, name, kept.level(*at), document, made)?;
+            let needs = self.needs(kept, *at, &names, document, made)?;
             job.insert("needs".into(), Arc::new(needs));
             job.insert("stage".into(), Arc::new(Value::text(format!("stage-{}", kept.level(*at)))));
             document.jobs.insert(name.clone(), job);
@@ -179,7 +177,7 @@ impl<'a, 'b> Builder<'a, 'b> {
         let needs_rebuild = if is_indexed(self.inputs.views, spec.hash) { "False" } else { "True" };
         variables.insert("SPACK_SPEC_NEEDS_REBUILD", Value::text(needs_rebuild));
         if let (Some(group), Some(stamp)) = (&self.group, &self.stamp) {
-            let name = describe::cdash_name(spec, self.inputs.lock, group);
+            let name = describe::cdash_build_name(spec, self.inputs.lock, group);
             variables.insert("SPACK_CDASH_BUILD_NAME", Value::text(name));
             variables.insert("SPACK_CDASH_BUILD_STAMP", Value::Text(stamp.clone()));
         }
@@ -187,51 +185,60 @@ impl<'a, 'b> Builder<'a, 'b> {
     }
 
     /// The needs of a job. Where GitLab's limit is passed, join jobs stand between: each waits for some of them, and the job waits for these.
-    fn limited(
+    fn needs(
         &self,
-        needs: Vec<&Arc<str>>,
-        spec: &Spec,
-        name: &str,
-        level: u32,
+        kept: &Kept,
+        at: u32,
+        names: &BTreeMap<usize, Arc<str>>,
         document: &mut Document,
         made: &mut Gathered,
     ) -> Result<Value, Refusal> {
         let options = self.inputs.options;
-        let limit = options.limits.needs;
-        let entry = |name: &str| Value::map([("job", Value::text(name)), ("artifacts", Value::Bool(false))]);
-        let mut entries: Vec<Value> = Vec::with_capacity(needs.len() + 1);
+        let (limit, children) = (options.limits.needs, kept.children(at));
+        let mut needs: Vec<Need> = children.iter().copied().map(Need::Node).collect();
+        let mut label = String::new();
         // The generate job takes one place.
-        if needs.len() + 1 > limit {
-            let refusal = Refusal::Needs { job: name.to_owned(), needs: needs.len() + 1, limit };
+        if children.len() >= limit {
+            let job = names.get(&(at as usize)).map(ToString::to_string).unwrap_or_default();
             if options.parity || !options.limits.joins || limit < 3 {
-                made.refuse(refusal, options)?;
-                entries.extend(needs.iter().map(|need| entry(need)));
-            } else {
-                let label = |at: usize| format!("join-{} {}@{} {}", at + 1, spec.name, spec.version, spec.hash.short());
-                let tree = joins(needs.len(), limit - 1);
-                for (at, group) in tree.groups.iter().enumerate() {
-                    let members = group.iter().map(|member| match member {
-                        super::dag::Member::Need(at) => needs.get(*at).map(|need| entry(need)),
-                        super::dag::Member::Group(at) => Some(entry(&label(*at))),
-                    });
-                    self.add_join(document, &label(at), Value::List(members.flatten().collect()), level.saturating_sub(1));
+                made.refuse(Refusal::Needs { job, needs: children.len() + 1, limit }, options)?;
+            } else if let Some(spec) = self.specs.get(at as usize) {
+                // What is built first is joined; a job waits directly for what it waits for last.
+                let mut sorted = children.to_vec();
+                sorted.sort_by_key(|child| kept.level(*child));
+                if let Some(tree) = joins(&sorted, limit - 1)? {
+                    label = format!("{}@{} {}", spec.name, spec.version, spec.hash.short());
+                    for (number, group) in tree.groups.iter().enumerate() {
+                        let members = self.entries(group, names, &label);
+                        self.add_join(document, &join_name(number, &label), members, kept.level(at).saturating_sub(1));
+                    }
+                    needs = tree.needs;
                 }
-                entries.extend(tree.top.iter().filter_map(|member| match member {
-                    super::dag::Member::Need(at) => needs.get(*at).map(|need| entry(need)),
-                    super::dag::Member::Group(at) => Some(entry(&label(*at))),
-                }));
             }
-        } else {
-            entries.extend(needs.iter().map(|need| entry(need)));
         }
+        let mut entries = self.entries(&needs, names, &label);
         entries.push(self.generate.clone());
         Ok(Value::List(entries))
     }
 
-    fn add_join(&self, document: &mut Document, name: &str, needs: Value, level: u32) {
+    /// Needs by name. Their order means nothing to GitLab; sorted, equal pipelines are equal texts.
+    fn entries(&self, needs: &[Need], names: &BTreeMap<usize, Arc<str>>, label: &str) -> Vec<Value> {
+        let mut found: Vec<Arc<str>> = needs
+            .iter()
+            .filter_map(|need| match need {
+                Need::Node(at) => names.get(&(*at as usize)).cloned(),
+                Need::Join(number) => Some(join_name(*number as usize, label).into()),
+            })
+            .collect();
+        found.sort_unstable();
+        let entry = |name| Value::map([("job", Value::Text(name)), ("artifacts", Value::Bool(false))]);
+        found.into_iter().map(entry).collect()
+    }
+
+    fn add_join(&self, document: &mut Document, name: &str, needs: Vec<Value>, level: u32) {
         let mut job = self.mapping.service(JobKind::Noop);
         job.insert("script", Value::texts(["echo \"What this job needs is there.\""]));
-        job.insert("needs", needs);
+        job.insert("needs", Value::List(needs));
         job.insert("stage", Value::text(format!("stage-{level}")));
         job.insert("retry", Value::Int(2));
         job.insert("interruptible", Value::Bool(true));
@@ -250,9 +257,8 @@ impl<'a, 'b> Builder<'a, 'b> {
         });
         seconds.sum::<f64>() / 3_600.0
     }
+}
 
-    /// The hash whose job has that name.
-    pub fn hash_at(&self, at: usize) -> Option<Hash> {
-        self.specs.get(at).map(|spec| spec.hash)
-    }
+fn join_name(number: usize, label: &str) -> String {
+    format!("join-{} {label}", number + 1)
 }

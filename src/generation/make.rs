@@ -13,6 +13,7 @@ use super::service_job;
 use super::verdict::{self, Verdict};
 use super::{ChangeSet, MirrorState, MirrorView, Options, PipelineType, Refusal, Warning};
 use crate::ci::Timestamp;
+use crate::spack::buildcache;
 use crate::spack::yaml::{Layers, Value};
 use crate::spack::{Hash, Lock, Root, Spec, SpecGraph};
 
@@ -93,7 +94,7 @@ pub fn generate<'a>(inputs: &Inputs<'a>) -> Result<Generation<'a>, Refusal> {
     if graph.node_count() == 0 {
         made.warn("empty stack: no root of the lock is asked for, so there is nothing to build".to_owned());
     }
-    let dag = Dag::of(&graph);
+    let dag = Dag::of(&graph)?;
     let specs: Vec<&Spec> = graph.node_weights().copied().collect();
     let affected = verdict::unaffected_filter(options, inputs.changes, &specs, &dag);
     let verdicts = verdict::judge(options, &specs, inputs.views, affected.as_deref());
@@ -104,14 +105,11 @@ pub fn generate<'a>(inputs: &Inputs<'a>) -> Result<Generation<'a>, Refusal> {
     made.check_broken(inputs, &specs, builds)?;
 
     let mut document = Document::default();
-    let mut kept = dag.pruned(&keep);
-    if !options.parity {
-        kept = kept.reduced();
-    }
+    let kept = if options.parity { dag.pruned(&keep)? } else { dag.reduced(&keep)? };
     let builder = Builder::new(inputs, &mapping, &specs);
     let jobs = builder.add_jobs(&kept, &mut document, &mut made)?;
     made.check_storm(inputs, jobs.len(), builder.hours(&jobs, &document))?;
-    let mut stages: Vec<String> = (0..kept.depth()).map(|level| format!("stage-{level}")).collect();
+    let mut stages: Vec<String> = (0..kept.height()).map(|level| format!("stage-{level}")).collect();
     if !builds {
         stages.push("copy".to_owned());
         service_job::copy(&mut document, &mapping, options, destination, mirror(inputs.mirrors, SOURCE)?);
@@ -158,7 +156,7 @@ fn check_target(layers: &Layers) -> Result<(), Refusal> {
 }
 
 fn copy_of(spec: &Spec, from: &str, to: &str) -> Copy {
-    let path = crate::spack::buildcache::v3::spec_manifest(&spec.name, &spec.version, &spec.hash);
+    let path = buildcache::v3::spec_manifest(&spec.name, &spec.version, &spec.hash);
     Copy { hash: spec.hash, src: format!("{from}/{path}"), dest: format!("{}/{path}", to.trim_end_matches('/')) }
 }
 

@@ -10,6 +10,9 @@
 //! [`Options::parity`] the answer is Spack's own.
 
 mod build_job;
+mod changes;
+mod closure;
+mod dag;
 mod document;
 mod emit;
 mod evidence;
@@ -18,9 +21,16 @@ mod mapping;
 mod mirrors;
 mod options;
 mod refusal;
+pub mod report;
 mod service_job;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
+pub use changes::{
+    ChangeKind, ChangeSet, ChangedPath, PackageRepo, PackageRepoError, StackChange, StackFiles, StackPart, StackRule, Touched,
+};
+pub use dag::{Dag, DagError, Kept};
 pub use document::Document;
 pub use emit::Form;
 pub use evidence::{Listed, Listing, MirrorState, MirrorView};
@@ -29,4 +39,4 @@ pub use mapping::{Answers, JobKind, Mapping, Origin, Query};
 pub use mirrors::{DESTINATION, Mirror, SOURCE};
 pub use options::{FORWARDED, Limits, Options, PipelineType};
 pub use refusal::{Refusal, Warning};
-pub use verdict::{Reason, Verdict, changed_here, places, stack_changed};
+pub use verdict::{Reason, Verdict};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Warning;
+use super::{StackRule, Warning};
 
 /// What kind of pipeline is made. It decides tags, signing and copying.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,6 +181,11 @@ impl Options {
     /// Neither the caches nor the change set leave anything out.
     pub const fn rebuilds_everything(&self) -> bool {
         !self.prune_up_to_date && !self.prune_untouched
+    }
+
+    /// Which changes of the stack turn the unaffected filter off.
+    pub const fn stack_rule(&self) -> StackRule {
+        if self.parity { StackRule::AsSpack } else { StackRule::Intended }
     }
 
     /// A path below the artifacts' root.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+use super::DagError;
 use crate::spack::LockError;
 
 /// Something that a person should know and that stops nothing.
@@ -27,6 +28,8 @@ impl fmt::Display for Warning {
 pub enum Refusal {
     #[error(transparent)]
     Lock(#[from] LockError),
+    #[error(transparent)]
+    Graph(#[from] DagError),
     /// The configuration holds something that cannot be obeyed.
     #[error("{place} {what}")]
     Config { place: String, what: String },

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::dag::affected;
 use super::make::Generation;
-use super::mapping::{Class, OWN};
+use super::build_job::OWN;
+use super::mapping::Class;
 use super::verdict::{self, Reason};
-use super::{Inputs, MirrorState};
+use super::{Inputs, MirrorState, Touched};
 use crate::ci::Timestamp;
 use crate::spack::yaml::Value;
 use crate::spack::{Hash, Spec};
@@ -111,7 +112,7 @@ pub struct Change {
     pub head: String,
     pub depth: Option<i64>,
     /// Changed packages that this stack has, with the paths and the commits that touched them.
-    pub packages: BTreeMap<String, Vec<Touched>>,
+    pub packages: BTreeMap<String, Vec<TouchedPath>>,
     /// Changed packages that this stack does not have.
     pub elsewhere: usize,
     /// A path that changes the whole stack: then the filter is off.
@@ -120,7 +121,7 @@ pub struct Change {
 
 /// A changed path.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Touched {
+pub struct TouchedPath {
     pub path: String,
     pub commit: Option<String>,
 }
@@ -245,8 +246,8 @@ fn change(inputs: &Inputs<'_>, made: &Generation<'_>) -> Option<Change> {
     let changes = inputs.changes.filter(|_| inputs.options.prune_untouched)?;
     let here = verdict::changed_here(changes, &made.specs);
     let packages = changes.packages.iter().filter(|(name, _)| here.contains(&***name)).map(|(name, paths)| {
-        let touched = paths.iter().map(|path| Touched {
-            path: path.path.to_string(),
+        let touched = paths.iter().map(|path| TouchedPath {
+            path: path.text().into_owned(),
             commit: path.commit.as_deref().map(str::to_owned),
         });
         (name.to_string(), touched.collect())
@@ -257,11 +258,10 @@ fn change(inputs: &Inputs<'_>, made: &Generation<'_>) -> Option<Change> {
         depth: inputs.options.depth,
         packages: packages.collect(),
         elsewhere: changes.packages.len() - here.len(),
-        stack: changes
-            .stack
-            .as_ref()
-            .filter(|_| verdict::stack_changed(inputs.options, changes))
-            .map(|change| change.path.to_string()),
+        stack: match changes.touched(inputs.options.stack_rule()) {
+            Touched::Stack(stack) => Some(stack.change.text().into_owned()),
+            Touched::NoPackage | Touched::Packages(_) => None,
+        },
     })
 }
 

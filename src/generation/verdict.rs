@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::dag::{Dag, affected};
-use super::{ChangeSet, Listed, MirrorState, MirrorView, Options};
+use super::{ChangeSet, Listed, MirrorState, MirrorView, Options, Touched};
 use crate::spack::{Hash, Spec};
 
 /// What one filter says about one spec.
@@ -60,16 +60,9 @@ impl Verdict {
 /// The unaffected filter, ready to be asked; `None` when it is off, or when the change set says nothing about packages.
 pub fn unaffected_filter(options: &Options, changes: Option<&ChangeSet>, specs: &[&Spec], dag: &Dag) -> Option<Vec<bool>> {
     let changes = changes.filter(|_| options.prune_untouched)?;
-    if changes.packages.is_empty() || stack_changed(options, changes) {
-        return None;
-    }
-    let changed: Vec<u32> = (0..).zip(specs).filter(|(_, s)| changes.packages.contains_key(&s.name)).map(|(at, _)| at).collect();
+    let Touched::Packages(packages) = changes.touched(options.stack_rule()) else { return None };
+    let changed: Vec<u32> = (0..).zip(specs).filter(|(_, s)| packages.contains_key(&s.name)).map(|(at, _)| at).collect();
     Some(affected(dag, &changed, options.depth))
-}
-
-/// Whether a change reaches the whole stack. Spack misses changes of the manifest itself, and so does parity.
-pub fn stack_changed(options: &Options, changes: &ChangeSet) -> bool {
-    changes.stack.as_ref().is_some_and(|change| change.seen_by_spack || !options.parity)
 }
 
 /// Judges every spec. `dag` has the same places as `specs`.

@@ -8,13 +8,15 @@
 //! * [`Manifest`] is a stack's `spack.yaml`; [`condition`] answers its `when:`.
 //! * [`Lock::graph`] is the only place where edges are followed: it finds missing specs and cycles.
 
-mod abstract_spec;
 pub mod condition;
+pub mod buildcache;
 mod dag;
 mod error;
 mod hash;
+pub mod describe;
 mod lock;
 pub mod manifest;
+mod request;
 mod spec;
 mod wire;
 pub mod yaml;
@@ -24,4 +26,5 @@ pub use error::LockError;
 pub use hash::{Hash, HashError};
 pub use lock::{Lock, Root, Writer};
 pub use manifest::{Include, Manifest, ManifestError};
+pub use request::{Request, RequestError};
 pub use spec::{Arch, Compiler, Dep, DepTypes, Spec, Variant};

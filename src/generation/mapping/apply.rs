@@ -144,6 +144,16 @@ impl Mapping {
     }
 }
 
+impl Mapping {
+    /// Keeps of an answer what the mapping that asked may say; the result names keys that it requires and did not get.
+    pub fn accept(&self, query: &Query, answer: Map, answers: &mut Answers) -> Vec<Arc<str>> {
+        let Some(Step { kind: Kind::Dynamic(dynamic), .. }) = self.steps.get(query.step) else { return Vec::new() };
+        let (kept, missing) = dynamic.accept(answer);
+        answers.insert(query.step, query.hash, kept);
+        missing
+    }
+}
+
 fn apply(job: &mut Value, change: &Change) {
     if let Some(gone) = &change.remove {
         *job = remove(std::mem::take(job), gone);

@@ -2,7 +2,7 @@
 //!
 //! Both work on the text. What only a package recipe knows (which values a variant has, which package provides a virtual one) is not asked.
 
-use crate::spack::abstract_spec::canonical;
+use super::tokens::canonical;
 
 /// One constraint, cut where its nodes begin.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use super::error::ManifestError;
 use super::include::Include;
 use super::{rewrite, specs};
 use crate::spack::Lock;
-use crate::spack::abstract_spec::canonical;
+use crate::spack::request::canonical;
 use crate::spack::condition::Facts;
 use crate::spack::yaml::{Map, Value};
 
@@ -79,6 +79,6 @@ impl Manifest {
 
 /// The specs that are not among the roots of the lock, however they are spaced and ordered there.
 pub fn missing_roots(specs: &[String], lock: &Lock) -> Vec<String> {
-    let roots: HashSet<String> = lock.roots().iter().map(|root| canonical(&root.spec)).collect();
+    let roots: HashSet<_> = lock.roots().iter().map(|root| canonical(&root.spec)).collect();
     specs.iter().filter(|spec| !roots.contains(&canonical(spec))).cloned().collect()
 }

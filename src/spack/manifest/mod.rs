@@ -12,6 +12,7 @@ mod include;
 pub mod path;
 mod rewrite;
 mod specs;
+mod tokens;
 #[cfg(test)]
 mod tests;
 

@@ -1,7 +1,6 @@
-//! Whether two texts ask for the same abstract spec.
+//! The tokens of an abstract spec, in one order: what an `exclude` of a matrix is compared by.
 //!
-//! A manifest holds what a person wrote (`trilinos +ml +amesos`), a lock what Spack prints for it (`trilinos+amesos+ml`). Both are brought
-//! to one form here: blanks go, attributes and lists of values are sorted within their node. Nothing is resolved or looked up.
+//! Blanks go, attributes and lists of values are sorted within their node. Nothing is resolved or looked up.
 
 use std::mem::take;
 
