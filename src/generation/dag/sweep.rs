@@ -1,0 +1,200 @@
+//! The walk that finds the needs of kept nodes, for 512 of them at once.
+//!
+//! Used by `Dag` and `Kept` only. A block of kept parents marks its children; marks flow down from parent to child until they meet kept
+//! nodes: those are the needs. One walk costs each edge once, however many parents of the block use it, and never touches a part of the
+//! graph that the block does not reach, so long thin graphs stay cheap. Frontiers of pruned nodes are never stored: in a long pruned chain
+//! they alone would be quadratic.
+
+use super::DagError;
+use super::lists::{Lists, Sorted, is_set};
+use super::row::Row;
+
+/// The most needs that are worked out, all jobs together. GitLab takes pipelines of 50 MiB at most, far below a million needs.
+pub const MOST_NEEDS: usize = 1 << 24;
+
+/// Which needs are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// Every kept node to which a path leads over removed nodes only.
+    All,
+    /// Of those, the ones to which no path leads over another kept node: waiting for that one is enough.
+    Fewest,
+}
+
+/// The children of each kept node among the kept nodes, sorted by place.
+pub(super) fn sweep(graph: &Sorted, keep: &[bool], needs: Needs) -> Result<Lists, DagError> {
+    let count = graph.children.len();
+    let reduce = needs == Needs::Fewest;
+    let mut sweep = Sweep {
+        graph,
+        keep,
+        near: vec![Row::default(); count],
+        far: if reduce { vec![Row::default(); count] } else { Vec::new() },
+        seen: vec![0; count],
+        walk: 0,
+        pruned: Vec::new(),
+        hits: Vec::new(),
+        below: Vec::new(),
+    };
+    let mut lists = Lists::empty(count);
+    let parents: Vec<u32> = graph.order.iter().copied().filter(|node| is_set(keep, *node)).collect();
+    for block in parents.chunks(Row::WIDTH) {
+        sweep.go_near(block);
+        if reduce {
+            sweep.go_far();
+        }
+        sweep.write(block, &mut lists)?;
+        sweep.forget();
+    }
+    lists.shrink();
+    Ok(lists)
+}
+
+struct Sweep<'a> {
+    graph: &'a Sorted,
+    keep: &'a [bool],
+    /// Which parents of the block reach a node over removed nodes only.
+    near: Vec<Row>,
+    /// Which parents of the block reach a node over a kept node. Empty when nobody asks.
+    far: Vec<Row>,
+    /// The last walk that came by.
+    seen: Vec<u32>,
+    walk: u32,
+    /// The removed nodes that are near, as ranks.
+    pruned: Vec<u32>,
+    /// The kept nodes that are near.
+    hits: Vec<u32>,
+    /// The hits and all that lies below them, as ranks, as far as it was followed.
+    below: Vec<u32>,
+}
+
+impl Sweep<'_> {
+    /// Carries the marks of a block to the first kept nodes below it.
+    fn go_near(&mut self, block: &[u32]) {
+        let graph = self.graph;
+        self.walk += 1;
+        for (bit, parent) in block.iter().enumerate() {
+            for child in graph.children.of(*parent) {
+                self.come_near(*child);
+                if let Some(row) = self.near.get_mut(*child as usize) {
+                    row.add(bit);
+                }
+            }
+        }
+        let mut next = 0;
+        while let Some(&rank) = self.pruned.get(next) {
+            next += 1;
+            for child in graph.at(rank).1 {
+                self.come_near(*child);
+            }
+        }
+        // From the top down: what comes to a node has come before it is carried on.
+        self.pruned.sort_unstable();
+        for rank in self.pruned.iter().rev() {
+            let (node, children) = graph.at(*rank);
+            let carried = get(&self.near, node);
+            join(&mut self.near, children.iter(), &carried);
+        }
+        self.hits.sort_unstable();
+    }
+
+    fn come_near(&mut self, node: u32) {
+        if self.is_new(node) {
+            if is_set(self.keep, node) {
+                self.hits.push(node);
+            } else {
+                self.pruned.push(self.graph.rank(node));
+            }
+        }
+    }
+
+    /// Carries the marks on, beyond the first kept nodes. No path to a hit leads through a node of a lower rank than its own, so nothing
+    /// below the lowest hit matters.
+    fn go_far(&mut self) {
+        let graph = self.graph;
+        let Some(floor) = self.hits.iter().map(|hit| graph.rank(*hit)).min() else { return };
+        let is_above = |child: &&u32| graph.rank(**child) >= floor;
+        self.walk += 1;
+        for at in 0..self.hits.len() {
+            if let Some(&hit) = self.hits.get(at) {
+                self.come_below(hit);
+            }
+        }
+        let mut next = 0;
+        while let Some(&rank) = self.below.get(next) {
+            next += 1;
+            for child in graph.at(rank).1.iter().filter(is_above) {
+                self.come_below(*child);
+            }
+        }
+        self.below.sort_unstable();
+        for rank in self.below.iter().rev() {
+            let (node, children) = graph.at(*rank);
+            let mut carried = get(&self.far, node);
+            if is_set(self.keep, node) {
+                carried.join(&get(&self.near, node));
+            }
+            join(&mut self.far, children.iter().filter(is_above), &carried);
+        }
+    }
+
+    fn come_below(&mut self, node: u32) {
+        if self.is_new(node) {
+            self.below.push(self.graph.rank(node));
+        }
+    }
+
+    fn is_new(&mut self, node: u32) -> bool {
+        self.seen.get_mut(node as usize).is_some_and(|seen| std::mem::replace(seen, self.walk) != self.walk)
+    }
+
+    /// Writes the needs of a block. The hits are sorted, so each list is.
+    fn write(&self, block: &[u32], lists: &mut Lists) -> Result<(), DagError> {
+        let needed = |hit: u32| get(&self.near, hit).without(&get(&self.far, hit));
+        let mut lengths = vec![0; block.len()];
+        for hit in &self.hits {
+            needed(*hit).each(|bit| {
+                if let Some(length) = lengths.get_mut(bit) {
+                    *length += 1;
+                }
+            });
+        }
+        if lists.total() + lengths.iter().sum::<usize>() > MOST_NEEDS {
+            return Err(DagError::TooManyNeeds { limit: MOST_NEEDS });
+        }
+        let mut ends = lists.extend(block, &lengths);
+        for hit in &self.hits {
+            needed(*hit).each(|bit| {
+                if let Some(end) = ends.get_mut(bit) {
+                    lists.put(*end, *hit);
+                    *end += 1;
+                }
+            });
+        }
+        Ok(())
+    }
+
+    /// Makes ready for the next block.
+    fn forget(&mut self) {
+        let ranks = self.pruned.drain(..).chain(self.below.drain(..));
+        for node in ranks.map(|rank| self.graph.at(rank).0).chain(self.hits.drain(..)) {
+            for rows in [&mut self.near, &mut self.far] {
+                if let Some(row) = rows.get_mut(node as usize) {
+                    *row = Row::default();
+                }
+            }
+        }
+    }
+}
+
+fn get(rows: &[Row], node: u32) -> Row {
+    rows.get(node as usize).copied().unwrap_or_default()
+}
+
+fn join<'a>(rows: &mut [Row], nodes: impl Iterator<Item = &'a u32>, carried: &Row) {
+    for node in nodes {
+        if let Some(row) = rows.get_mut(*node as usize) {
+            row.join(carried);
+        }
+    }
+}
