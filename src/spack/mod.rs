@@ -9,10 +9,8 @@
 //! * [`buildcache`] reads what lies in a binary cache: manifests, indexes and their names.
 //! * [`Lock::graph`] is the only place where edges are followed: it finds missing specs and cycles.
 
-mod abstract_spec;
 pub mod buildcache;
 pub mod condition;
-pub mod buildcache;
 mod dag;
 mod error;
 mod hash;

@@ -12,7 +12,6 @@ use crate::console::input::{InputEvent, Key};
 use crate::console::messages::Level;
 use crate::console::registry::{ActionId, Kind, Scope};
 use crate::console::state::JobState;
-use crate::console::text::plural;
 use crate::tui::keys::Step;
 use crate::tui::list::jobs_for;
 use crate::tui::screen::{Cx, Place, Reaction};
