@@ -209,20 +209,20 @@ impl<'a, 'b> Builder<'a, 'b> {
                 if let Some(tree) = joins(&sorted, limit - 1)? {
                     label = format!("{}@{} {}", spec.name, spec.version, spec.hash.short());
                     for (number, group) in tree.groups.iter().enumerate() {
-                        let members = self.entries(group, names, &label);
+                        let members = Self::entries(group, names, &label);
                         self.add_join(document, &join_name(number, &label), members, kept.level(at).saturating_sub(1));
                     }
                     needs = tree.needs;
                 }
             }
         }
-        let mut entries = self.entries(&needs, names, &label);
+        let mut entries = Self::entries(&needs, names, &label);
         entries.push(self.generate.clone());
         Ok(Value::List(entries))
     }
 
     /// Needs by name. Their order means nothing to GitLab; sorted, equal pipelines are equal texts.
-    fn entries(&self, needs: &[Need], names: &BTreeMap<usize, Arc<str>>, label: &str) -> Vec<Value> {
+    fn entries(needs: &[Need], names: &BTreeMap<usize, Arc<str>>, label: &str) -> Vec<Value> {
         let mut found: Vec<Arc<str>> = needs
             .iter()
             .filter_map(|need| match need {
