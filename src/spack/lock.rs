@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::abstract_spec::canonical;
 use super::dag::{SpecGraph, reach};
+use super::request::canonical;
 use super::wire::{Edge, Entries, Environment, Node, Parameter, Probe};
 use super::{Arch, Compiler, Dep, DepTypes, Hash, LockError, Spec, Variant};
 
@@ -54,7 +54,7 @@ impl Lock {
 
     /// The roots that are still asked for: those whose abstract spec is among `wanted`, however it is spaced and ordered there.
     pub fn roots_in(&self, wanted: &[impl AsRef<str>]) -> Vec<&Root> {
-        let wanted: HashSet<String> = wanted.iter().map(|text| canonical(text.as_ref())).collect();
+        let wanted: HashSet<_> = wanted.iter().map(|text| canonical(text.as_ref())).collect();
         self.roots.iter().filter(|root| wanted.contains(&canonical(&root.spec))).collect()
     }
 

@@ -5,19 +5,23 @@
 //!
 //! * [`Lock::parse`] reads lock versions 4, 5 and 6 and refuses everything else by name.
 //! * [`yaml`] holds configuration and Spack's merge algebra.
+//! * [`Request`] is an abstract spec, and judges concrete ones.
 //! * [`Lock::graph`] is the only place where edges are followed: it finds missing specs and cycles.
 
-mod abstract_spec;
 mod dag;
+mod describe;
 mod error;
 mod hash;
 mod lock;
+mod request;
 mod spec;
 mod wire;
 pub mod yaml;
 
 pub use dag::SpecGraph;
+pub use describe::{BuiltWith, cdash_build_name, compiler_of, variants_text};
 pub use error::LockError;
 pub use hash::{Hash, HashError};
 pub use lock::{Lock, Root};
+pub use request::{Request, RequestError};
 pub use spec::{Arch, Compiler, Dep, DepTypes, Spec, Variant};
