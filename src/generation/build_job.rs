@@ -10,7 +10,7 @@ use super::mapping::{self, Class, JobKind, Mapping, fill};
 use super::verdict::is_indexed;
 use super::{Inputs, Refusal};
 use crate::spack::yaml::{Map, Value, merge};
-use crate::spack::{Spec, describe};
+use crate::spack::{Spec, cdash_build_name, variants_text};
 
 /// What GitLab takes as a job's name.
 const MAX_NAME: usize = 255;
@@ -170,14 +170,14 @@ impl<'a, 'b> Builder<'a, 'b> {
             compiler.map_or_else(|| none.clone(), |c| c.name.clone()),
             compiler.map_or_else(|| none.clone(), |c| c.version.clone()),
             spec.arch.to_string().into(),
-            describe::variants_text(spec).into(),
+            variants_text(spec).into(),
         ];
         let values: HashMap<&str, Arc<str>> = OWN.into_iter().zip(own).collect();
         let mut variables = fill(&shared.variables, &values);
         let needs_rebuild = if is_indexed(self.inputs.views, spec.hash) { "False" } else { "True" };
         variables.insert("SPACK_SPEC_NEEDS_REBUILD", Value::text(needs_rebuild));
         if let (Some(group), Some(stamp)) = (&self.group, &self.stamp) {
-            let name = describe::cdash_build_name(spec, self.inputs.lock, group);
+            let name = cdash_build_name(spec, self.inputs.lock, group);
             variables.insert("SPACK_CDASH_BUILD_NAME", Value::text(name));
             variables.insert("SPACK_CDASH_BUILD_STAMP", Value::Text(stamp.clone()));
         }
