@@ -3,5 +3,6 @@
 pub mod clock;
 pub mod environment;
 pub mod gitlab;
+pub mod mirror;
 pub mod store;
 pub mod terminal;
