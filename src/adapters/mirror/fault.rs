@@ -84,6 +84,10 @@ pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
 
 /// What a server says, cut and without control characters.
 pub(super) fn plain(text: &str) -> String {
-    let text = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
-    text.take(200).collect()
+    const SHOWN: usize = 200;
+    let mut shown: String = text.trim().chars().take(SHOWN).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.trim().chars().nth(SHOWN).is_some() {
+        shown.push('…');
+    }
+    shown
 }

@@ -151,14 +151,19 @@ where
     let Some(answer) = error.raw_response() else {
         return match error {
             SdkError::TimeoutError(_) => Fault::passing("no answer in time"),
-            SdkError::DispatchFailure(failure) if failure.is_user() => Fault::lasting(unusable(error)),
+            // Credentials that cannot be had come as a failure of no kind.
+            SdkError::DispatchFailure(failure)
+                if failure.is_user() || (failure.is_other() && failure.as_other().is_none()) =>
+            {
+                Fault::lasting(unusable(error))
+            }
             SdkError::ConstructionFailure(_) => Fault::lasting(unusable(error)),
             _ => Fault::passing(format!("no answer ({})", innermost(error))),
         };
     };
     let status = answer.status().as_u16();
-    let code = plain(error.code().unwrap_or("no code"));
-    let said = format!("HTTP {status}, {code}");
+    let code = plain(error.code().unwrap_or_default());
+    let said = if code.is_empty() { format!("HTTP {status}") } else { format!("HTTP {status}, {code}") };
     let region = answer.headers().get("x-amz-bucket-region").map(plain);
     match (status, code.as_str()) {
         (301 | 307 | 400, _) if region.is_some() => {
@@ -180,12 +185,15 @@ where
         }
         (408 | 429 | 500.., _) => Fault::passing(said),
         // The answer was fine, yet it could not be read.
-        (200..300, _) => Fault::passing(format!("the answer is garbled ({})", innermost(error))),
+        (200..=299, _) => Fault::passing(format!("the answer is garbled ({})", innermost(error))),
         _ => Fault::lasting(said),
     }
 }
 
-/// Nothing was sent: as good as always, credentials that were promised and cannot be had.
+/// Nothing was sent: nearly always because of credentials that were promised and cannot be had.
 fn unusable(error: &(dyn std::error::Error + 'static)) -> String {
-    format!("no request could be made ({}); check the AWS credentials and the endpoint", innermost(error))
+    let reason = innermost(error);
+    // What follows is a list of everything that was tried.
+    let reason = reason.split(". ").next().unwrap_or_default();
+    format!("no request could be made ({reason}); check the AWS credentials and the endpoint")
 }
