@@ -1,6 +1,7 @@
 //! The outside: only here are sockets, files, processes and time. One folder per thing that is talked to; errors are typed here, once.
 
 pub mod clock;
+pub mod dynamic_mapping;
 pub mod environment;
 pub mod gitlab;
 pub mod store;

@@ -167,6 +167,9 @@ pub enum Verb {
     RetryPipeline(act::AskPipeline),
     /// Prints one line per change, in words: for screen readers, pipes and plain terminals.
     Watch(super::watch::Ask),
+    /// Makes the child pipeline of a stack from its lock, the caches and what changed; says why, and compares.
+    #[command(after_long_help = super::generate::SHAPE)]
+    Generate(Box<super::generate::Ask>),
     /// Shows the effective settings, and where each came from.
     #[command(after_long_help = config::SHAPE)]
     Config(config::Ask),

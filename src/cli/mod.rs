@@ -12,6 +12,7 @@ mod dag;
 mod demo;
 mod exit;
 mod find;
+mod generate;
 mod jobs;
 mod journal;
 mod log;
@@ -73,6 +74,7 @@ async fn dispatch(Args { globals, verb }: Args) -> Result<Exit, Failure> {
             let ask = watch::Ask::default();
             return one_shot(&globals, None, Verb::Watch(ask)).await;
         }
+        Some(Verb::Generate(ask)) => return Box::pin(generate::run(&globals, *ask)).await,
         Some(Verb::Config(ask)) => config::run(&globals, &ask)?,
         Some(Verb::Completions { shell }) => manual::completions(shell)?,
         Some(Verb::Man { dir }) => manual::man(dir.as_deref())?,
@@ -122,7 +124,7 @@ async fn run_verb(setup: &Setup, verb: Verb) -> Result<Exit, Failure> {
         Verb::Play(ask) => return act::run(setup, &ask, actions::Verb::Play).await,
         Verb::RetryPipeline(ask) => return act::run_pipeline(setup, &ask).await,
         // Handled before anything was assembled.
-        Verb::Config(_) | Verb::Demo(_) | Verb::Completions { .. } | Verb::Man { .. } => {}
+        Verb::Generate(_) | Verb::Config(_) | Verb::Demo(_) | Verb::Completions { .. } | Verb::Man { .. } => {}
     }
     Ok(Exit::Ok)
 }

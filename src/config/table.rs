@@ -165,6 +165,21 @@ settings! {
         "The most targets that are confirmed with one key; for more, their number must be typed."
         max_bulk: u32 [1..=5_000] = 50;
     }
+    /// How child pipelines are generated.
+    generation: Generation {
+        "Entries that one job's `needs` may have: the server's `ci_needs_size_limit`."
+        needs: u32 [3..=10_000] = 50;
+        "Kilobytes of the generated file that a trigger job may include: the server's `max_artifacts_content_include_size`."
+        file_kb: u32 [1..=1_000_000] = 5_120;
+        "Kilobytes of the generated file with its aliases written out: the server's `max_yaml_size_bytes`."
+        expanded_kb: u32 [1..=1_000_000] = 51_200;
+        "Build jobs of one pipeline beyond which it is taken for a rebuild storm."
+        max_jobs: u32 [1..=100_000] = 2_000;
+        "Predicted hours of building beyond which a pipeline is taken for a rebuild storm."
+        max_hours: u32 [1..=1_000_000] = 1_500;
+        "The `spack` that concretizes where a lock is missing or older than its manifest; without one, generation stops there."
+        spack: Option<PathBuf> {owner} = None;
+    }
     /// What the screen looks like.
     ui: Ui {
         "The theme: one that is built in or a file of the `themes` folder beside the user's configuration."

@@ -28,18 +28,26 @@ impl Reason {
             Self::External(is_external) => *is_external,
         }
     }
+
+    /// The reason without its evidence, for counting.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Affected(true) => "affected by change",
+            Self::Affected(false) => "unaffected by change",
+            Self::Found(places) if places.is_empty() => "not found anywhere",
+            Self::Found(_) => "up-to-date",
+            Self::External(true) => "external spec",
+            Self::External(false) => "not external",
+        }
+    }
 }
 
 impl fmt::Display for Reason {
     /// The words of Spack's pruning summary.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Affected(true) => f.write_str("affected by change"),
-            Self::Affected(false) => f.write_str("unaffected by change"),
-            Self::Found(places) if places.is_empty() => f.write_str("not found anywhere"),
-            Self::Found(places) => write!(f, "up-to-date [{}]", places.join(",")),
-            Self::External(true) => f.write_str("external spec"),
-            Self::External(false) => f.write_str("not external"),
+            Self::Found(places) if !places.is_empty() => write!(f, "{} [{}]", self.word(), places.join(",")),
+            other => f.write_str(other.word()),
         }
     }
 }

@@ -18,6 +18,13 @@ pub struct EnvironmentError {
     pub fault: EnvironmentFault,
 }
 
+impl EnvironmentError {
+    /// Whether all that is wrong is that nobody has concretized yet.
+    pub const fn is_about_missing_lock(&self) -> bool {
+        matches!(self.fault, EnvironmentFault::NoLock { .. })
+    }
+}
+
 /// What is wrong at a place.
 #[derive(Debug, Error)]
 pub enum EnvironmentFault {

@@ -21,6 +21,8 @@ pub enum LockAge {
     Fresh,
     /// The manifest asks for specs that the lock does not know.
     OlderThanManifest { missing: Vec<String> },
+    /// What the manifest asks for cannot be worked out, so nobody can tell.
+    Unclear { why: String },
 }
 
 impl LockAge {

@@ -10,6 +10,7 @@
 
 mod error;
 mod file;
+mod host;
 mod lock;
 mod read;
 mod remote;
@@ -19,6 +20,7 @@ mod variables;
 mod walk;
 
 pub use error::{EnvironmentError, EnvironmentFault};
+pub use host::{client, facts};
 pub use lock::LockAge;
 pub use read::{Environment, Wanted, read};
 pub use walk::Skipped;

@@ -43,7 +43,7 @@ pub struct Environment {
     /// The lock as JSON, unpacked: what the jobs of the pipeline get.
     pub lock_bytes: Vec<u8>,
     pub lock_age: LockAge,
-    /// The abstract specs that the manifest asks for, expanded.
+    /// The abstract specs that the manifest asks for, expanded; empty when that is unclear.
     pub specs: Vec<String>,
     /// Optional includes that were not there.
     pub skipped: Vec<Skipped>,
@@ -63,10 +63,16 @@ pub async fn read(wanted: &Wanted, http: &Client) -> Result<Environment, Environ
     let manifest = Manifest::parse(&bytes).map_err(|error| told(error.into()))?;
     let (layers, skipped) = layers(wanted, http, &manifest, &manifest_path).await?;
     let definitions = layers.section("definitions");
-    let specs = manifest.specs_with(&definitions, facts).map_err(|error| told(error.into()))?;
+    let specs = manifest.specs_with(&definitions, facts);
     let lock_path = wanted.lock.clone().unwrap_or_else(|| dir.join("spack.lock"));
     let (lock, lock_bytes) = lock::read(&lock_path, dir).await?;
-    let lock_age = LockAge::of(&specs, &lock);
+    let (specs, lock_age) = match specs {
+        Ok(specs) => {
+            let age = LockAge::of(&specs, &lock);
+            (specs, age)
+        }
+        Err(error) => (Vec::new(), LockAge::Unclear { why: error.to_string() }),
+    };
     let paths = manifest.includes().into_iter().filter_map(|include| include.path().map(str::to_owned));
     let expanded = paths.filter_map(|path| Some((path.clone(), variables::expand(&path, facts, dir).ok()?))).collect();
     let dir = dir.clone();

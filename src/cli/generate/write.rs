@@ -1,0 +1,152 @@
+//! Puts what was made where jobs look for it: all files or none.
+
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::ask::{Output, Request};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::out;
+use crate::generation::{Copy, Options};
+
+/// Where everything goes.
+#[derive(Debug)]
+pub struct Places {
+    pipeline: Option<PathBuf>,
+    pub pipeline_is_printed: bool,
+    /// The folder of the concrete environment; none when the pipeline is only printed.
+    pub environment: Option<PathBuf>,
+    copies: Option<PathBuf>,
+    report: Option<PathBuf>,
+    report_is_printed: bool,
+}
+
+/// What goes there.
+pub struct Files<'a> {
+    pub pipeline: String,
+    pub manifest: Option<String>,
+    pub lock: &'a [u8],
+    pub copies: Option<&'a [Copy]>,
+    pub stack: Option<&'a str>,
+    pub report: Option<String>,
+}
+
+impl Places {
+    /// Works the places out. Where `CI_PROJECT_DIR` does not exist this is no CI job, and everything lies beside the pipeline.
+    pub fn of(request: &Request, output: &Output, options: &Options) -> Result<Self, Failure> {
+        let is_printed = |path: &Path| path == Path::new("-");
+        let pipeline_is_printed = output.output_file.as_deref().is_some_and(is_printed);
+        let report_is_printed = output.report.as_deref().is_some_and(|path| is_printed(path) || path == Path::new("json"));
+        if pipeline_is_printed && report_is_printed {
+            return Err(Failure::usage("both the pipeline and the report would go to standard output; give one of them a file"));
+        }
+        let project = std::env::var_os("CI_PROJECT_DIR").map(PathBuf::from);
+        let root = match (&request.artifacts_root, &project) {
+            (Some(root), Some(project)) if !project.is_dir() && root.starts_with(project) => None,
+            (Some(root), _) => Some(root.clone()),
+            (None, Some(project)) => project.is_dir().then(|| project.join(&*options.artifacts_root)),
+            (None, None) => Some(PathBuf::from(&*options.artifacts_root)),
+        };
+        let beside = output.output_file.as_deref().and_then(Path::parent).map(Path::to_path_buf);
+        let root = root.or(beside).unwrap_or_else(|| PathBuf::from(&*options.artifacts_root));
+        let pipeline = output.output_file.clone().unwrap_or_else(|| root.join("cloud-ci-pipeline.yml"));
+        Ok(Self {
+            pipeline: (!pipeline_is_printed).then_some(pipeline),
+            pipeline_is_printed,
+            environment: (!pipeline_is_printed).then(|| root.join("concrete_environment")),
+            copies: (!pipeline_is_printed).then(|| root.join("specs_to_copy")),
+            report: output.report.clone().filter(|_| !report_is_printed),
+            report_is_printed,
+        })
+    }
+
+    /// The pipeline's file, if there is one.
+    pub fn pipeline(&self) -> Option<&Path> {
+        self.pipeline.as_deref()
+    }
+
+    pub fn report(&self) -> Option<&Path> {
+        self.report.as_deref()
+    }
+
+    /// Writes everything, the pipeline last: whoever sees it sees the rest.
+    pub fn write(&self, files: &Files<'_>) -> Result<(), Failure> {
+        let mut staged = Staged::default();
+        if let (Some(folder), Some(manifest)) = (&self.environment, &files.manifest) {
+            staged.add(&folder.join("spack.yaml"), manifest.as_bytes())?;
+            staged.add(&folder.join("spack.lock"), files.lock)?;
+        }
+        if let (Some(folder), Some(copies)) = (&self.copies, files.copies) {
+            let name = format!("copy_{}_specs.json", files.stack.unwrap_or("rebuilt"));
+            let map: std::collections::BTreeMap<String, &Copy> =
+                copies.iter().map(|copy| (copy.hash.to_string(), copy)).collect();
+            staged.add(&folder.join(name), json(&map)?.as_bytes())?;
+        }
+        if let (Some(path), Some(report)) = (&self.report, &files.report) {
+            staged.add(path, report.as_bytes())?;
+        }
+        if let Some(path) = &self.pipeline {
+            staged.add(path, files.pipeline.as_bytes())?;
+        }
+        staged.keep()?;
+        if self.pipeline_is_printed {
+            out::raw(files.pipeline.as_bytes())?;
+        }
+        match &files.report {
+            Some(report) if self.report_is_printed => out::raw(report.as_bytes()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One JSON document as text.
+pub fn json(value: &impl Serialize) -> Result<String, Failure> {
+    let text = serde_json::to_string(value);
+    text.map(|text| text + "\n").map_err(|error| Failure::new(Exit::Failed, format!("cannot write JSON: {error}; report this")))
+}
+
+/// Files that lie beside their place until all of them are complete. What is not kept is removed.
+#[derive(Default)]
+struct Staged(Vec<(PathBuf, PathBuf)>);
+
+impl Staged {
+    fn add(&mut self, place: &Path, bytes: &[u8]) -> Result<(), Failure> {
+        let told = |error: std::io::Error| unwritable(place, &error);
+        let folder = match place.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        std::fs::create_dir_all(folder).map_err(told)?;
+        if place.is_dir() {
+            return Err(unwritable(place, &std::io::Error::from(ErrorKind::IsADirectory)));
+        }
+        let mut name = place.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}.part", std::process::id()));
+        let part = folder.join(name);
+        self.0.push((part.clone(), place.to_owned()));
+        let mut file = std::fs::File::create(&part).map_err(told)?;
+        file.write_all(bytes).and_then(|()| file.flush()).map_err(told)
+    }
+
+    fn keep(mut self) -> Result<(), Failure> {
+        for (part, place) in std::mem::take(&mut self.0) {
+            std::fs::rename(&part, &place).map_err(|error| unwritable(&place, &error))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        for (part, _) in &self.0 {
+            // It may never have been made; what remains is named `.part`.
+            let _ = std::fs::remove_file(part);
+        }
+    }
+}
+
+fn unwritable(place: &Path, error: &std::io::Error) -> Failure {
+    let place = place.display();
+    Failure::new(Exit::Failed, format!("cannot write {place}: {error}; nothing was generated; check the folder and its rights"))
+}
