@@ -3,6 +3,9 @@
 pub mod clock;
 pub mod dynamic_mapping;
 pub mod environment;
+pub mod git;
 pub mod gitlab;
+pub mod mirror;
+pub mod spack_cli;
 pub mod store;
 pub mod terminal;

@@ -73,7 +73,7 @@ pub async fn open(setup: &Setup, pipeline: Option<PipelineId>) -> Result<(Sessio
     let finder = Finder { gitlab: &setup.outside.gitlab, clock: &*setup.clock };
     let seeds = finder.pipeline(id).await.map_err(|fault| Failure::remote(&fault, setup.clock.now()))?;
     let session = Session::open_on(setup, &seeds)?;
-    session.focus(Focus { pipeline: Some(id), log: None }).await?;
+    session.focus(Focus { pipeline: Some(id), ..Focus::default() }).await?;
     Ok((session, wish))
 }
 

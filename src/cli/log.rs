@@ -39,7 +39,7 @@ pub async fn run(setup: &Setup, ask: &Ask) -> Result<(), Failure> {
     let mut session = Session::open_on(setup, &seeds)?;
     let pipeline = session.replica.world.job(job).map(|job| job.pipeline);
     session.tell(Intent::OpenLog(job)).await?;
-    session.focus(Focus { pipeline, log: Some(job) }).await?;
+    session.focus(Focus { pipeline, log: Some(job), ..Focus::default() }).await?;
     let mut stream = Stream { job, out: setup.out, raw: ask.raw, printed: 0, written: 0 };
     let ended = follow(&mut session, &mut stream, ask.follow).await;
     session.close().await;

@@ -16,6 +16,8 @@ pub enum Fetch {
     TriggerJobs(PipelineId),
     Jobs(PipelineId),
     Needs(PipelineId),
+    /// Why a child pipeline is what it is.
+    Report(PipelineId),
     /// Why jobs failed: GraphQL lists leave it out.
     FailureReasons,
     Log(JobId),
@@ -40,6 +42,11 @@ pub enum Order {
         generate: Option<JobId>,
         stack: Option<Arc<str>>,
     },
+    Report {
+        pipeline: PipelineId,
+        generate: Option<JobId>,
+        stack: Option<Arc<str>>,
+    },
     FailureReasons,
     Log {
         job: JobId,
@@ -57,6 +64,7 @@ impl Order {
             Self::TriggerJobs { parent } => vec![Fetch::TriggerJobs(*parent)],
             Self::Jobs { batch } => batch.iter().map(|(p, _)| Fetch::Jobs(*p)).collect(),
             Self::Needs { pipeline, .. } => vec![Fetch::Needs(*pipeline)],
+            Self::Report { pipeline, .. } => vec![Fetch::Report(*pipeline)],
             Self::FailureReasons => vec![Fetch::FailureReasons],
             Self::Log { job, .. } => vec![Fetch::Log(*job)],
         }
@@ -68,6 +76,8 @@ impl Order {
 pub struct Focus {
     pub pipeline: Option<PipelineId>,
     pub log: Option<JobId>,
+    /// The child pipeline whose report of generation somebody reads.
+    pub report: Option<PipelineId>,
 }
 
 /// One request to the outside.

@@ -11,6 +11,7 @@ use super::fault::Fault;
 use super::log::PageNo;
 use super::world::Edges;
 use crate::ci::{Job, JobId, Pipeline, PipelineId, Timestamp};
+use crate::generation::report::Report;
 
 /// Where the edges of a graph come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub enum Event {
     JobsListed { pipeline: PipelineId, ids: Arc<BTreeSet<JobId>>, at: Timestamp },
     /// The edges between a pipeline's jobs.
     NeedsFetched { pipeline: PipelineId, edges: Edges, origin: NeedsOrigin },
+    /// The report that a generate job left of a child pipeline.
+    ReportFetched { pipeline: PipelineId, report: Arc<Report>, at: Timestamp },
     /// A fetch ended. `at` is when it began.
     Fetched { fetch: Fetch, at: Timestamp, result: Result<(), Fault> },
     /// More of a log.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::effect::{Effect, Fetch, Focus, Order};
 use super::fault::{Fault, FaultKind};
 use super::fresh::Completeness;
-use super::world::{Needs, World};
+use super::world::{Needs, PipelineFacts, World};
 use crate::ci::{JobId, PipelineId, Status, Timestamp, stack_of};
 
 /// How often things are read.
@@ -198,6 +198,11 @@ impl Polling {
             let settled = polling.turns.get(&fetch).is_some_and(|t| t.status_then.is_some_and(Status::is_terminal));
             consider(fetch, (!settled).then_some(periods.visible), Urgency::Asked, newest);
         }
+        if let Some(id) = polling.focus.report
+            && world.pipeline(id).is_some_and(|facts| facts.report.value.is_none())
+        {
+            consider(Fetch::Report(id), Some(BACKOFF_MOST), Urgency::Asked, newest);
+        }
         if polling.rules.token && world.lacks_details() {
             consider(Fetch::FailureReasons, Some(periods.visible), Urgency::FirstNeeds, newest);
         }
@@ -271,6 +276,14 @@ fn status_of(world: &World, fetch: Fetch) -> Option<Status> {
     }
 }
 
+/// The job of the parent that made a child pipeline.
+fn generate_job(world: &World, child: &PipelineFacts) -> Option<JobId> {
+    let parent = world.pipeline(child.pipeline.parent?)?;
+    let stack = child.pipeline.stack.as_deref();
+    let mut jobs = parent.jobs.value.iter();
+    jobs.find(|job| job.name.ends_with("-generate") && stack_of(&job.name) == stack).map(|job| job.id)
+}
+
 fn assemble(world: &World, due: &[(Urgency, Reverse<PipelineId>, Fetch)], free: usize) -> Vec<Order> {
     let mut orders: Vec<Order> = Vec::new();
     let per_order = if world.polling.rules.token { BATCH } else { 1 };
@@ -294,20 +307,13 @@ fn assemble(world: &World, due: &[(Urgency, Reverse<PipelineId>, Fetch)], free: 
             Fetch::TriggerJobs(parent) => orders.push(Order::TriggerJobs { parent }),
             Fetch::Needs(pipeline) => {
                 let Some(facts) = world.pipeline(pipeline) else { continue };
-                let generate = facts.pipeline.parent.and_then(|p| world.pipeline(p)).and_then(|parent| {
-                    parent
-                        .jobs
-                        .value
-                        .iter()
-                        .find(|j| j.name.ends_with("-generate") && stack_of(&j.name) == facts.pipeline.stack.as_deref())
-                        .map(|j| j.id)
-                });
-                orders.push(Order::Needs {
-                    pipeline,
-                    iid: facts.pipeline.iid,
-                    generate,
-                    stack: facts.pipeline.stack.clone(),
-                });
+                let (generate, stack) = (generate_job(world, facts), facts.pipeline.stack.clone());
+                orders.push(Order::Needs { pipeline, iid: facts.pipeline.iid, generate, stack });
+            }
+            Fetch::Report(pipeline) => {
+                let Some(facts) = world.pipeline(pipeline) else { continue };
+                let (generate, stack) = (generate_job(world, facts), facts.pipeline.stack.clone());
+                orders.push(Order::Report { pipeline, generate, stack });
             }
             Fetch::FailureReasons => orders.push(Order::FailureReasons),
             Fetch::Log(job) => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::ci::Timestamp;
 use crate::spack::Hash;
+pub use crate::spack::buildcache::Listed;
 
 /// One binary mirror, as far as it could be read.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,19 +42,4 @@ pub struct Listing {
     /// When the index was written, where the mirror says so.
     pub modified: Option<Timestamp>,
     pub listed: HashMap<Hash, Listed>,
-}
-
-/// What an index says about one spec.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Listed {
-    /// Its binary is in the cache.
-    pub in_buildcache: bool,
-    pub external: bool,
-}
-
-impl Listed {
-    /// What Spack takes for present: the binary, or an external that needs none.
-    pub const fn is_present(self) -> bool {
-        self.in_buildcache || self.external
-    }
 }

@@ -13,6 +13,7 @@ mod build_job;
 mod changes;
 mod closure;
 mod dag;
+pub mod diff;
 mod document;
 mod emit;
 mod evidence;
@@ -30,7 +31,8 @@ mod verdict;
 pub use changes::{
     ChangeKind, ChangeSet, ChangedPath, PackageRepo, PackageRepoError, StackChange, StackFiles, StackPart, StackRule, Touched,
 };
-pub use dag::{Dag, DagError, Kept};
+pub use closure::{Gap, gaps};
+pub use dag::{Dag, DagError, JoinTree, Kept, MOST_NEEDS, Need, affected, joins};
 pub use document::Document;
 pub use emit::Form;
 pub use evidence::{Listed, Listing, MirrorState, MirrorView};

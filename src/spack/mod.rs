@@ -6,10 +6,11 @@
 //! * [`Lock::parse`] reads lock versions 4, 5 and 6 and refuses everything else by name.
 //! * [`yaml`] holds configuration and Spack's merge algebra.
 //! * [`Manifest`] is a stack's `spack.yaml`; [`condition`] answers its `when:`.
+//! * [`buildcache`] reads what lies in a binary cache: manifests, indexes and their names.
 //! * [`Lock::graph`] is the only place where edges are followed: it finds missing specs and cycles.
 
-pub mod condition;
 pub mod buildcache;
+pub mod condition;
 mod dag;
 mod error;
 mod hash;

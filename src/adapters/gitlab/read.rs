@@ -18,6 +18,7 @@ use super::request::{Ask, same_origin};
 use super::route::Route;
 use super::wire::{TriggerJob, WireJob, WirePipeline};
 use crate::ci::{Job, JobId, JobKind, Pipeline, PipelineId, Status, Timestamp};
+use crate::generation::report::Report;
 use crate::console::fault::{Fault, FaultKind};
 
 /// Rows asked for per page: the most that GitLab gives.
@@ -205,18 +206,39 @@ impl GitLab {
     /// One request; the file never changes. `NotFound` when the artifact expired or generation failed: then ask GraphQL.
     pub async fn generated_needs(&self, generate_job: JobId, stack: &str) -> Result<Vec<JobNeeds>, Fault> {
         let what = format!("read the generated pipeline of job {generate_job}");
+        self.artifact(generate_job, stack, "cloud-ci-pipeline.yml", what, needs::read).await
+    }
+
+    /// Reads why a stack's child pipeline is what it is, from the report that its generate job left as an artifact.
+    ///
+    /// One request; the file never changes. `NotFound` when the artifact expired, or when Spack itself generated.
+    pub async fn generation_report(&self, generate_job: JobId, stack: &str) -> Result<Report, Fault> {
+        let what = format!("read the report of job {generate_job}");
+        let read = |file: &[u8]| Report::read(file).map_err(|error| error.to_string());
+        self.artifact(generate_job, stack, "generation-report.json", what, read).await
+    }
+
+    /// Reads one file of what the generate job of a stack left.
+    async fn artifact<T: Send + 'static>(
+        &self,
+        job: JobId,
+        stack: &str,
+        name: &str,
+        what: String,
+        read: impl FnOnce(&[u8]) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, Fault> {
         let local = |detail: String| Fault::new(FaultKind::Local, &what, detail);
         if stack.is_empty() || stack.starts_with('.') || stack.contains(['/', '\\', '%']) {
             return Err(local("the stack's name would lead out of the artifact; nothing was sent".to_owned()));
         }
         let endpoint = DownloadJobArtifactFile::builder()
             .project(self.project_path())
-            .job(generate_job.0)
-            .path(format!("jobs_scratch_dir/{stack}/cloud-ci-pipeline.yml"))
+            .job(job.0)
+            .path(format!("jobs_scratch_dir/{stack}/{name}"))
             .build();
         let file = self.bytes(&self.built(what.clone(), endpoint)?).await?;
         // Some 50 MB of YAML take seconds: not on a thread that draws or polls.
-        let read = tokio::task::spawn_blocking(move || needs::read(&file)).await;
+        let read = tokio::task::spawn_blocking(move || read(&file)).await;
         read.map_err(|e| local(e.to_string()))?
             .map_err(|detail| self.note(Fault::new(FaultKind::Garbled, &what, answer::cut(&detail))))
     }

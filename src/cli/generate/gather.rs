@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use directories::ProjectDirs;
 use futures_util::{StreamExt, stream};
 
 use super::ask::Request;
 use super::durations;
 use crate::adapters::clock::{Clock, SystemClock};
 use crate::adapters::environment::{self, Environment, LockAge};
-use crate::adapters::mirror::{Reader, Settings};
+use crate::adapters::mirror::{Reader, S3Access, Settings};
 use crate::adapters::{dynamic_mapping, git, spack_cli};
 use crate::ci::Timestamp;
 use crate::cli::exit::{Exit, Failure};
@@ -25,6 +26,8 @@ use crate::spack::{Hash, Spec};
 
 /// Direct questions to one mirror that are under way at once.
 const AT_ONCE: usize = 16;
+/// Mirrors that are read at once.
+const MIRRORS_AT_ONCE: usize = 4;
 
 /// Everything that was read.
 pub struct Gathered {
@@ -61,15 +64,21 @@ impl Gathered {
         let specs: Vec<&Spec> = graph.node_weights().copied().collect();
         let hashes: HashSet<Hash> = specs.iter().map(|spec| spec.hash).collect();
 
-        let reader = Reader::new(Settings::default());
+        let reader = Reader::new(Settings { s3: S3Access::of(&env), cache: index_cache(), ..Settings::default() });
         let mut progress = Progress::new();
-        let reading = stream::iter(&mirrors).map(|mirror| reader.view(&mirror.name, &mirror.fetch, &hashes)).buffered(4);
-        let mut reading = Box::pin(reading.collect::<Vec<_>>());
-        let mut views = tokio::select! {
-            views = &mut reading => views,
-            () = tokio::time::sleep(Progress::PATIENCE) => {
-                progress.say("reading the indexes of the mirrors …");
-                reading.await
+        let mut views = {
+            let view = |mirror: &Mirror| {
+                let (name, url) = (mirror.name.clone(), mirror.fetch.clone());
+                let (reader, hashes) = (&reader, &hashes);
+                async move { reader.view(&name, &url, hashes).await }
+            };
+            let mut reading = Box::pin(stream::iter(mirrors.iter().map(view)).buffered(MIRRORS_AT_ONCE).collect::<Vec<_>>());
+            tokio::select! {
+                views = &mut reading => views,
+                () = tokio::time::sleep(Progress::PATIENCE) => {
+                    progress.say("reading the indexes of the mirrors …");
+                    reading.await
+                }
             }
         };
         if request.check_binaries && options.prune_up_to_date {
@@ -211,12 +220,17 @@ fn wanted(environment: &Environment, options: &Options, warnings: &mut Vec<Warni
     Ok(environment.lock.roots().iter().map(|root| root.spec.to_string()).collect())
 }
 
+/// Where indexes are kept between runs: a protected stack's index changes less often than it is read.
+fn index_cache() -> Option<PathBuf> {
+    Some(ProjectDirs::from("", "", "stackhand")?.cache_dir().join("indexes"))
+}
+
 async fn look_for_binaries(reader: &Reader, view: &mut MirrorView, mirror: &Mirror, specs: &[&Spec]) {
     let listings: &[_] = if let MirrorState::Read(listings) = &view.state { listings } else { &[] };
     let is_listed = |spec: &Spec| listings.iter().any(|l| l.listed.get(&spec.hash).is_some_and(|listed| listed.is_present()));
     let asked: Vec<&Spec> = specs.iter().filter(|spec| !spec.is_external() && !is_listed(spec)).copied().collect();
     let answers = stream::iter(asked)
-        .map(|spec| async move { (spec.hash, reader.find(&mirror.fetch, &spec.name, &spec.version, &spec.hash).await) })
+        .map(|spec| async move { (spec.hash, reader.find(&mirror.fetch, spec).await) })
         .buffered(AT_ONCE)
         .collect::<Vec<_>>()
         .await;
@@ -228,7 +242,7 @@ async fn look_for_binaries(reader: &Reader, view: &mut MirrorView, mirror: &Mirr
             Ok(None) => {}
             // Unknown is not absent.
             Err(reason) => {
-                view.state = MirrorState::Failed(reason.to_string().into());
+                view.state = MirrorState::Failed(reason.into());
                 return;
             }
         }

@@ -8,6 +8,7 @@ use super::jobs::JobTable;
 use crate::ci::{Job, JobId, Need, NeedsGraph, NodeState, Pipeline, PipelineId, SpecName, Status, Timestamp};
 use crate::console::durations::Durations;
 use crate::console::event::NeedsOrigin;
+use crate::generation::report::Report;
 use crate::console::fault::Fault;
 use crate::console::fresh::Fresh;
 
@@ -48,6 +49,8 @@ pub struct PipelineFacts {
     pub seen_at: Timestamp,
     pub jobs: Fresh<JobTable>,
     pub needs: Needs,
+    /// Why it is what it is: read when somebody asks.
+    pub report: Fresh<Option<Arc<Report>>>,
     /// Child pipelines, by stack.
     pub children: Vec<PipelineId>,
     /// Set when a whole listing no longer held it.
@@ -56,7 +59,15 @@ pub struct PipelineFacts {
 
 impl PipelineFacts {
     pub(super) fn new(pipeline: Pipeline, seen_at: Timestamp) -> Self {
-        Self { pipeline, seen_at, jobs: Fresh::default(), needs: Needs::Unknown, children: Vec::new(), gone_at: None }
+        Self {
+            pipeline,
+            seen_at,
+            jobs: Fresh::default(),
+            needs: Needs::Unknown,
+            report: Fresh::default(),
+            children: Vec::new(),
+            gone_at: None,
+        }
     }
 
     /// Takes a newer description; keeps what this source left out.

@@ -70,6 +70,13 @@ impl World {
                 }
                 Vec::new()
             }
+            Event::ReportFetched { pipeline, report, at } => {
+                if let Some(facts) = self.pipelines.value.get_mut(&pipeline) {
+                    facts.report.value = Some(report);
+                    facts.report.read(at, Completeness::Whole);
+                }
+                Vec::new()
+            }
             Event::Fetched { fetch, at, result } => {
                 self.fetched(fetch, at, result, now);
                 Vec::new()
@@ -261,6 +268,12 @@ impl World {
                     && !matches!(facts.needs, Needs::Known { .. })
                 {
                     facts.needs = Needs::Absent(fault.clone());
+                }
+                false
+            }
+            Fetch::Report(id) => {
+                if let Some(facts) = self.pipelines.value.get_mut(&id) {
+                    facts.report.failed(fault.clone());
                 }
                 false
             }

@@ -33,6 +33,10 @@ impl Hands {
                 let result = self.read_needs(*pipeline, *iid, *generate, stack.as_deref()).await;
                 vec![(Fetch::Needs(*pipeline), result)]
             }
+            Order::Report { pipeline, generate, stack } => {
+                let result = self.read_report(*pipeline, *generate, stack.as_deref(), at).await;
+                vec![(Fetch::Report(*pipeline), result)]
+            }
             Order::FailureReasons => vec![(Fetch::FailureReasons, self.read_failure_reasons(at).await)],
             Order::Log { job, web_url, replay } => {
                 if *replay {
@@ -160,6 +164,22 @@ impl Hands {
             tracing::warn!(%error, "needs not stored");
         }
         self.say(Event::NeedsFetched { pipeline, edges, origin }).await;
+        Ok(())
+    }
+
+    async fn read_report(
+        &self,
+        pipeline: PipelineId,
+        generate: Option<JobId>,
+        stack: Option<&str>,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        let (Some(job), Some(stack)) = (generate, stack) else {
+            let what = format!("read the report of pipeline {pipeline}");
+            return Err(Fault::new(FaultKind::NotFound, what, "its generate job is not known"));
+        };
+        let report = Arc::new(self.outside.gitlab.generation_report(job, stack).await?);
+        self.say(Event::ReportFetched { pipeline, report, at }).await;
         Ok(())
     }
 

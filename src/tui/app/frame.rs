@@ -5,7 +5,7 @@ use std::time::Duration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect, Size};
 
-use super::App;
+use super::{App, explain};
 use super::overlay::{Overlay, sigil};
 use crate::ci::{Timestamp, short};
 use crate::console::fresh::{Completeness, Freshness};
@@ -300,13 +300,8 @@ impl App {
                 pen.put(inner.x, inner.y + 1, inner.width, "q quits   u undoes   Esc stays", Role::TextStrong);
                 None
             }
-            Some(Overlay::Explain { title, lines }) => {
-                let height = (lines.len() as u16 + 2).min(screen.height);
-                let panel = Panel { title, ..Panel::default() };
-                let inner = popup(pen, screen, Size::new(96, height), &panel);
-                for (line, y) in lines.iter().zip(inner.y..inner.bottom()) {
-                    pen.put(inner.x, y, inner.width, line, Role::Text);
-                }
+            Some(Overlay::Explain { job, top }) => {
+                explain::draw(pen, screen, &self.world, *job, *top, now);
                 None
             }
         }
@@ -318,7 +313,8 @@ impl App {
             Some(Overlay::Preview(preview)) if preview.wants_typing() => Scope::Prompt,
             Some(Overlay::Preview(_)) => Scope::Preview,
             Some(Overlay::Prompt { .. } | Overlay::Palette(_) | Overlay::Help { .. }) => Scope::Prompt,
-            Some(Overlay::Quit | Overlay::Explain { .. }) => Scope::Global,
+            Some(Overlay::Quit) => Scope::Global,
+            Some(Overlay::Explain { .. }) => Scope::List,
             None => self.screen.scope(),
         }
     }

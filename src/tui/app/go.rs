@@ -1,5 +1,6 @@
 //! Places, history and bookmarks.
 
+use super::overlay::Overlay;
 use super::{App, Wish};
 use crate::ci::Timestamp;
 use crate::console::event::Intent;
@@ -52,7 +53,10 @@ impl App {
 
     /// Tells the core what is on the screen, when that changed.
     pub(super) fn refocus(&mut self, now: Timestamp) -> Option<Wish> {
-        let focus = self.screen.focus(self.cx(now));
+        let mut focus = self.screen.focus(self.cx(now));
+        if let Some(Overlay::Explain { job, .. }) = &self.overlay {
+            focus.report = self.world.home(*job).map(|facts| facts.pipeline.id);
+        }
         if focus == self.focus {
             return None;
         }

@@ -5,14 +5,13 @@ use std::time::Duration;
 use super::overlay::{Overlay, sigil};
 use super::preview::Preview;
 use super::{App, Bookmark, Wish};
-use crate::ci::{JobId, Timestamp, precise, short};
+use crate::ci::{JobId, Timestamp};
 use crate::console::actions::{Plan, Verb};
 use crate::console::event::Intent;
 use crate::console::input::{InputEvent, Key};
 use crate::console::messages::Level;
 use crate::console::registry::{ActionId, Kind, Scope};
 use crate::console::state::JobState;
-use crate::console::text::plural;
 use crate::tui::keys::Step;
 use crate::tui::list::jobs_for;
 use crate::tui::screen::{Cx, Place, Reaction};
@@ -196,7 +195,8 @@ impl App {
             ActionId::JobsPlay => self.plan(Verb::Play, action, now),
             ActionId::JobsExplain => {
                 self.explain(now);
-                Vec::new()
+                // The report of its generation may have to be read first.
+                self.refocus(now).into_iter().collect()
             }
             ActionId::HoldUndo => match self.world.actions.held().first().map(|h| h.plan.id.clone()) {
                 Some(plan) => vec![Wish::Intend(Intent::Undo(plan))],
@@ -292,49 +292,5 @@ impl App {
         let plan = Plan::for_jobs(&self.world, Verb::Cancel, made, now);
         self.overlay = Some(Overlay::Preview(Box::new(Preview::new(plan))));
         Vec::new()
-    }
-
-    /// Says why the thing under the cursor is as it is, from what is known.
-    fn explain(&mut self, now: Timestamp) {
-        let selection = self.screen.selection(self.cx(now));
-        let Some(job) = selection.jobs.first().and_then(|id| self.world.job(*id)) else {
-            self.say(false, "nothing here to explain", now);
-            return;
-        };
-        let server_now = self.world.server_time(now);
-        let state = self.world.state(job);
-        let mut lines = vec![format!("{} is {} ({})", job.name, state.name(), job.status)];
-        if let Some(cause) = self.world.cause(job) {
-            lines.push(format!("GitLab's reason: {cause}"));
-        } else if job.is_failure() {
-            lines.push("GitLab's reason has not been read yet".to_owned());
-        }
-        if let Some(runner) = &job.runner {
-            lines.push(format!("on {}", runner.description));
-        }
-        let took = job.run_time(server_now).map_or("has not run".to_owned(), |d| format!("ran {}", precise(d)));
-        let waited = job.wait_time(server_now).map_or("wait not known".to_owned(), |d| format!("waited {}", short(d)));
-        lines.push(format!("{took}, {waited}, try {}", self.world.tries(job)));
-        if !job.tags.is_empty() {
-            lines.push(format!("wants a runner with: {}", job.tags.join(", ")));
-        }
-        match self.world.home(job.id).and_then(|f| f.needs.graph().and_then(|g| g.find(&job.name).map(|ix| (g, ix)))) {
-            None => lines.push("its needs are not known".to_owned()),
-            Some((graph, ix)) => {
-                lines.push(format!("{} wait for it", plural(graph.blocks(ix) as u64, "job")));
-                let open: Vec<&str> = graph
-                    .needs(ix)
-                    .filter(|need| !graph.state(*need).is_done())
-                    .map(|need| &**graph.name(need))
-                    .collect();
-                if !open.is_empty() {
-                    lines.push(format!("waits for {}: {}", plural(open.len() as u64, "need"), open.join(", ")));
-                }
-                for root in graph.failed_roots(ix).into_iter().take(5) {
-                    lines.push(format!("blocked by {}", graph.name(root)));
-                }
-            }
-        }
-        self.overlay = Some(Overlay::Explain { title: "Explain".to_owned(), lines });
     }
 }

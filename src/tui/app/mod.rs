@@ -2,6 +2,7 @@
 //! is [`run()`]; tests drive it key by key.
 
 mod command;
+mod explain;
 mod frame;
 mod go;
 mod keys;

@@ -69,6 +69,13 @@ impl App {
                     return Some(Vec::new());
                 }
             }
+            ActionId::ListDown | ActionId::ListUp => {
+                if let Some(Overlay::Explain { top, .. }) = &mut self.overlay {
+                    // The end is known when it is drawn.
+                    *top = if action == ActionId::ListDown { *top + 1 } else { top.saturating_sub(1) };
+                    return Some(Vec::new());
+                }
+            }
             ActionId::AppQuit if matches!(self.overlay, Some(Overlay::Quit)) => return Some(vec![Wish::Quit]),
             ActionId::HoldUndo if matches!(self.overlay, Some(Overlay::Quit)) => {
                 self.overlay = None;

@@ -2,6 +2,7 @@
 
 use super::palette::Palette;
 use super::preview::Preview;
+use crate::ci::JobId;
 use crate::tui::screen::Ask;
 use crate::tui::widgets::Line;
 
@@ -23,10 +24,11 @@ pub enum Overlay {
     Preview(Box<Preview>),
     /// Asked only while plans are held or being sent.
     Quit,
-    /// Why the thing under the cursor is as it is.
+    /// Why a job is as it is, and why it exists at all.
     Explain {
-        title: String,
-        lines: Vec<String>,
+        job: JobId,
+        /// How many lines are scrolled away.
+        top: usize,
     },
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::super::{Dag, affected};
-use crate::generation::closure::gaps;
+use crate::generation::gaps;
 use crate::spack::yaml::Value;
 use crate::spack::{Lock, Spec};
 

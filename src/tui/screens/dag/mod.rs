@@ -186,21 +186,18 @@ impl DagScreen {
         let Some(ix) = self.selected_job().and_then(|name| source.graph.find(name)) else {
             return Reaction::say("a group: open it to see its jobs");
         };
+        if source.job(source.graph.name(ix)).is_some() {
+            // The app explains jobs that exist.
+            return Reaction::Unhandled;
+        }
         let name = clean(source.graph.name(ix));
         let roots: Vec<_> = source.graph.failed_roots(ix).into_iter().map(|root| source.graph.name(root)).collect();
-        let job = source.job(source.graph.name(ix));
-        Reaction::say(match (job.and_then(|job| source.cause(job)), roots.as_slice()) {
-            (Some(cause), _) => {
-                format!("{name} failed: {}; {} jobs wait for it", clean(&cause), source.graph.blocks(ix))
-            }
-            (None, [first, rest @ ..]) => {
+        Reaction::say(match roots.as_slice() {
+            [first, rest @ ..] => {
                 let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
                 format!("{name} waits for {}{more} to succeed", clean(first))
             }
-            (None, []) => match source.graph.status(ix) {
-                Some(status) => format!("{name} is {status}; {} jobs wait for it", source.graph.blocks(ix)),
-                None => format!("{name} was not seen yet"),
-            },
+            [] => format!("{name} was not seen yet"),
         })
     }
 
@@ -415,7 +412,7 @@ impl Screen for DagScreen {
     }
 
     fn focus(&self, _cx: Cx<'_>) -> Focus {
-        Focus { pipeline: self.pipeline, log: None }
+        Focus { pipeline: self.pipeline, ..Focus::default() }
     }
 
     fn is_startled(&self, now: Timestamp) -> bool {

@@ -260,7 +260,7 @@ impl Screen for JobsScreen {
     }
 
     fn focus(&self, _cx: Cx<'_>) -> Focus {
-        Focus { pipeline: self.pipeline, log: None }
+        Focus { pipeline: self.pipeline, ..Focus::default() }
     }
 
     fn is_startled(&self, now: Timestamp) -> bool {

@@ -202,7 +202,7 @@ impl Screen for PipelinesScreen {
     }
 
     fn focus(&self, _cx: Cx<'_>) -> Focus {
-        Focus { pipeline: self.list.id().copied(), log: None }
+        Focus { pipeline: self.list.id().copied(), ..Focus::default() }
     }
 
     fn is_startled(&self, now: Timestamp) -> bool {

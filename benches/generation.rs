@@ -1,0 +1,162 @@
+//! Budgets of generation. The graph of 4,000 specs and 60,000 edges: build, prune, reduce and sort into levels in < 100 ms and < 50 MB; how
+//! that grows; and what a hostile graph costs.
+
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a benchmark may give up, and prints a plot of its figures"
+)]
+
+mod timing;
+mod made {
+    pub mod bytes;
+    pub mod dag;
+    pub mod dice;
+}
+
+use std::time::Duration;
+
+use stackhand::generation::{Dag, Kept, affected, gaps, joins};
+
+use made::bytes;
+use made::dag::{Stack, chain, hub};
+use timing::{Sheet, measure};
+
+const NODES: usize = 4_000;
+const EDGES: usize = 60_000;
+
+fn main() {
+    let mut sheet = Sheet::open("graph of a stack");
+    memory(&mut sheet);
+    stack(&mut sheet);
+    growth(&mut sheet);
+    hostile(&mut sheet);
+    sheet.close();
+}
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+fn built(stack: &Stack) -> Dag {
+    Dag::new(stack.nodes, stack.edges.iter().copied()).expect("there is no circle")
+}
+
+/// From edges to the needs that are written.
+fn whole(stack: &Stack, keep: &[bool]) -> Kept {
+    built(stack).pruned(keep).expect("the needs fit").reduced()
+}
+
+/// First of all, while the heap holds nothing else.
+fn memory(sheet: &mut Sheet) {
+    let stack = Stack::layered(NODES, EDGES);
+    let keep = stack.scattered(50);
+    let before = bytes::resident();
+    let dag = built(&stack);
+    let kept = dag.pruned(&keep).expect("the needs fit");
+    let reduced = kept.reduced();
+    if let (Some(before), Some(after)) = (before, bytes::resident()) {
+        let what = format!("{NODES} specs, {} edges, every second pruned", stack.edges.len());
+        bytes::row(sheet, &what, after.saturating_sub(before), Some(50_000_000));
+    }
+    drop((dag, kept, reduced));
+}
+
+fn stack(sheet: &mut Sheet) {
+    let stack = Stack::layered(NODES, EDGES);
+    let dag = built(&stack);
+    sheet.row("build", None, &measure(20, |_| built(&stack)));
+    for (what, keep) in [
+        ("empty cache", vec![true; NODES]),
+        ("a cache of closures, half of it", stack.uncached(50)),
+        ("a cache of closures, all but a tenth", stack.uncached(10)),
+        ("every second at random", stack.scattered(50)),
+    ] {
+        let kept = dag.pruned(&keep).expect("the needs fit");
+        let reduced = kept.reduced();
+        println!("{what}: {} jobs, {} needs, {} reduced", kept.len(), kept.needs(), reduced.needs());
+        sheet.row("  prune, levels", None, &measure(20, |_| dag.pruned(&keep)));
+        sheet.row("  reduce after that", None, &measure(20, |_| kept.reduced()));
+        sheet.row("  prune and reduce at once", None, &measure(20, |_| dag.reduced(&keep)));
+        sheet.row("  build, prune, levels, reduce", ms(100), &measure(20, |_| whole(&stack, &keep)));
+    }
+    let changed = [(NODES - 6) as u32];
+    sheet.row("affected by a popular spec", ms(2), &measure(50, |_| affected(&dag, &changed, Some(1))));
+    let keep = stack.uncached(50);
+    let available: Vec<bool> = keep.iter().map(|keep| !keep).collect();
+    assert!(gaps(&dag, &keep, &[], &available).is_empty(), "what is not built is there");
+    sheet.row("gaps", ms(2), &measure(50, |_| gaps(&dag, &keep, &[], &available)));
+    let needs: Vec<u32> = (0..NODES as u32).collect();
+    sheet.row("joins of 4,000 needs", ms(2), &measure(50, |_| joins(&needs, 49)));
+}
+
+/// The same shape at five sizes. Twice the specs must not cost much more than twice the time.
+fn growth(sheet: &mut Sheet) {
+    let sizes = [1_000, 2_000, 4_000, 8_000, 16_000];
+    type Run = fn(&Stack, &[bool]);
+    let plots: [(&str, Run); 3] = [
+        ("build", |stack, _| drop(built(stack))),
+        ("build, prune, levels", |stack, keep| drop(built(stack).pruned(keep))),
+        ("build, prune, levels, reduce", |stack, keep| drop(whole(stack, keep))),
+    ];
+    for (what, run) in plots {
+        let points: Vec<(usize, Duration)> = sizes
+            .iter()
+            .map(|nodes| {
+                let stack = Stack::layered(*nodes, nodes * EDGES / NODES);
+                let keep = stack.uncached(50);
+                (*nodes, measure(9, |_| run(&stack, &keep)).median)
+            })
+            .collect();
+        plot(what, &points);
+        if let [.., (_, half), (_, whole)] = points.as_slice() {
+            let ratio = whole.as_secs_f64() / half.as_secs_f64();
+            sheet.print(&format!("{what}: twice the specs"), &format!("{ratio:.1} times as long"), "3", ratio < 4.5);
+        }
+    }
+}
+
+/// One line per point; the bars of linear growth are as long as the marks at their ends say.
+fn plot(what: &str, points: &[(usize, Duration)]) {
+    const WIDTH: f64 = 60.0;
+    let Some((most_nodes, most)) = points.last() else { return };
+    println!("{what}, 15 edges per spec, half of it cached ( | = linear)");
+    for (nodes, took) in points {
+        let bar = (took.as_secs_f64() / most.as_secs_f64() * WIDTH).round() as usize;
+        let mark = (*nodes as f64 / *most_nodes as f64 * WIDTH).round() as usize;
+        let line: String = (1..=bar.max(mark))
+            .map(|at| {
+                if at == mark {
+                    '|'
+                } else if at <= bar {
+                    '#'
+                } else {
+                    ' '
+                }
+            })
+            .collect();
+        println!("  {nodes:>6} {:>9.2?} {line}", took);
+    }
+}
+
+fn hostile(sheet: &mut Sheet) {
+    let (wide, keep) = hub(2_000);
+    let dag = built(&wide);
+    let before = bytes::resident();
+    let kept = dag.pruned(&keep).expect("four million needs fit");
+    if let (Some(before), Some(after)) = (before, bytes::resident()) {
+        bytes::row(sheet, "hub of 2,000 by 2,000: held", after.saturating_sub(before), Some(50_000_000));
+    }
+    assert_eq!(kept.needs(), 4_000_000, "every parent needs every child");
+    sheet.row("hub of 2,000 by 2,000: prune, levels", ms(100), &measure(5, |_| dag.pruned(&keep)));
+    sheet.row("hub of 2,000 by 2,000: prune and reduce", ms(200), &measure(5, |_| dag.reduced(&keep)));
+    let (wide, keep) = hub(10_000);
+    let dag = built(&wide);
+    sheet.row("hub of 10,000 by 10,000: refused", ms(200), &measure(5, |_| dag.pruned(&keep).expect_err("too many")));
+    let long = chain(200_000);
+    let every_second: Vec<bool> = (0..long.nodes).map(|node| node % 2 == 0).collect();
+    sheet.row("chain of 200,000: all", ms(200), &measure(5, |_| whole(&long, &every_second)));
+    let large = Stack::layered(16_000, 240_000);
+    let (dag, keep) = (built(&large), large.scattered(50));
+    sheet.row("16,000 specs, every second: prune, reduce", ms(1_000), &measure(3, |_| dag.reduced(&keep)));
+}

@@ -1,0 +1,65 @@
+//! Mirrors in a folder.
+
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use tokio::fs::{self, File};
+use tokio::io::AsyncReadExt;
+
+use super::fault::{Fault, Object, Pieces};
+use super::settings::MAX_NAMES;
+use crate::ci::Timestamp;
+
+/// The contents of a file; `None` where there is none.
+pub(super) async fn get(path: &Path, limit: usize) -> Result<Option<Object>, Fault> {
+    let found = match fs::metadata(path).await {
+        Ok(found) => found,
+        Err(error) if is_absent(&error) => return Ok(None),
+        Err(error) => return Err(broken(&error)),
+    };
+    // A pipe would wait for a writer.
+    if !found.is_file() {
+        return Err(Fault::lasting("it is no file"));
+    }
+    Pieces::new(limit, Some(found.len()))?;
+    let file = match File::open(path).await {
+        Ok(file) => file,
+        Err(error) if is_absent(&error) => return Ok(None),
+        Err(error) => return Err(broken(&error)),
+    };
+    let mut bytes = Vec::with_capacity(usize::try_from(found.len()).unwrap_or_default());
+    file.take(limit as u64 + 1).read_to_end(&mut bytes).await.map_err(|error| broken(&error))?;
+    if bytes.len() > limit {
+        return Err(Fault::too_large(limit));
+    }
+    let modified = found.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    let modified = modified.and_then(|age| i64::try_from(age.as_millis()).ok()).map(Timestamp::from_millis);
+    Ok(Some(Object { bytes, modified, is_packed: false }))
+}
+
+/// The names in a folder, sorted; none where there is no folder.
+pub(super) async fn names(path: &Path) -> Result<Vec<String>, Fault> {
+    let mut entries = match fs::read_dir(path).await {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(broken(&error)),
+    };
+    let mut names = Vec::new();
+    while let Some(entry) = entries.next_entry().await.map_err(|error| broken(&error))? {
+        // A name that is no text is the name of nothing that Spack writes.
+        names.extend(entry.file_name().into_string());
+        if names.len() > MAX_NAMES {
+            return Err(Fault::lasting(format!("it has more than {MAX_NAMES} entries")));
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+fn broken(error: &io::Error) -> Fault {
+    Fault::lasting(format!("it cannot be read ({error})"))
+}

@@ -1,0 +1,24 @@
+//! Reads binary mirrors: which specs their indexes list, which binaries lie there, and what names lie below an address.
+//!
+//! [`Reader`] is asked once per mirror before a pipeline is generated. Mirrors are folders (`file://` or a path), web servers (`https://`)
+//! and buckets (`s3://`). It never writes to a mirror, and it judges nothing: what is missing and what could not be read stay apart,
+//! since taking the second for the first would build everything anew.
+//!
+//! Whatever is read has a limit and, where the mirror names one, a checksum. Every wait has a deadline; all of them are in [`Settings`].
+//! Passwords in addresses and everything after `?` are left out of every message.
+
+mod cache;
+mod fault;
+mod find;
+mod folder;
+mod index;
+mod reader;
+mod root;
+mod s3;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod web;
+
+pub use reader::Reader;
+pub use settings::{Credentials, S3Access, Settings};

@@ -1,0 +1,140 @@
+//! The reader: one request with its retries, and one mirror within its deadline.
+
+use std::collections::{HashMap, HashSet};
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+use super::cache::Cache;
+use super::fault::{Fault, Object};
+use super::root::{self, Root, public};
+use super::s3::S3;
+use super::settings::Settings;
+use super::web::Web;
+use super::{folder, index};
+use crate::generation::{MirrorState, MirrorView};
+use crate::spack::{Hash, Spec};
+
+/// Reads mirrors. Cheap to make: clients are connected when an address needs one.
+pub struct Reader {
+    pub(super) settings: Settings,
+    pub(super) cache: Option<Cache>,
+    web: Web,
+    s3: S3,
+    slots: Semaphore,
+}
+
+impl Reader {
+    /// A reader that has not asked anybody yet.
+    pub fn new(settings: Settings) -> Self {
+        let slots = Semaphore::new(settings.in_flight.max(1));
+        Self { cache: Cache::of(&settings), web: Web::default(), s3: S3::default(), slots, settings }
+    }
+
+    /// What the indexes of a mirror say about the wanted specs. Whatever goes wrong is a state of the view.
+    pub async fn view(&self, name: &str, url: &str, wanted: &HashSet<Hash>) -> MirrorView {
+        let reading = async {
+            let root = Root::parse(url)?;
+            Box::pin(index::read(self, &root, wanted)).await
+        };
+        let state = match self.in_time(url, reading).await {
+            Ok(listings) if listings.is_empty() => MirrorState::Absent,
+            Ok(listings) => MirrorState::Read(listings),
+            Err(reason) => MirrorState::Failed(reason.into()),
+        };
+        MirrorView { name: name.into(), url: public(url).into(), state, direct: HashMap::new() }
+    }
+
+    /// Asks for one binary without any index, and gives the layout in which it lies.
+    ///
+    /// As with Spack, only what is signed counts; whether the signature is good is not verified here. What is found must be about this spec.
+    /// Layout 2 is asked only for specs that name a compiler, since its names do.
+    pub async fn find(&self, url: &str, spec: &Spec) -> Result<Option<u8>, String> {
+        let finding = async {
+            let root = Root::parse(url)?;
+            Box::pin(super::find::find(self, &root, spec)).await
+        };
+        self.in_time(url, finding).await
+    }
+
+    /// The names directly below an address, sorted; none where nothing is there. Web servers have no lists.
+    pub async fn names(&self, url: &str) -> Result<Vec<String>, String> {
+        let listing = async {
+            let root = Root::parse(url)?;
+            let shown = root.shown("");
+            let listed = self.tried(&shown, || async {
+                match &root {
+                    Root::Folder(path) => folder::names(path).await,
+                    Root::Bucket { bucket, prefix } => Box::pin(self.s3.names(&self.settings, bucket, prefix)).await,
+                    Root::Web(_) => {
+                        Err(Fault::lasting("a web server cannot be listed; give the s3:// or file:// address"))
+                    }
+                }
+            });
+            Box::pin(listed).await
+        };
+        self.in_time(url, listing).await
+    }
+
+    /// What lies at a path of a mirror, at most `limit` bytes; `None` where nothing does. The reason names the address.
+    pub(super) async fn get(&self, root: &Root, path: &str, limit: usize) -> Result<Option<Object>, String> {
+        let shown = root.shown(path);
+        let got = self.tried(&shown, || async {
+            match root {
+                Root::Folder(dir) => folder::get(&dir.join(path), limit).await,
+                Root::Web(url) => Box::pin(self.web.get(&self.settings, &root::below(url, path), limit)).await,
+                Root::Bucket { bucket, prefix } => {
+                    Box::pin(self.s3.get(&self.settings, bucket, &root::key(prefix, path), limit)).await
+                }
+            }
+        });
+        Box::pin(got).await
+    }
+
+    async fn tried<T, F>(&self, shown: &str, mut ask: impl FnMut() -> F) -> Result<T, String>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
+        let mut wait = self.settings.backoff;
+        let mut tried = 1;
+        loop {
+            let outcome = {
+                // Never closed; and without a place one would only ask too much.
+                let _slot = self.slots.acquire().await.ok();
+                ask().await
+            };
+            let fault = match outcome {
+                Ok(found) => return Ok(found),
+                Err(fault) => fault,
+            };
+            if !fault.is_passing || tried >= self.settings.tries {
+                let times = if tried > 1 { format!(", tried {tried} times") } else { String::new() };
+                return Err(format!("{shown}: {}{times}", fault.what));
+            }
+            tracing::debug!(address = shown, fault = fault.what, tried, "asking a mirror again");
+            sleep(fault.wait.unwrap_or_default().max(wait)).await;
+            wait *= 2;
+            tried += 1;
+        }
+    }
+
+    async fn in_time<T>(&self, url: &str, work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+        let limit = self.settings.mirror;
+        let late = |_| Err(format!("{}: not read within {} s", public(url), limit.as_secs_f32()));
+        timeout(limit, work).await.unwrap_or_else(late)
+    }
+}
+
+/// Runs what takes long off the threads that wait for the network.
+pub(super) async fn aside<T, F>(work: F) -> Result<T, String>
+where
+    T: Send + 'static,
+    F: FnOnce() -> T + Send + 'static,
+{
+    tokio::task::spawn_blocking(work).await.map_err(|error| format!("reading stopped halfway ({error})"))
+}
+
+/// The wanted hashes, for work that is done aside.
+pub(super) type Wanted = Arc<HashSet<Hash>>;

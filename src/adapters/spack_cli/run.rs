@@ -1,0 +1,155 @@
+//! Runs `spack -e DIR concretize --force`.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use tokio::process::Command;
+use tokio::sync::mpsc;
+
+use super::ConcretizeFault;
+
+/// Lines that are kept to judge an end by.
+const KEPT: usize = 200;
+/// The most of one line that is kept or handed on.
+const MAX_LINE: usize = 4_096;
+
+/// What is to be run.
+#[derive(Debug, Clone)]
+pub struct Concretize {
+    /// The `spack` to run.
+    pub spack: PathBuf,
+    /// The folder of the environment.
+    pub environment: PathBuf,
+    /// How long it may take; Spack's own generate job has an hour.
+    pub patience: Duration,
+}
+
+impl Default for Concretize {
+    fn default() -> Self {
+        Self { spack: "spack".into(), environment: ".".into(), patience: Duration::from_secs(3_600) }
+    }
+}
+
+/// Concretizes, handing on every line that Spack prints.
+pub async fn concretize(ask: &Concretize, mut line: impl FnMut(&[u8])) -> Result<(), ConcretizeFault> {
+    let mut command = Command::new(&ask.spack);
+    command.arg("-e").arg(&ask.environment).args(["concretize", "--force"]);
+    command.env("SPACK_COLOR", "never").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    #[cfg(unix)]
+    command.process_group(0);
+    command.kill_on_drop(true);
+    let mut child = command.spawn().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => ConcretizeFault::NotFound(ask.spack.clone()),
+        _ => ConcretizeFault::Start(error.to_string()),
+    })?;
+    let _group = Group(child.id());
+    let (sender, mut lines) = mpsc::channel(64);
+    let readers = [child.stdout.take().map(|out| spawn(out, sender.clone())), child.stderr.take().map(|err| spawn(err, sender))];
+    let mut last: VecDeque<String> = VecDeque::with_capacity(KEPT);
+    let reading = async {
+        while let Some(text) = lines.recv().await {
+            line(&text);
+            if last.len() == KEPT {
+                last.pop_front();
+            }
+            last.push_back(String::from_utf8_lossy(&text).into_owned());
+        }
+        child.wait().await
+    };
+    let ended = tokio::time::timeout(ask.patience, reading).await;
+    readers.into_iter().flatten().for_each(|reader| reader.abort());
+    let status = ended.map_err(|_| ConcretizeFault::Slow(ask.patience))?;
+    let status = status.map_err(|error| ConcretizeFault::Start(error.to_string()))?;
+    if status.success() {
+        return Ok(());
+    }
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return Err(ConcretizeFault::Killed(signal));
+    }
+    Err(ConcretizeFault::of(status.code().unwrap_or(-1), last.make_contiguous()))
+}
+
+/// The process group of a child; what is still in it ends with us.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Some(group) = self.0 {
+            // There is no safe call for this in the standard library. Nothing left to end is no error.
+            let _ = std::process::Command::new("kill").args(["-KILL", "--", &format!("-{group}")]).stderr(Stdio::null()).status();
+        }
+    }
+}
+
+fn spawn(pipe: impl AsyncRead + Unpin + Send + 'static, sender: mpsc::Sender<Vec<u8>>) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut pipe = BufReader::new(pipe);
+        loop {
+            let mut text = Vec::new();
+            // A line without end is handed on in pieces.
+            match (&mut pipe).take(MAX_LINE as u64).read_until(b'\n', &mut text).await {
+                Ok(0) | Err(_) => return,
+                Ok(_) => {}
+            }
+            if text.last() == Some(&b'\n') {
+                text.pop();
+            }
+            if sender.send(text).await.is_err() {
+                return;
+            }
+        }
+    })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::Instant;
+
+    use super::*;
+
+    fn run(name: &str, script: &str, patience: Duration) -> (Result<(), ConcretizeFault>, Vec<String>) {
+        let folder = std::env::temp_dir().join(format!("stackhand-spack-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let spack = folder.join("spack");
+        std::fs::write(&spack, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&spack, PermissionsExt::from_mode(0o755)).unwrap();
+        let ask = Concretize { spack, environment: folder.clone(), patience };
+        let mut lines = Vec::new();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let ended = runtime.block_on(concretize(&ask, |line| lines.push(String::from_utf8_lossy(line).into_owned())));
+        std::fs::remove_dir_all(&folder).unwrap();
+        (ended, lines)
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn output_is_handed_on_and_ends_are_told() {
+        let (ended, lines) = run("good", "echo \"$@\"; echo more >&2", LONG);
+        assert_eq!(ended, Ok(()));
+        assert!(lines.iter().any(|line| line.ends_with("concretize --force")) && lines.contains(&"more".to_owned()), "{lines:?}");
+        let (ended, _) = run("bad", "echo \"==> Error: Package 'nope' not found.\" >&2; exit 1", LONG);
+        assert_eq!(ended, Err(ConcretizeFault::UnknownPackage { name: "nope".to_owned() }));
+        let (ended, _) = run("killed", "kill -9 $$", LONG);
+        assert_eq!(ended, Err(ConcretizeFault::Killed(9)));
+        let missing = Concretize { spack: "/nonexistent/spack".into(), ..Concretize::default() };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        assert!(matches!(runtime.block_on(concretize(&missing, |_| {})), Err(ConcretizeFault::NotFound(_))));
+    }
+
+    #[test]
+    fn a_flood_and_a_hang_are_bounded() {
+        let (ended, lines) = run("flood", "head -c 20000000 /dev/zero; printf '\\377\\n'; exit 3", LONG);
+        assert!(matches!(ended, Err(ConcretizeFault::Other { code: 3, .. })), "{ended:?}");
+        assert!(lines.iter().all(|line| line.len() <= 3 * MAX_LINE));
+        let began = Instant::now();
+        let (ended, _) = run("hang", "sleep 30 & sleep 30", Duration::from_millis(300));
+        assert!(matches!(ended, Err(ConcretizeFault::Slow(_))) && began.elapsed() < Duration::from_secs(10));
+    }
+}

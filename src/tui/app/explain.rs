@@ -1,0 +1,107 @@
+//! Why a job is as it is, and why it exists: what `e` shows.
+//!
+//! The first part is what the console knows of the job; the second is what its generate job wrote down when it made the pipeline, which is read
+//! when somebody asks.
+
+use ratatui::layout::{Rect, Size};
+
+use super::App;
+use super::overlay::Overlay;
+use crate::ci::{Job, JobId, SpecName, Timestamp, precise, short};
+use crate::console::fault::FaultKind;
+use crate::console::text::{clean, plural};
+use crate::console::world::World;
+use crate::tui::theme::Role;
+use crate::tui::widgets::{Panel, Pen, popup};
+
+impl App {
+    /// Opens the explanation of the job under the cursor.
+    pub(super) fn explain(&mut self, now: Timestamp) {
+        let selection = self.screen.selection(self.cx(now));
+        match selection.jobs.first().filter(|id| self.world.job(**id).is_some()) {
+            Some(job) => self.overlay = Some(Overlay::Explain { job: *job, top: 0 }),
+            None => self.say(false, "nothing here to explain", now),
+        }
+    }
+}
+
+/// Draws the explanation from what is known by now.
+pub(super) fn draw(pen: &mut Pen<'_>, screen: Rect, world: &World, job: JobId, top: usize, now: Timestamp) {
+    let lines = lines(world, job, now);
+    let height = (lines.len() as u16 + 2).min(screen.height);
+    let inner = popup(pen, screen, Size::new(96, height), &Panel { title: "Explain", ..Panel::default() });
+    // The end stays in sight, however far somebody scrolled.
+    let top = top.min(lines.len().saturating_sub(usize::from(inner.height)));
+    for ((line, role), y) in lines.iter().skip(top).zip(inner.y..inner.bottom()) {
+        pen.put(inner.x, y, inner.width, line, *role);
+    }
+}
+
+fn lines(world: &World, id: JobId, now: Timestamp) -> Vec<(String, Role)> {
+    let Some(job) = world.job(id) else { return vec![("this job is gone".to_owned(), Role::Text)] };
+    let mut lines: Vec<(String, Role)> = state(world, job, now).into_iter().map(|line| (line, Role::Text)).collect();
+    if let Some(why) = generation(world, job) {
+        lines.push((String::new(), Role::Text));
+        lines.extend(why);
+    }
+    lines
+}
+
+fn state(world: &World, job: &Job, now: Timestamp) -> Vec<String> {
+    let server_now = world.server_time(now);
+    let mut lines = vec![format!("{} is {} ({})", job.name, world.state(job).name(), job.status)];
+    if let Some(cause) = world.cause(job) {
+        lines.push(format!("GitLab's reason: {cause}"));
+    } else if job.is_failure() {
+        lines.push("GitLab's reason has not been read yet".to_owned());
+    }
+    if let Some(runner) = &job.runner {
+        lines.push(format!("on {}", runner.description));
+    }
+    let took = job.run_time(server_now).map_or("has not run".to_owned(), |d| format!("ran {}", precise(d)));
+    let waited = job.wait_time(server_now).map_or("wait not known".to_owned(), |d| format!("waited {}", short(d)));
+    lines.push(format!("{took}, {waited}, try {}", world.tries(job)));
+    if !job.tags.is_empty() {
+        lines.push(format!("wants a runner with: {}", job.tags.join(", ")));
+    }
+    match world.home(job.id).and_then(|f| f.needs.graph().and_then(|g| g.find(&job.name).map(|ix| (g, ix)))) {
+        None => lines.push("its needs are not known".to_owned()),
+        Some((graph, ix)) => {
+            lines.push(format!("{} wait for it", plural(graph.blocks(ix) as u64, "job")));
+            let open: Vec<&str> =
+                graph.needs(ix).filter(|need| !graph.state(*need).is_done()).map(|need| &**graph.name(need)).collect();
+            if !open.is_empty() {
+                lines.push(format!("waits for {}: {}", plural(open.len() as u64, "need"), open.join(", ")));
+            }
+            for root in graph.failed_roots(ix).into_iter().take(5) {
+                lines.push(format!("blocked by {}", graph.name(root)));
+            }
+        }
+    }
+    lines
+}
+
+/// Why the job was generated; `None` for jobs that build no spec.
+fn generation(world: &World, job: &Job) -> Option<Vec<(String, Role)>> {
+    let spec = SpecName::parse(&job.name)?;
+    let report = &world.home(job.id)?.report;
+    let told = |line: &str, role| vec![(line.to_owned(), role)];
+    let Some(known) = &report.value else {
+        return Some(match &report.error {
+            None => told("reading why it was generated \u{2026}", Role::TextDim),
+            Some(fault) if fault.kind == FaultKind::NotFound => {
+                told("its generate job kept no report: it expired, or Spack itself generated this pipeline", Role::TextDim)
+            }
+            Some(fault) => vec![(format!("why it was generated is not known: {}", clean(&fault.to_string())), Role::TextDim)],
+        });
+    };
+    let explanation = known.find(spec.hash).first().and_then(|(hash, _)| known.explain(hash));
+    let Some(explanation) = explanation else {
+        return Some(told("the report of its generation does not name it", Role::TextDim));
+    };
+    let text = explanation.to_string();
+    let lines = text.lines().enumerate().map(|(at, line)| {
+        (clean(line).into_owned(), if at == 0 { Role::TextStrong } else { Role::Text })
+    });
+    Some(lines.collect())
+}
