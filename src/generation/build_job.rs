@@ -10,7 +10,7 @@ use super::mapping::{self, Class, JobKind, Mapping, fill};
 use super::verdict::is_indexed;
 use super::{Inputs, Refusal};
 use crate::spack::yaml::{Map, Value, merge};
-use crate::spack::{Spec, describe};
+use crate::spack::{Spec, cdash_build_name, variants_text};
 
 /// What GitLab takes as a job's name.
 const MAX_NAME: usize = 255;
@@ -170,14 +170,14 @@ impl<'a, 'b> Builder<'a, 'b> {
             compiler.map_or_else(|| none.clone(), |c| c.name.clone()),
             compiler.map_or_else(|| none.clone(), |c| c.version.clone()),
             spec.arch.to_string().into(),
-            describe::variants_text(spec).into(),
+            variants_text(spec).into(),
         ];
         let values: HashMap<&str, Arc<str>> = OWN.into_iter().zip(own).collect();
         let mut variables = fill(&shared.variables, &values);
         let needs_rebuild = if is_indexed(self.inputs.views, spec.hash) { "False" } else { "True" };
         variables.insert("SPACK_SPEC_NEEDS_REBUILD", Value::text(needs_rebuild));
         if let (Some(group), Some(stamp)) = (&self.group, &self.stamp) {
-            let name = describe::cdash_build_name(spec, self.inputs.lock, group);
+            let name = cdash_build_name(spec, self.inputs.lock, group);
             variables.insert("SPACK_CDASH_BUILD_NAME", Value::text(name));
             variables.insert("SPACK_CDASH_BUILD_STAMP", Value::Text(stamp.clone()));
         }
@@ -209,20 +209,20 @@ impl<'a, 'b> Builder<'a, 'b> {
                 if let Some(tree) = joins(&sorted, limit - 1)? {
                     label = format!("{}@{} {}", spec.name, spec.version, spec.hash.short());
                     for (number, group) in tree.groups.iter().enumerate() {
-                        let members = self.entries(group, names, &label);
+                        let members = Self::entries(group, names, &label);
                         self.add_join(document, &join_name(number, &label), members, kept.level(at).saturating_sub(1));
                     }
                     needs = tree.needs;
                 }
             }
         }
-        let mut entries = self.entries(&needs, names, &label);
+        let mut entries = Self::entries(&needs, names, &label);
         entries.push(self.generate.clone());
         Ok(Value::List(entries))
     }
 
     /// Needs by name. Their order means nothing to GitLab; sorted, equal pipelines are equal texts.
-    fn entries(&self, needs: &[Need], names: &BTreeMap<usize, Arc<str>>, label: &str) -> Vec<Value> {
+    fn entries(needs: &[Need], names: &BTreeMap<usize, Arc<str>>, label: &str) -> Vec<Value> {
         let mut found: Vec<Arc<str>> = needs
             .iter()
             .filter_map(|need| match need {

@@ -305,7 +305,7 @@ fn is_plain(text: &str) -> bool {
         && !text.contains(": ")
         && !text.contains(" #")
         // `.5`, `.inf`, and `...`, which ends a document.
-        && !(first == '.' && text.bytes().nth(1).is_none_or(|next| next.is_ascii_alphanumeric() || next == b'.'))
+        && (first != '.' || text.chars().nth(1).is_some_and(|next| !next.is_ascii_alphanumeric() && next != '.'))
         && !is_word()
 }
 

@@ -164,7 +164,7 @@ impl Report {
                 decision: if verdict.is_rebuilt() { "rebuild" } else { "prune" }.to_owned(),
                 reasons: verdict.reasons.iter().map(Reason::to_string).collect(),
                 spec: format!("{}@{}", spec.name, spec.version),
-                job: job.map(|name| name.to_string()),
+                job: job.map(ToString::to_string),
                 external: spec.is_external(),
                 found: found(inputs, spec),
                 affected_from_depth: reached.depths.get(at).copied().flatten(),

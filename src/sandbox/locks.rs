@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Read;
 use std::sync::OnceLock;
 
-use crate::spack::{Hash, Lock, Spec, Variant};
+use crate::spack::{Hash, Lock, Spec};
 
 use super::SandboxError;
 
@@ -132,21 +132,6 @@ fn built_deps(lock: &Lock, spec: &Spec, places: &HashMap<Hash, u32>, found: &mut
     }
 }
 
-/// Variants as `SPACK_JOB_SPEC_VARIANTS` spells them: switches first and joined, then `name=value`; empty flag lists are left out.
-pub fn variants(spec: &Spec) -> String {
-    let mut switches = String::new();
-    let mut pairs = String::new();
-    for (name, value) in &spec.parameters {
-        match value {
-            Variant::Flag(on) => switches.extend([if *on { "+" } else { "~" }, name]),
-            Variant::Text(text) => pairs.extend([" ", name, "=", text]),
-            Variant::List(items) if !items.is_empty() => pairs.extend([" ", name, ":=", &items.join(",")]),
-            Variant::List(_) => {}
-        }
-    }
-    (switches + &pairs).trim_start().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,12 +150,5 @@ mod tests {
                 assert!(placed.deps.iter().all(|d| *d < i), "{} comes before its dependency", placed.spec);
             }
         }
-    }
-
-    #[test]
-    fn variants_read_as_spack_writes_them() {
-        let shelf = Shelf::embedded(LockName::BuildSystems).unwrap();
-        let zlib = shelf.specs.iter().find(|placed| &*placed.spec.name == "zlib-ng").unwrap();
-        assert_eq!(variants(&zlib.spec), "+compat+new_strategies+opt+pic+shared build_system=autotools");
     }
 }

@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::spack::Spec;
+use crate::spack::{Spec, variants_text};
 
 use super::SandboxError;
-use super::locks::{Shelf, variants};
+use super::locks::Shelf;
 use super::rng::{Rng, hash};
 use super::stacks::{STACKS, Stack, median_seconds, size};
 
@@ -254,7 +254,7 @@ impl Entry {
                     None => format!("{}-{}-{target}", spec.arch.platform, spec.arch.os),
                 }
                 .into(),
-                variants: variants(spec).into(),
+                variants: variants_text(spec).into(),
                 compiler: match &spec.compiler {
                     Some(compiler) => (compiler.name.clone(), compiler.version.clone()),
                     None => ("none".into(), "none".into()),

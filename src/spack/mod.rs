@@ -5,16 +5,15 @@
 //!
 //! * [`Lock::parse`] reads lock versions 4, 5 and 6 and refuses everything else by name.
 //! * [`yaml`] holds configuration and Spack's merge algebra.
-//! * [`Manifest`] is a stack's `spack.yaml`; [`condition`] answers its `when:`.
-//! * [`buildcache`] reads what lies in a binary cache: manifests, indexes and their names.
+//! * [`Request`] is an abstract spec, and judges concrete ones.
 //! * [`Lock::graph`] is the only place where edges are followed: it finds missing specs and cycles.
 
 pub mod buildcache;
 pub mod condition;
 mod dag;
+mod describe;
 mod error;
 mod hash;
-pub mod describe;
 mod lock;
 pub mod manifest;
 mod request;
@@ -23,6 +22,7 @@ mod wire;
 pub mod yaml;
 
 pub use dag::SpecGraph;
+pub use describe::{BuiltWith, cdash_build_name, compiler_of, variants_text};
 pub use error::LockError;
 pub use hash::{Hash, HashError};
 pub use lock::{Lock, Root, Writer};

@@ -4,5 +4,6 @@
 mod acting;
 mod basics;
 mod demo;
+mod generate;
 mod reading;
 mod stage;

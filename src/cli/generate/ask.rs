@@ -108,8 +108,8 @@ pub struct Request {
 #[derive(Debug, Clone, clap::Args)]
 pub struct Output {
     /// The pipeline's file; `-` prints it. Without this, cloud-ci-pipeline.yml below the artifacts' root.
-    #[arg(long, value_name = "FILE")]
-    pub output_file: Option<PathBuf>,
+    #[arg(long = "output-file", value_name = "FILE")]
+    pub file: Option<PathBuf>,
     /// Writes why every spec is or is not rebuilt; `-` or `json` prints it.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
@@ -137,7 +137,7 @@ pub enum FormName {
 #[derive(Debug, Subcommand)]
 pub enum What {
     /// Says why a spec is or is not rebuilt, what would change that, and which configuration set each key of its job.
-    Explain(Explain),
+    Explain(Box<Explain>),
     /// Says in what two generations differ, and why.
     Diff(Differ),
 }

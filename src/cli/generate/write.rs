@@ -36,7 +36,7 @@ impl Places {
     /// Works the places out. Where `CI_PROJECT_DIR` does not exist this is no CI job, and everything lies beside the pipeline.
     pub fn of(request: &Request, output: &Output, options: &Options) -> Result<Self, Failure> {
         let is_printed = |path: &Path| path == Path::new("-");
-        let pipeline_is_printed = output.output_file.as_deref().is_some_and(is_printed);
+        let pipeline_is_printed = output.file.as_deref().is_some_and(is_printed);
         let report_is_printed = output.report.as_deref().is_some_and(|path| is_printed(path) || path == Path::new("json"));
         if pipeline_is_printed && report_is_printed {
             return Err(Failure::usage("both the pipeline and the report would go to standard output; give one of them a file"));
@@ -48,9 +48,9 @@ impl Places {
             (None, Some(project)) => project.is_dir().then(|| project.join(&*options.artifacts_root)),
             (None, None) => Some(PathBuf::from(&*options.artifacts_root)),
         };
-        let beside = output.output_file.as_deref().and_then(Path::parent).map(Path::to_path_buf);
+        let beside = output.file.as_deref().and_then(Path::parent).map(Path::to_path_buf);
         let root = root.or(beside).unwrap_or_else(|| PathBuf::from(&*options.artifacts_root));
-        let pipeline = output.output_file.clone().unwrap_or_else(|| root.join("cloud-ci-pipeline.yml"));
+        let pipeline = output.file.clone().unwrap_or_else(|| root.join("cloud-ci-pipeline.yml"));
         Ok(Self {
             pipeline: (!pipeline_is_printed).then_some(pipeline),
             pipeline_is_printed,

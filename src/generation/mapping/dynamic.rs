@@ -11,7 +11,7 @@ use regex::Regex;
 use super::section::Origin;
 use crate::generation::Refusal;
 use crate::spack::yaml::{Key, Map, Value};
-use crate::spack::{Hash, Spec, describe};
+use crate::spack::{Hash, Spec, variants_text};
 
 /// How long one answer may take where the configuration does not say.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -113,7 +113,7 @@ impl Dynamic {
 
     /// The question about a spec.
     pub fn query(&self, step: usize, spec: &Spec) -> Query {
-        let mut text = format!("{}@{} {} arch={}", spec.name, spec.version, describe::variants_text(spec), spec.arch);
+        let mut text = format!("{}@{} {} arch={}", spec.name, spec.version, variants_text(spec), spec.arch);
         if let Some(compiler) = &spec.compiler {
             // Writing to a string cannot fail.
             let _ = write!(text, "%{}@{}", compiler.name, compiler.version);

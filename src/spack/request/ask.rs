@@ -63,7 +63,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// Asks for nothing but a package and its versions: all that can be asked of a virtual package or of a compiler of an old lock.
+    /// Asks for nothing but a package and its versions: all that can be asked of a virtual package or of a compiler of
+    /// an old lock.
     pub fn only_names_versions(&self) -> bool {
         let rest = Self { name: None, versions: None, ..self.clone() };
         rest == Self::default()

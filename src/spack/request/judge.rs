@@ -1,7 +1,7 @@
 //! Whether a concrete spec is what a request asks for.
 //!
-//! Where Spack looks for a dependency: `%` among all edges of the package itself; `^` there as well, and further down along link and run
-//! edges. A build tool of a dependency is therefore out of reach of `^`, as it is in Spack.
+//! Where Spack looks for a dependency: `%` among all edges of the package itself; `^` there as well, and further down
+//! along link and run edges. A build tool of a dependency is therefore out of reach of `^`, as it is in Spack.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -36,7 +36,8 @@ impl Request {
 
     /// Whether a spec of the lock satisfies the request.
     ///
-    /// The root of a request is compared with the names of packages only, never with the virtual packages that they provide.
+    /// The root of a request is compared with the names of packages only, never with the virtual packages that they
+    /// provide.
     pub fn matches(&self, spec: &Spec, lock: &Lock) -> bool {
         let Asked { node, direct, below } = &self.asked;
         if !node_fits(node, spec, lock) || !direct.iter().all(|edge| has_direct(spec, edge, lock)) {
@@ -45,9 +46,8 @@ impl Request {
         if below.is_empty() {
             return true;
         }
-        let reachable = edges_from(spec, lock, |dep| {
-            dep.types.contains(DepTypes::LINK) || dep.types.contains(DepTypes::RUN)
-        });
+        let reachable =
+            edges_from(spec, lock, |dep| dep.types.contains(DepTypes::LINK) || dep.types.contains(DepTypes::RUN));
         below.iter().all(|edge| {
             compiler_fits(spec, edge) || reachable.iter().any(|(parent, dep)| leads_to(edge, parent, dep, lock))
         })
@@ -55,8 +55,8 @@ impl Request {
 
     /// Why this lock cannot decide the request, if it cannot.
     ///
-    /// A lock does not say in which versions a virtual package is provided, nor who else could provide it; locks before version 5 do not say
-    /// which packages are virtual. [`Self::matches`] is `false` in these cases.
+    /// A lock does not say in which versions a virtual package is provided, nor who else could provide it; locks before
+    /// version 5 do not say which packages are virtual. [`Self::matches`] is `false` in these cases.
     pub fn undecided_by(&self, lock: &Lock) -> Option<RequestError> {
         let packages: HashSet<&str> = lock.specs().map(|spec| &*spec.name).collect();
         let virtuals: HashSet<&str> =
@@ -155,9 +155,8 @@ fn leads_to(asked: &Edge, parent: &Spec, dep: &Dep, lock: &Lock) -> bool {
     // One dependency may be written as several edges, each with types and virtual packages of its own.
     let twins = || parent.deps.iter().filter(|twin| twin.hash == dep.hash);
     let provides = |name: &str| twins().any(|twin| twin.virtuals.iter().any(|known| &**known == name));
-    let has_type = |word: &str| {
-        DepTypes::from_word(word).is_some_and(|wanted| twins().any(|twin| twin.types.contains(wanted)))
-    };
+    let has_type =
+        |word: &str| DepTypes::from_word(word).is_some_and(|wanted| twins().any(|twin| twin.types.contains(wanted)));
     let fits = match asked.node.name.as_deref() {
         Some(name) if name != &*child.name => {
             provides(name) && asked.node.only_names_versions() && asked.node.versions.is_none()
@@ -169,7 +168,8 @@ fn leads_to(asked: &Edge, parent: &Spec, dep: &Dep, lock: &Lock) -> bool {
         && asked.direct.iter().all(|edge| has_direct(child, edge, lock))
 }
 
-/// Specs of old locks name their compiler, which stands for a build dependency that provides all languages. Newer specs have an edge instead.
+/// Specs of old locks name their compiler, which stands for a build dependency that provides all languages. Newer specs
+/// have an edge instead.
 fn compiler_fits(spec: &Spec, asked: &Edge) -> bool {
     let provides_language = |dep: &Dep| dep.virtuals.iter().any(|name| LANGUAGES.contains(&&**name));
     let Some(compiler) = spec.compiler.as_ref().filter(|_| !spec.deps.iter().any(provides_language)) else {

@@ -1,17 +1,17 @@
 //! Reads the text of a request, in one pass and without recursion.
 //!
-//! A node is a package with its attributes; `%` and `^` begin further nodes. As in Spack, an attribute belongs to the node before it, a dash
-//! is a sigil only at the start of a word, and `%c=gcc` after a sigil assigns virtual packages.
+//! A node is a package with its attributes; `%` and `^` begin further nodes. As in Spack, an attribute belongs to the
+//! node before it, a dash is a sigil only at the start of a word, and `%c=gcc` after a sigil assigns virtual packages.
 
 use super::super::DepTypes;
+use super::super::describe::FLAG_LISTS;
 use super::ask::{Ask, Asked, Edge, Names, Node, Wanted, flag};
+use super::cursor::{Cursor, Read, brief, is_identifier, is_name, is_word};
 use super::error::RequestError;
 use super::version::{Element, GitRef, Range, Version, Versions, is_commit};
 
 /// The longest request of Spack's own stacks has 600 characters.
 const MAX_BYTES: usize = 16 * 1024;
-
-const FLAG_LISTS: [&str; 6] = ["cflags", "cppflags", "cxxflags", "fflags", "ldflags", "ldlibs"];
 
 /// Attributes that are spelled like variants.
 const ATTRIBUTES: [&str; 7] = ["arch", "architecture", "platform", "os", "operating_system", "target", "namespace"];
@@ -28,8 +28,6 @@ pub const COMPILERS: [(&str, &str); 5] = [
 /// Words that mean something else on every machine.
 const OF_THE_MACHINE: [&str; 6] = ["default_os", "default_target", "fe", "frontend", "be", "backend"];
 
-type Read<T> = Result<T, RequestError>;
-
 /// A request whose grammar is sound.
 pub struct Reading {
     pub asked: Asked,
@@ -38,23 +36,23 @@ pub struct Reading {
 }
 
 pub fn read(text: &str) -> Read<Reading> {
-    let mut reader = Reader { text, at: 0, refused: None };
+    let mut cursor = Cursor::new(text);
     if text.len() > MAX_BYTES {
-        return reader.fail(0, format!("it has {} bytes; shorten it to {MAX_BYTES}", text.len()));
+        return cursor.fail(0, format!("it has {} bytes; shorten it to {MAX_BYTES}", text.len()));
     }
-    let root = reader.node()?;
-    if root.is_none() && reader.peek().is_none() {
-        return reader.fail(0, "it asks for nothing; write a package, or `@:` for every package");
+    let root = cursor.node()?;
+    if root.is_none() && cursor.peek().is_none() {
+        return cursor.fail(0, "it asks for nothing; write a package, or `@:` for every package");
     }
     let mut asked = Asked { node: root.unwrap_or_default(), ..Asked::default() };
     loop {
-        let at = reader.at;
+        let at = cursor.at;
         // `%%` is a wish for the dependencies of the dependency; it restricts nothing.
-        let direct = reader.eat("%%") || reader.eat("%");
-        if !direct && !reader.eat("^") {
+        let direct = cursor.eat("%%") || cursor.eat("%");
+        if !direct && !cursor.eat("^") {
             break;
         }
-        let edge = reader.edge(at, direct)?;
+        let edge = cursor.edge(at, direct)?;
         match asked.below.last_mut() {
             Some(dependency) if direct => dependency.direct.push(edge),
             _ if direct => asked.direct.push(edge),
@@ -62,63 +60,27 @@ pub fn read(text: &str) -> Read<Reading> {
         }
     }
     asked.settle();
-    Ok(Reading { asked, refused: reader.refused })
+    Ok(Reading { asked, refused: cursor.refused })
 }
 
-struct Reader<'a> {
-    text: &'a str,
-    /// A byte of the text, always the first one of a character.
-    at: usize,
-    refused: Option<RequestError>,
-}
-
-impl<'a> Reader<'a> {
-    fn rest(&self) -> &'a str {
-        self.text.get(self.at..).unwrap_or_default()
-    }
-
-    fn peek(&self) -> Option<char> {
-        self.rest().chars().next()
-    }
-
-    fn eat(&mut self, token: &str) -> bool {
-        let found = self.rest().starts_with(token);
-        self.at += if found { token.len() } else { 0 };
-        found
-    }
-
-    fn take(&mut self, accept: impl Fn(char) -> bool) -> &'a str {
-        let rest = self.rest();
-        let taken = rest.find(|c| !accept(c)).and_then(|end| rest.get(..end)).unwrap_or(rest);
-        self.at += taken.len();
-        taken
-    }
-
-    fn blanks(&mut self) {
-        self.take(char::is_whitespace);
-    }
-
-    fn fail<T>(&self, at: usize, what: impl Into<String>) -> Read<T> {
-        Err(RequestError::at(self.text, at, what))
-    }
-
-    /// Remembers something that is sound but cannot be judged.
-    fn refuse(&mut self, at: usize, what: impl Into<String>) {
-        if self.refused.is_none() {
-            self.refused = Some(RequestError::at(self.text, at, what));
-        }
-    }
-
+impl<'a> Cursor<'a> {
     /// One package with its attributes, up to a sigil of a dependency or the end. `None` if there is nothing.
     fn node(&mut self) -> Read<Option<Node>> {
         let mut node = Node::default();
         let mut first = true;
+        let mut versioned = false;
         loop {
             self.blanks();
             let at = self.at;
             match self.peek() {
                 None | Some('^' | '%') => return Ok((!first).then_some(node)),
-                Some('@') => self.versions(&mut node)?,
+                Some('@') if versioned => {
+                    return self.fail(at, "a second `@`; write all versions in one list: `@1.2,1.4:`");
+                }
+                Some('@') => {
+                    node.versions = self.versions()?;
+                    versioned = true;
+                }
                 Some(sigil @ ('+' | '~' | '-')) => self.switch(&mut node, sigil)?,
                 Some('/') => self.hash(&mut node)?,
                 // A nameless package may have its place held.
@@ -134,7 +96,9 @@ impl<'a> Reader<'a> {
         let start = self.text.get(..at).and_then(|before| before.rfind(char::is_whitespace)).unwrap_or(0);
         let word = self.text.get(start..).unwrap_or_default().split_whitespace().next().unwrap_or_default();
         let what = match c {
-            '$' => "`$` names a list or a variable, which is not replaced here; write out what it stands for".to_owned(),
+            '$' => {
+                "`$` names a list or a variable, which is not replaced here; write out what it stands for".to_owned()
+            }
             _ if [".json", ".yaml"].iter().any(|end| word.ends_with(end)) => {
                 "files of specs are not read; write the spec itself".to_owned()
             }
@@ -154,11 +118,13 @@ impl<'a> Reader<'a> {
             return self.attribute(node, at, word, exactly, throughout);
         }
         if !first {
-            return self.fail(at, format!("`{}` begins a second spec; write `^` or `%` before a dependency", brief(word)));
+            return self
+                .fail(at, format!("`{}` begins a second spec; write `^` or `%` before a dependency", brief(word)));
         }
         let (namespace, name) = word.rsplit_once('.').map_or((None, word), |(space, name)| (Some(space), name));
         if !word.split('.').all(is_identifier) {
-            return self.fail(at, format!("`{}` is no package name; names have letters, digits, `_` and `-`", brief(word)));
+            return self
+                .fail(at, format!("`{}` is no package name; names have letters, digits, `_` and `-`", brief(word)));
         }
         node.name = Some(name.into());
         node.namespace = namespace.map(Into::into);
@@ -210,36 +176,6 @@ impl<'a> Reader<'a> {
             None => Ok(()),
             Some(_) => self.fail(at, format!("the variant `{}` is given twice; keep one of them", brief(name))),
         }
-    }
-
-    /// A quoted value without its quotes, or a bare one; and whether it was quoted.
-    fn value(&mut self, at: usize, name: &str) -> Read<(String, bool)> {
-        if let Some(quote @ ('"' | '\'')) = self.peek() {
-            let start = self.at;
-            self.at += 1;
-            let mut value = String::new();
-            loop {
-                match self.peek() {
-                    None => return self.fail(start, "the quote is not closed; write the second one"),
-                    Some(c) if c == quote && !value.ends_with('\\') => break,
-                    Some(c) => {
-                        // An escaped quote is one without its backslash.
-                        if c == quote {
-                            value.pop();
-                        }
-                        value.push(c);
-                        self.at += c.len_utf8();
-                    }
-                }
-            }
-            self.at += 1;
-            return Ok((value, true));
-        }
-        let value = self.take(|c| is_name(c) || "+*,:=%^~/\\".contains(c));
-        if value.is_empty() {
-            return self.fail(at, format!("`{}=` has no value; write one, or `''` for an empty one", brief(name)));
-        }
-        Ok((value.to_owned(), false))
     }
 
     /// `platform-os-target`, where `None` leaves a part free; without dashes it is a target.
@@ -310,8 +246,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `@1.2`, `@=1.2`, `@1.2:1.5,2:`, `@git.main=2.0`, …
-    fn versions(&mut self, node: &mut Node) -> Read<()> {
-        let at = self.at;
+    fn versions(&mut self) -> Read<Option<Versions>> {
         self.at += 1;
         self.blanks();
         let mut elements = Vec::new();
@@ -325,12 +260,7 @@ impl<'a> Reader<'a> {
             }
             self.blanks();
         }
-        // `@:` admits everything and leaves no trace, but it is a version all the same.
-        if node.versions.is_some() {
-            return self.fail(at, "a second `@`; write all versions in one list: `@1.2,1.4:`");
-        }
-        node.versions = Versions::of(elements);
-        Ok(())
+        Ok(Versions::of(elements))
     }
 
     fn element(&mut self, may_be_git: bool) -> Read<Element> {
@@ -459,22 +389,6 @@ impl<'a> Reader<'a> {
             }
         }
     }
-}
-
-const fn is_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_'
-}
-
-const fn is_name(c: char) -> bool {
-    is_word(c) || c == '-' || c == '.'
-}
-
-fn is_identifier(text: &str) -> bool {
-    text.starts_with(is_word) && text.chars().all(|c| is_word(c) || c == '-')
-}
-
-fn brief(text: &str) -> String {
-    text.chars().take(40).collect()
 }
 
 /// Fills an empty slot; `false` if it was taken.

@@ -1,8 +1,8 @@
 //! Versions in Spack's order, and the sets of them that follow an `@`.
 //!
-//! A version is its numbers and words; separators do not count. A word comes before every number, `develop` and its kin come after, and
-//! `alpha`, `beta` and `rc` at the end come before the release that they lead to. A range ends *after* everything that begins with its upper
-//! bound, so it is kept as the first version beyond it.
+//! A version is its numbers and words; separators do not count. A word comes before every number, `develop` and its kin
+//! come after, and `alpha`, `beta` and `rc` at the end come before the release that they lead to. A range ends *after*
+//! everything that begins with its upper bound, so it is kept as the first version beyond it.
 
 /// Versions beyond every number, lowest first.
 const ENDLESS: [&str; 7] = ["stable", "nightly", "trunk", "head", "master", "main", "develop"];
@@ -274,15 +274,55 @@ mod tests {
     #[test]
     fn versions_come_in_the_order_of_spack() {
         let ascending = [
-            "mydevelopmentnightmare", "xyz.4", "xyz.5", "xyz10", "0.5", "0.5.develop", "1.mydevelopment", "1.0", "1.1", "1.develop",
-            "2", "2.0", "2.0.1", "2.0.1a", "2.0.1aa", "2.0.1b", "4.999.9", "5.5p1", "5.5p2", "5.5p10", "6.0alpha", "6.0alpha0", "6.0alpha1",
-            "6.0beta", "6.0beta0", "6.0rc", "6.0rc0", "6.0rc10", "6.0", "6.0-1", "20101121", "20101122", "99999999999999999999999999999",
-            "stable", "nightly", "trunk", "head", "master", "main", "develop", "develop.1", "develop.2",
+            "mydevelopmentnightmare",
+            "xyz.4",
+            "xyz.5",
+            "xyz10",
+            "0.5",
+            "0.5.develop",
+            "1.mydevelopment",
+            "1.0",
+            "1.1",
+            "1.develop",
+            "2",
+            "2.0",
+            "2.0.1",
+            "2.0.1a",
+            "2.0.1aa",
+            "2.0.1b",
+            "4.999.9",
+            "5.5p1",
+            "5.5p2",
+            "5.5p10",
+            "6.0alpha",
+            "6.0alpha0",
+            "6.0alpha1",
+            "6.0beta",
+            "6.0beta0",
+            "6.0rc",
+            "6.0rc0",
+            "6.0rc10",
+            "6.0",
+            "6.0-1",
+            "20101121",
+            "20101122",
+            "99999999999999999999999999999",
+            "stable",
+            "nightly",
+            "trunk",
+            "head",
+            "master",
+            "main",
+            "develop",
+            "develop.1",
+            "develop.2",
         ];
         for pair in ascending.windows(2) {
             assert!(Version::read(pair[0]) < Version::read(pair[1]), "{pair:?}");
         }
-        for (a, b) in [("2.0", "2_0"), ("2-0", "2.0"), ("10.0001", "10.1"), ("1.2.final", "1.2"), ("1.2rc1", "1.2-rc.1")] {
+        for (a, b) in
+            [("2.0", "2_0"), ("2-0", "2.0"), ("10.0001", "10.1"), ("1.2.final", "1.2"), ("1.2rc1", "1.2-rc.1")]
+        {
             assert_eq!(Version::read(a), Version::read(b));
         }
     }
@@ -319,7 +359,9 @@ mod tests {
 
     #[test]
     fn equal_unions_are_equal() {
-        for (a, b) in [("1.2,1.3", "1.2:1.3"), ("1.3:1.5", "1.3,1.3.1,1.4:1.5"), ("1.3,=1.3.1", "1.3"), ("=1.2,=1.2", "=1-2")] {
+        for (a, b) in
+            [("1.2,1.3", "1.2:1.3"), ("1.3:1.5", "1.3,1.3.1,1.4:1.5"), ("1.3,=1.3.1", "1.3"), ("=1.2,=1.2", "=1-2")]
+        {
             assert_eq!(set(a), set(b), "{a} {b}");
         }
         assert_eq!(set(":"), None);
@@ -331,7 +373,9 @@ mod tests {
 
     #[test]
     fn the_next_version_carries_over() {
-        for (version, next) in [("1.9", "1.10"), ("999", "1000"), ("0", "1"), ("1.a", "1.b"), ("1.z", "1.zA"), ("masteq", "mastes")] {
+        for (version, next) in
+            [("1.9", "1.10"), ("999", "1000"), ("0", "1"), ("1.a", "1.b"), ("1.z", "1.zA"), ("masteq", "mastes")]
+        {
             assert_eq!(Version::read(version).next(), Version::read(next), "{version}");
         }
     }
