@@ -15,5 +15,6 @@ mod child_pipeline;
 mod effects;
 mod faults;
 mod graphql;
+mod pipeline_schema;
 mod samples;
 mod server;
