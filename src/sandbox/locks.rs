@@ -1,12 +1,13 @@
 //! The shelf of real `spack.lock` files from which every stack of the practice world is cut.
 //!
 //! Four locks that Spack wrote travel inside the binary. Here they are put in an order in which dependencies come first; externals are taken out
-//! and what stood on both sides of them is joined, as Spack's generator does.
+//! and what stood on both sides of them is joined, as Spack's generator does. The graph over them is the one that generation works with.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Read;
 use std::sync::OnceLock;
 
+use crate::generation::{Dag, DagError};
 use crate::spack::{Hash, Lock, Spec};
 
 use super::SandboxError;
@@ -31,9 +32,13 @@ pub struct Placed {
 /// The specs of one lock, dependencies before their dependents.
 #[derive(Debug)]
 pub struct Shelf {
+    /// The whole lock, with externals.
+    pub lock: Lock,
     pub specs: Vec<Placed>,
     /// Places of the roots, in the order of the lock.
     pub roots: Vec<u32>,
+    /// `specs` by their places.
+    pub dag: Dag,
 }
 
 impl Shelf {
@@ -60,10 +65,11 @@ impl Shelf {
         let unpacked = flate2::read::GzDecoder::new(gzip).read_to_end(&mut text);
         unpacked.map_err(|source| SandboxError::Unpack { lock, source })?;
         let parsed = Lock::parse(&text).map_err(|source| SandboxError::Lock { lock, source })?;
-        Ok(Self::of(&parsed))
+        Self::of(parsed).map_err(|source| SandboxError::Graph { lock, source })
     }
 
-    fn of(lock: &Lock) -> Self {
+    fn of(parsed: Lock) -> Result<Self, DagError> {
+        let lock = &parsed;
         let mut order = Vec::new();
         let mut seen = HashSet::new();
         for spec in lock.specs() {
@@ -76,7 +82,10 @@ impl Shelf {
             built_deps(lock, spec, &places, &mut deps);
             Placed { spec: (*spec).clone(), deps: deps.into_iter().collect() }
         };
-        Self { specs: order.iter().map(place).collect(), roots }
+        let specs: Vec<Placed> = order.iter().map(place).collect();
+        let edges = (0..).zip(&specs).flat_map(|(at, placed)| placed.deps.iter().map(move |dep| (at, *dep)));
+        let dag = Dag::new(specs.len(), edges)?;
+        Ok(Self { lock: parsed, specs, roots, dag })
     }
 
     /// What stands at that place.
@@ -135,6 +144,7 @@ fn built_deps(lock: &Lock, spec: &Spec, places: &HashMap<Hash, u32>, found: &mut
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spack::describe::variants_text;
 
     #[test]
     fn real_locks_become_ordered_specs_without_externals() {
@@ -150,5 +160,12 @@ mod tests {
                 assert!(placed.deps.iter().all(|d| *d < i), "{} comes before its dependency", placed.spec);
             }
         }
+    }
+
+    #[test]
+    fn variants_read_as_spack_writes_them() {
+        let shelf = Shelf::embedded(LockName::BuildSystems).unwrap();
+        let zlib = shelf.specs.iter().find(|placed| &*placed.spec.name == "zlib-ng").unwrap();
+        assert_eq!(variants_text(&zlib.spec), "+compat+new_strategies+opt+pic+shared build_system=autotools");
     }
 }

@@ -1,17 +1,17 @@
 //! The practice world: an embedded GitLab on loopback with a seeded clockwork behind it.
 //!
-//! `stackhand demo` and most tests talk to it over real sockets with the real adapters. It knows the nouns and nothing else of the program, and
-//! writes its JSON with types of its own, so a mistake in an adapter is not mirrored here.
+//! `stackhand demo` and most tests talk to it over real sockets with the real adapters. It knows the nouns and generation, whose child
+//! pipelines it runs, and writes GitLab's JSON with types of its own, so a mistake in an adapter is not mirrored here.
 //!
 //! Inside: the pure [`World`] (what exists and what happens), its sources (locks, stacks, plans, people, runners, mishaps), what jobs write
-//! (transcripts, the child YAML), the GitLab that answers from it, and the server with its faults.
+//! (transcripts, child pipelines with their reports), the GitLab that answers from it, and the server with its faults.
 //!
 //! What this GitLab does not do is said in `gitlab/mod.rs`. Besides: pipelines that are over when the world begins have no children; a finished
 //! world is never tidied up, so memory grows by about 1 kB per job of a long demo; sizes of logs and archives in lists are estimates.
 
-mod child_yaml;
 mod faults;
 mod fleet;
+mod generate;
 mod gitlab;
 mod locks;
 mod mishaps;
@@ -68,7 +68,7 @@ impl Default for Options {
     }
 }
 
-/// Why the practice world cannot start.
+/// Why the practice world cannot start, or cannot make a child pipeline.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     #[error(
@@ -79,6 +79,16 @@ pub enum SandboxError {
         "failed to read the embedded lock of {lock}: {source}; this build of stackhand is damaged, install it again"
     )]
     Lock { lock: &'static str, source: crate::spack::LockError },
+    #[error(
+        "failed to order the specs in the embedded lock of {lock}: {source}; this build of stackhand is damaged, install it again"
+    )]
+    Graph { lock: &'static str, source: crate::generation::DagError },
+    #[error(
+        "failed to read the embedded CI configuration: {source}; this build of stackhand is damaged, install it again"
+    )]
+    Config { source: crate::spack::yaml::YamlError },
+    #[error("failed to generate the child pipeline of {stack}: {source}")]
+    Generate { stack: &'static str, source: crate::generation::Refusal },
     #[error("failed to listen on 127.0.0.1:{port}: {source}; choose another port or 0 for any free one")]
     Listen { port: u16, source: std::io::Error },
     #[error(

@@ -1,12 +1,13 @@
 //! Plans: what a pipeline will run before anything runs. Stages, entries, needs, tags.
 //!
-//! A parent's plan has one generate and one trigger entry per stack. A child's plan is cut from a lock the way Spack's generator does it: one
-//! entry per spec that is not in the cache yet, `stage-N` by longest path, needs from the lock's edges. Plans never change; jobs refer to them.
+//! A parent's plan has one generate and one trigger entry per stack. A child's plan is cut from a lock by the graph that generation works
+//! with: one entry per spec that is not in the cache yet, `stage-N` by longest path, the fewest needs that keep every wait. So it says the same
+//! as the child pipeline that the generate job keeps. Plans never change; jobs refer to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::spack::{Spec, variants_text};
+use crate::spack::{Spec, describe};
 
 use super::SandboxError;
 use super::locks::Shelf;
@@ -120,16 +121,14 @@ impl Plan {
     pub fn child(stack: usize, shelf: &Shelf, chosen: &BTreeSet<u32>, access: Access) -> Option<Self> {
         let about = STACKS.get(stack)?;
         let numbers: BTreeMap<u32, u32> = chosen.iter().copied().zip(0..).collect();
-        let mut stages: Vec<usize> = Vec::with_capacity(chosen.len());
+        let keep: Vec<bool> = (0..).zip(&shelf.specs).map(|(place, _)| chosen.contains(&place)).collect();
+        let kept = shelf.dag.reduced(&keep).ok()?;
         let mut entries = Vec::with_capacity(chosen.len() + 2);
-        for placed in chosen.iter().filter_map(|place| shelf.at(*place)) {
-            let needs: Vec<u32> = placed.deps.iter().filter_map(|d| numbers.get(d).copied()).collect();
-            let stage = needs.iter().filter_map(|n| stages.get(*n as usize)).max().map_or(0, |deepest| deepest + 1);
-            stages.push(stage);
-            entries.push(Entry::build(about, &placed.spec, stage, needs, access));
+        for (place, placed) in chosen.iter().filter_map(|place| Some((*place, shelf.at(*place)?))) {
+            let needs = kept.children(place).iter().filter_map(|need| numbers.get(need).copied()).collect();
+            entries.push(Entry::build(about, &placed.spec, kept.level(place) as usize, needs, access));
         }
-        let depth = stages.iter().max().map_or(0, |deepest| deepest + 1);
-        let mut names: Vec<Arc<str>> = (0..depth).map(|n| format!("stage-{n}").into()).collect();
+        let mut names: Vec<Arc<str>> = (0..kept.height()).map(|n| format!("stage-{n}").into()).collect();
         if access == Access::Protected {
             names.push("stage-sign-pkgs".into());
             let tags = ["aws", "protected", "notary", "spack"];
@@ -234,12 +233,7 @@ impl Entry {
     }
 
     fn build(stack: &Stack, spec: &Spec, stage: usize, needs: Vec<u32>, access: Access) -> Self {
-        // Another target is another hash, as it would be after a real concretization.
-        let target = stack.target.microarchitecture();
-        let hash: Arc<str> = match target {
-            "x86_64_v3" => spec.hash.as_str().into(),
-            _ => Rng::named(hash(spec.hash.as_str()), "hash", target).base32(32).into(),
-        };
+        let hash: Arc<str> = stack.target.hash(&spec.hash).as_str().into();
         let mut tags = stack.target.tags().to_vec();
         tags.extend(size(&spec.name).tag());
         tags.push(access.tag());
@@ -249,12 +243,8 @@ impl Entry {
             work: Some(Work {
                 package: spec.name.clone(),
                 version: spec.version.clone(),
-                arch: match stack.target.platform_os() {
-                    Some(platform_os) => format!("{platform_os}-{target}"),
-                    None => format!("{}-{}-{target}", spec.arch.platform, spec.arch.os),
-                }
-                .into(),
-                variants: variants_text(spec).into(),
+                arch: stack.target.arch(&spec.arch).to_string().into(),
+                variants: describe::variants_text(spec).into(),
                 compiler: match &spec.compiler {
                     Some(compiler) => (compiler.name.clone(), compiler.version.clone()),
                     None => ("none".into(), "none".into()),

@@ -3,8 +3,11 @@
 //! Names, targets and tags are those of spack-packages; the weights say how a world of N jobs is shared between the stacks, and the minutes
 //! are round guesses of what such packages take on a CI runner.
 
+use std::sync::Arc;
+
 use super::locks::LockName;
-use super::rng::hash;
+use super::rng::{Rng, hash};
+use crate::spack::{Arch, Hash};
 
 /// One Spack environment that CI builds.
 #[derive(Debug)]
@@ -46,13 +49,22 @@ impl Target {
         }
     }
 
-    /// Platform and operating system, when they are not those of the lock.
-    pub fn platform_os(self) -> Option<&'static str> {
+    /// The hash that a spec of a lock has on this target: another target is another hash, as it would be after a real concretization.
+    pub fn hash(self, of: &Hash) -> Hash {
+        match self.microarchitecture() {
+            "x86_64_v3" => *of,
+            target => Hash::parse(&Rng::named(hash(of.as_str()), "hash", target).base32(32)).unwrap_or(*of),
+        }
+    }
+
+    /// The architecture that a spec of a lock has on this target.
+    pub fn arch(self, of: &Arch) -> Arch {
+        let target: Arc<str> = self.microarchitecture().into();
         match self {
-            Self::Windows => Some("windows-windows10.0.26100"),
-            Self::Darwin => Some("darwin-tahoe"),
-            Self::CrayRhel => Some("linux-rhel8"),
-            _ => None,
+            Self::Windows => Arch { platform: "windows".into(), os: "windows10.0.26100".into(), target },
+            Self::Darwin => Arch { platform: "darwin".into(), os: "tahoe".into(), target },
+            Self::CrayRhel => Arch { platform: "linux".into(), os: "rhel8".into(), target },
+            _ => Arch { target, ..of.clone() },
         }
     }
 

@@ -96,6 +96,27 @@ impl Lock {
         reach(self, roots)
     }
 
+    /// The same lock with other hashes and architectures, for practice: the same environment on another machine, without concretizing again.
+    ///
+    /// `hash` must give different hashes for different ones, or specs are lost.
+    #[must_use]
+    pub fn renamed(&self, hash: impl Fn(&Hash) -> Hash, arch: impl Fn(&Arch) -> Arch) -> Self {
+        let roots = self.roots.iter().map(|root| Root { spec: root.spec.clone(), hash: hash(&root.hash) }).collect();
+        let renamed = |spec: &Spec| {
+            let mut spec = spec.clone();
+            spec.hash = hash(&spec.hash);
+            spec.arch = arch(&spec.arch);
+            spec.build_spec = spec.build_spec.as_ref().map(&hash);
+            for dep in &mut spec.deps {
+                dep.hash = hash(&dep.hash);
+            }
+            spec
+        };
+        let positions = self.positions.iter().map(|(old, at)| (hash(old), *at)).collect();
+        let (version, writer) = (self.version, self.writer.clone());
+        Self { version, writer, roots, specs: self.specs.iter().map(renamed).collect(), positions }
+    }
+
     /// Since version 6 the compiler is the build dependency that provides a language; C counts before C++ before Fortran.
     fn find_compilers(&mut self) {
         let found: Vec<Option<Compiler>> = self

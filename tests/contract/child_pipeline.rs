@@ -44,6 +44,26 @@ async fn every_need_in_the_artifact_names_a_job() {
 }
 
 #[tokio::test]
+async fn the_report_beside_it_has_a_verdict_for_every_job() {
+    let server = Server::start().await;
+    let parent = server.nightly().await["id"].as_u64().unwrap();
+    let jobs = server.jobs(parent, "success").await;
+    let generate = jobs.iter().find(|j| j["name"] == "e4s-generate").unwrap();
+    let file = |name: &str| format!("jobs/{}/artifacts/jobs_scratch_dir/e4s/{name}", generate["id"]);
+    let report = server.anonymous(&file("generation-report.json")).await;
+    assert_eq!(report.status, 200, "{}", report.body);
+    let report = report.json();
+    let document = read(&server.anonymous(&file("cloud-ci-pipeline.yml")).await.body).unwrap();
+    let decided = report["decisions"].as_object().unwrap().values().filter(|d| d["decision"] == "rebuild");
+    let mut decided: Vec<&str> = decided.map(|decision| decision["job"].as_str().unwrap()).collect();
+    decided.sort_unstable();
+    let built: Vec<&String> =
+        document.iter().filter(|(_, job)| job.get("needs").is_some()).map(|(name, _)| name).collect();
+    assert_eq!(decided, built);
+    assert_eq!(report["stack"], "e4s");
+}
+
+#[tokio::test]
 async fn the_archive_holds_the_same_file() {
     let server = Server::start().await;
     let parent = server.nightly().await["id"].as_u64().unwrap();

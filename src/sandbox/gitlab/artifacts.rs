@@ -4,28 +4,59 @@ use std::io::Write;
 
 use crate::ci::Status;
 
+use super::super::generate::{Made, Run};
 use super::super::plan::Role;
+use super::super::stacks::Stack;
 use super::super::world::{Job, World};
-use super::super::{child_yaml, stacks};
 use super::http::Answer;
 use super::{Reply, Visit};
 
-/// The files that a job has kept: paths and contents. Empty for jobs that keep nothing, have not succeeded, or were erased.
-fn files(world: &World, job: &Job) -> Vec<(String, Vec<u8>)> {
-    if !keeps_files(world, job) {
-        return Vec::new();
+/// A file that a generate job keeps.
+#[derive(Debug, Clone, Copy)]
+enum Kept {
+    Pipeline,
+    Report,
+    Manifest,
+}
+
+impl Kept {
+    const ALL: [Self; 3] = [Self::Pipeline, Self::Report, Self::Manifest];
+
+    fn path(self, stack: &Stack) -> String {
+        let name = match self {
+            Self::Pipeline => "cloud-ci-pipeline.yml",
+            Self::Report => "generation-report.json",
+            Self::Manifest => "concrete_environment/spack.yaml",
+        };
+        format!("jobs_scratch_dir/{}/{name}", stack.name)
     }
-    let entry = world.entry_of(job);
-    let Some(stack) = entry.name.strip_suffix("-generate") else { return Vec::new() };
-    let Some(plan) = world.generated(job) else { return Vec::new() };
-    let folder = format!("jobs_scratch_dir/{stack}");
-    let yaml = child_yaml::write(world, job, plan);
-    let group = plan.stack.and_then(|i| stacks::STACKS.get(i)).map_or("", |s| s.group);
-    let manifest = format!("spack:\n  view: false\n  cdash:\n    build-group: {group}\n");
-    vec![
-        (format!("{folder}/cloud-ci-pipeline.yml"), yaml.into_bytes()),
-        (format!("{folder}/concrete_environment/spack.yaml"), manifest.into_bytes()),
-    ]
+
+    fn content(self, made: &Made<'_>, stack: &Stack) -> Result<Vec<u8>, String> {
+        match self {
+            Self::Pipeline => Ok(made.yaml().into_bytes()),
+            Self::Report => made.report().map(String::into_bytes).map_err(|error| error.to_string()),
+            Self::Manifest => {
+                Ok(format!("spack:\n  view: false\n  cdash:\n    build-group: {}\n", stack.group).into_bytes())
+            }
+        }
+    }
+}
+
+/// The files that a job has kept and that are wanted: paths and contents. Empty for jobs that keep nothing, have not succeeded, or were erased.
+fn files(world: &World, job: &Job, wanted: impl Fn(&str) -> bool) -> Result<Vec<(String, Vec<u8>)>, Answer> {
+    let Some(run) = Run::of(world, job).filter(|_| keeps_files(world, job)) else { return Ok(Vec::new()) };
+    let stack = run.about();
+    let wanted: Vec<(Kept, String)> =
+        Kept::ALL.map(|kept| (kept, kept.path(stack))).into_iter().filter(|(_, path)| wanted(path)).collect();
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let failed = |error: String| Answer::error(500, &format!("500 Internal Server Error: {error}"));
+    let made = run.make(|made| {
+        let contents = wanted.into_iter().map(|(kept, path)| Ok((path, kept.content(made, stack)?)));
+        contents.collect::<Result<Vec<_>, String>>()
+    });
+    made.map_err(|error| failed(error.to_string()))?.map_err(failed)
 }
 
 fn keeps_files(world: &World, job: &Job) -> bool {
@@ -39,7 +70,7 @@ pub fn archive_size(world: &World, job: &Job) -> Option<u64> {
 
 impl Visit<'_> {
     pub(super) fn archive(&self, job: &str) -> Reply {
-        let files = files(self.world, self.find_build(job)?);
+        let files = files(self.world, self.find_build(job)?, |_| true)?;
         if files.is_empty() {
             return Err(Answer::error(404, "404 Not found"));
         }
@@ -49,9 +80,8 @@ impl Visit<'_> {
     }
 
     pub(super) fn artifact(&self, job: &str, path: &str) -> Reply {
-        let files = files(self.world, self.find_build(job)?);
-        let file =
-            files.into_iter().find(|(name, _)| name == path).ok_or_else(|| Answer::error(404, "404 Not found"))?;
+        let files = files(self.world, self.find_build(job)?, |kept| kept == path)?;
+        let file = files.into_iter().next().ok_or_else(|| Answer::error(404, "404 Not found"))?;
         Ok(Answer::bytes("application/octet-stream", file.1))
     }
 }
