@@ -25,6 +25,9 @@ use timing::{Sheet, measure};
 const NODES: usize = 4_000;
 const EDGES: usize = 60_000;
 
+/// What a plot is of.
+type Run = fn(&Stack, &[bool]);
+
 fn main() {
     let mut sheet = Sheet::open("graph of a stack");
     memory(&mut sheet);
@@ -93,7 +96,6 @@ fn stack(sheet: &mut Sheet) {
 /// The same shape at five sizes. Twice the specs must not cost much more than twice the time.
 fn growth(sheet: &mut Sheet) {
     let sizes = [1_000, 2_000, 4_000, 8_000, 16_000];
-    type Run = fn(&Stack, &[bool]);
     let plots: [(&str, Run); 3] = [
         ("build", |stack, _| drop(built(stack))),
         ("build, prune, levels", |stack, keep| drop(built(stack).pruned(keep))),
@@ -135,7 +137,7 @@ fn plot(what: &str, points: &[(usize, Duration)]) {
                 }
             })
             .collect();
-        println!("  {nodes:>6} {:>9.2?} {line}", took);
+        println!("  {nodes:>6} {took:>9.2?} {line}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Graphs of the shape of Spack's: thirty layers, five specs of the toolchain below nearly everything, some popular tools, and for the rest
 //! dependencies in the layer below or anywhere. And two shapes that nobody would write by chance.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::dice::Dice;
 
@@ -42,24 +42,30 @@ impl Stack {
         Self { nodes, edges: list }
     }
 
-    /// What is left to build, in percent, when a cache holds closures, as caches do: of a cached spec it holds all dependencies as well.
+    /// What is left to build, in percent, when a cache holds closures, as caches do: with a spec it holds all that the spec depends on.
     pub fn uncached(&self, percent: usize) -> Vec<bool> {
         let mut dice = Dice::new(9);
-        let mut keep = vec![true; self.nodes];
         let mut children = vec![Vec::new(); self.nodes];
         for (parent, child) in &self.edges {
             if let Some(children) = children.get_mut(*parent as usize) {
                 children.push(*child as usize);
             }
         }
-        let mut cached = 0;
-        while cached < self.nodes * (100 - percent) / 100 {
+        let mut keep = vec![true; self.nodes];
+        let mut left = self.nodes * (100 - percent) / 100;
+        while left > 0 {
+            let mut closure = BTreeSet::new();
             let mut open = vec![dice.below(self.nodes)];
             while let Some(node) = open.pop() {
-                if let Some(mark) = keep.get_mut(node).filter(|mark| **mark) {
-                    *mark = false;
-                    cached += 1;
+                if keep.get(node) == Some(&true) && closure.insert(node) {
                     open.extend(children.get(node).into_iter().flatten());
+                }
+            }
+            // Dependencies first, so that the cache is whole when the percentage is reached in the middle.
+            for node in closure.into_iter().rev().take(left) {
+                if let Some(mark) = keep.get_mut(node) {
+                    *mark = false;
+                    left -= 1;
                 }
             }
         }

@@ -45,6 +45,17 @@ impl Lists {
         self.spans.get(place as usize).and_then(|(begin, end)| self.places.get(*begin..*end)).unwrap_or_default()
     }
 
+    /// The same lists without the places that are not marked.
+    pub fn limited_to(&self, marks: &[bool]) -> Self {
+        let mut places = Vec::with_capacity(self.places.len());
+        let spans = (0..self.len() as u32).map(|place| {
+            let begin = places.len();
+            places.extend(self.of(place).iter().copied().filter(|other| is_set(marks, *other)));
+            (begin, places.len())
+        });
+        Self { spans: spans.collect(), places }
+    }
+
     /// How many lists there are.
     pub fn len(&self) -> usize {
         self.spans.len()
@@ -120,10 +131,9 @@ impl Sorted {
         self.ranks.get(place as usize).copied().unwrap_or(Self::ABSENT)
     }
 
-    /// Who stands there in the order, with its children.
-    pub fn at(&self, rank: u32) -> (u32, &[u32]) {
-        let place = self.order.get(rank as usize).copied().unwrap_or(Self::ABSENT);
-        (place, self.children.of(place))
+    /// Who stands there in the order.
+    pub fn at(&self, rank: u32) -> u32 {
+        self.order.get(rank as usize).copied().unwrap_or(Self::ABSENT)
     }
 }
 

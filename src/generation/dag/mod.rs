@@ -12,9 +12,10 @@
 //! # Cost
 //!
 //! With `n` nodes, `e` edges and `k` kept nodes, [`Dag::new`], [`affected`] and [`Dag::within`] are linear but for a sort of the edges.
-//! Pruning takes 512 kept parents at once and follows each edge between pruned nodes once for them all: at worst `e × k / 64` word
-//! operations, in practice the size of the answer. Reduction is the same walk, carried on below the first kept nodes; it is `e × k / 64` too.
-//! Working memory is 64 bytes per node (128 when reducing).
+//! Pruning takes 512 kept parents at once and follows each edge between pruned nodes once for them all; edges that lead to nothing that was
+//! kept are dropped first. That is at worst `e × k / 64` word operations, and linear where a cache holds what its specs depend on.
+//! Reduction carries the same walk on below the first kept nodes, over the reduced needs of those that are done; its worst case is the same.
+//! Working memory is a copy of the edges and 64 bytes per node (128 when reducing).
 //!
 //! The answer itself may be quadratic: one pruned node between `p` parents and `c` children leaves `p × c` needs. It is refused beyond
 //! [`MOST_NEEDS`] (64 MiB) before it is stored, so no lock can take the machine down.

@@ -6,7 +6,7 @@
 //! they alone would be quadratic.
 
 use super::DagError;
-use super::lists::{Lists, Sorted, is_set};
+use super::lists::{Lists, Sorted, is_set, set};
 use super::row::Row;
 
 /// The most needs that are worked out, all jobs together. GitLab takes pipelines of 50 MiB at most, far below a million needs.
@@ -27,9 +27,11 @@ pub(super) fn sweep(graph: &Sorted, keep: &[bool], needs: Needs) -> Result<Lists
     let reduce = needs == Needs::Fewest;
     let mut sweep = Sweep {
         graph,
+        children: graph.children.limited_to(&live(graph, keep)),
         keep,
         near: vec![Row::default(); count],
         far: if reduce { vec![Row::default(); count] } else { Vec::new() },
+        first: 0,
         seen: vec![0; count],
         walk: 0,
         pruned: Vec::new(),
@@ -41,7 +43,7 @@ pub(super) fn sweep(graph: &Sorted, keep: &[bool], needs: Needs) -> Result<Lists
     for block in parents.chunks(Row::WIDTH) {
         sweep.go_near(block);
         if reduce {
-            sweep.go_far();
+            sweep.go_far(&lists);
         }
         sweep.write(block, &mut lists)?;
         sweep.forget();
@@ -50,13 +52,28 @@ pub(super) fn sweep(graph: &Sorted, keep: &[bool], needs: Needs) -> Result<Lists
     Ok(lists)
 }
 
+/// Which nodes are kept or have a kept node below them. The others lead nowhere: most of what a cache holds is like that.
+fn live(graph: &Sorted, keep: &[bool]) -> Vec<bool> {
+    let mut live = vec![false; graph.children.len()];
+    for node in &graph.order {
+        if is_set(keep, *node) || graph.children.of(*node).iter().any(|child| is_set(&live, *child)) {
+            set(&mut live, *node);
+        }
+    }
+    live
+}
+
 struct Sweep<'a> {
     graph: &'a Sorted,
+    /// Those children below which anything was kept.
+    children: Lists,
     keep: &'a [bool],
     /// Which parents of the block reach a node over removed nodes only.
     near: Vec<Row>,
     /// Which parents of the block reach a node over a kept node. Empty when nobody asks.
     far: Vec<Row>,
+    /// The rank of the block's first parent. Kept nodes before it are done.
+    first: u32,
     /// The last walk that came by.
     seen: Vec<u32>,
     walk: u32,
@@ -71,81 +88,80 @@ struct Sweep<'a> {
 impl Sweep<'_> {
     /// Carries the marks of a block to the first kept nodes below it.
     fn go_near(&mut self, block: &[u32]) {
-        let graph = self.graph;
+        self.first = block.first().map_or(0, |parent| self.graph.rank(*parent));
+        let Self { graph, children, keep, near, seen, pruned, hits, .. } = self;
         self.walk += 1;
+        let mut come = |node: u32, pruned: &mut Vec<u32>| {
+            if is_first(seen, node, self.walk) {
+                if is_set(keep, node) {
+                    hits.push(node);
+                } else {
+                    pruned.push(graph.rank(node));
+                }
+            }
+        };
         for (bit, parent) in block.iter().enumerate() {
-            for child in graph.children.of(*parent) {
-                self.come_near(*child);
-                if let Some(row) = self.near.get_mut(*child as usize) {
+            for child in children.of(*parent) {
+                come(*child, pruned);
+                if let Some(row) = near.get_mut(*child as usize) {
                     row.add(bit);
                 }
             }
         }
         let mut next = 0;
-        while let Some(&rank) = self.pruned.get(next) {
+        while let Some(&rank) = pruned.get(next) {
             next += 1;
-            for child in graph.at(rank).1 {
-                self.come_near(*child);
+            for child in children.of(graph.at(rank)) {
+                come(*child, pruned);
             }
         }
         // From the top down: what comes to a node has come before it is carried on.
-        self.pruned.sort_unstable();
-        for rank in self.pruned.iter().rev() {
-            let (node, children) = graph.at(*rank);
-            let carried = get(&self.near, node);
-            join(&mut self.near, children.iter(), &carried);
+        pruned.sort_unstable();
+        for rank in pruned.iter().rev() {
+            let node = graph.at(*rank);
+            let carried = get(near, node);
+            join(near, children.of(node).iter(), &carried);
         }
-        self.hits.sort_unstable();
-    }
-
-    fn come_near(&mut self, node: u32) {
-        if self.is_new(node) {
-            if is_set(self.keep, node) {
-                self.hits.push(node);
-            } else {
-                self.pruned.push(self.graph.rank(node));
-            }
-        }
+        hits.sort_unstable();
     }
 
     /// Carries the marks on, beyond the first kept nodes. No path to a hit leads through a node of a lower rank than its own, so nothing
-    /// below the lowest hit matters.
-    fn go_far(&mut self) {
-        let graph = self.graph;
-        let Some(floor) = self.hits.iter().map(|hit| graph.rank(*hit)).min() else { return };
-        let is_above = |child: &&u32| graph.rank(**child) >= floor;
+    /// below the lowest hit matters. A node of an earlier block has its own needs already, and what it reaches it reaches over them.
+    fn go_far(&mut self, done: &Lists) {
+        let Self { graph, children, keep, near, far, seen, hits, below, .. } = self;
+        let Some(floor) = hits.iter().map(|hit| graph.rank(*hit)).min() else { return };
+        let first = self.first;
+        let down = |rank: u32, node: u32| {
+            let all = children.of(node);
+            let own = if rank < first && is_set(keep, node) { done.of(node) } else { all };
+            let shorter = if own.len() < all.len() { own } else { all };
+            shorter.iter().filter(|child| graph.rank(**child) >= floor)
+        };
         self.walk += 1;
-        for at in 0..self.hits.len() {
-            if let Some(&hit) = self.hits.get(at) {
-                self.come_below(hit);
+        let mut come = |node: u32, below: &mut Vec<u32>| {
+            if is_first(seen, node, self.walk) {
+                below.push(graph.rank(node));
             }
+        };
+        for hit in hits.iter() {
+            come(*hit, below);
         }
         let mut next = 0;
-        while let Some(&rank) = self.below.get(next) {
+        while let Some(&rank) = below.get(next) {
             next += 1;
-            for child in graph.at(rank).1.iter().filter(is_above) {
-                self.come_below(*child);
+            for child in down(rank, graph.at(rank)) {
+                come(*child, below);
             }
         }
-        self.below.sort_unstable();
-        for rank in self.below.iter().rev() {
-            let (node, children) = graph.at(*rank);
-            let mut carried = get(&self.far, node);
-            if is_set(self.keep, node) {
-                carried.join(&get(&self.near, node));
+        below.sort_unstable();
+        for rank in below.iter().rev() {
+            let node = graph.at(*rank);
+            let mut carried = get(far, node);
+            if is_set(keep, node) {
+                carried.join(&get(near, node));
             }
-            join(&mut self.far, children.iter().filter(is_above), &carried);
+            join(far, down(*rank, node), &carried);
         }
-    }
-
-    fn come_below(&mut self, node: u32) {
-        if self.is_new(node) {
-            self.below.push(self.graph.rank(node));
-        }
-    }
-
-    fn is_new(&mut self, node: u32) -> bool {
-        self.seen.get_mut(node as usize).is_some_and(|seen| std::mem::replace(seen, self.walk) != self.walk)
     }
 
     /// Writes the needs of a block. The hits are sorted, so each list is.
@@ -177,7 +193,7 @@ impl Sweep<'_> {
     /// Makes ready for the next block.
     fn forget(&mut self) {
         let ranks = self.pruned.drain(..).chain(self.below.drain(..));
-        for node in ranks.map(|rank| self.graph.at(rank).0).chain(self.hits.drain(..)) {
+        for node in ranks.map(|rank| self.graph.at(rank)).chain(self.hits.drain(..)) {
             for rows in [&mut self.near, &mut self.far] {
                 if let Some(row) = rows.get_mut(node as usize) {
                     *row = Row::default();
@@ -185,6 +201,11 @@ impl Sweep<'_> {
             }
         }
     }
+}
+
+/// Whether a walk comes by for the first time.
+fn is_first(seen: &mut [u32], node: u32, walk: u32) -> bool {
+    seen.get_mut(node as usize).is_some_and(|seen| std::mem::replace(seen, walk) != walk)
 }
 
 fn get(rows: &[Row], node: u32) -> Row {

@@ -107,7 +107,7 @@ proptest! {
                     waits.push(all);
                 }
                 prop_assert!(tree.needs.len() <= limit);
-                prop_assert_eq!(follow(&tree.needs, &waits), BTreeSet::from_iter(needs.iter().copied()));
+                prop_assert_eq!(follow(&tree.needs, &waits), needs.iter().copied().collect::<BTreeSet<_>>());
                 prop_assert_eq!(joins(&needs, limit).unwrap(), Some(tree));
             }
         }
@@ -119,11 +119,11 @@ proptest! {
         match Dag::new(12, edges.iter().copied()) {
             Ok(graph) => {
                 prop_assert!((0..12).all(|node| !reach[node][node]));
-                prop_assert_eq!(graph.edges(), BTreeSet::from_iter(edges.iter()).len());
+                prop_assert_eq!(graph.edges(), edges.iter().collect::<BTreeSet<_>>().len());
                 for node in 0..12 {
-                    let children = BTreeSet::from_iter(edges.iter().filter(|edge| edge.0 == node).map(|edge| edge.1));
+                    let children: BTreeSet<u32> = edges.iter().filter(|edge| edge.0 == node).map(|edge| edge.1).collect();
                     prop_assert_eq!(graph.children(node).to_vec(), Vec::from_iter(children));
-                    let parents = BTreeSet::from_iter(edges.iter().filter(|edge| edge.1 == node).map(|edge| edge.0));
+                    let parents: BTreeSet<u32> = edges.iter().filter(|edge| edge.1 == node).map(|edge| edge.0).collect();
                     prop_assert_eq!(graph.parents(node).to_vec(), Vec::from_iter(parents));
                 }
             }
