@@ -6,5 +6,6 @@ pub mod environment;
 pub mod git;
 pub mod gitlab;
 pub mod mirror;
+pub mod spack_cli;
 pub mod store;
 pub mod terminal;

@@ -9,7 +9,7 @@ use super::make::Gathered;
 use super::mapping::{self, Class, JobKind, Mapping, fill};
 use super::verdict::is_indexed;
 use super::{Inputs, Refusal};
-use crate::spack::yaml::{Map, Value, merge};
+use crate::spack::yaml::{Key, Map, Value, merge};
 use crate::spack::{Spec, cdash_build_name, variants_text};
 
 /// What GitLab takes as a job's name.
@@ -231,7 +231,12 @@ impl<'a, 'b> Builder<'a, 'b> {
             })
             .collect();
         found.sort_unstable();
-        let entry = |name| Value::map([("job", Value::Text(name)), ("artifacts", Value::Bool(false))]);
+        // Thousands of needs: the names of their keys are made once.
+        let (job, artifacts) = (Key::from("job"), Key::from("artifacts"));
+        let entry = |name| {
+            let keys = [(artifacts.clone(), Value::Bool(false)), (job.clone(), Value::Text(name))];
+            Value::Map(keys.into_iter().collect())
+        };
         found.into_iter().map(entry).collect()
     }
 

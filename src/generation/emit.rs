@@ -82,7 +82,9 @@ fn yaml(document: &Document) -> String {
             Entry::Global(value) => census.count(value),
         }
     }
-    let mut writer = Writer { census, out: String::new(), numbers: HashMap::new() };
+    // Room for most documents at once: growing by doubling would hold two copies at the end.
+    let room = document.jobs.len() * 2_048 + 16_384;
+    let mut writer = Writer { census, out: String::with_capacity(room), numbers: HashMap::new() };
     for (name, entry) in entries {
         write_scalar(&mut writer.out, name);
         match entry {
@@ -258,7 +260,12 @@ impl<'a> Writer<'a> {
     }
 
     fn margin(&mut self, margin: usize) {
-        self.out.extend(std::iter::repeat_n(' ', margin));
+        const BLANKS: &str = "                                ";
+        let mut left = margin;
+        while let Some(blanks) = BLANKS.get(..left.min(BLANKS.len())).filter(|blanks| !blanks.is_empty()) {
+            self.out.push_str(blanks);
+            left -= blanks.len();
+        }
     }
 }
 
@@ -293,40 +300,54 @@ fn write_scalar(out: &mut String, text: &str) {
 }
 
 fn is_plain(text: &str) -> bool {
-    let Some(first) = text.chars().next() else { return false };
-    let starts_well = first.is_ascii_alphabetic() || matches!(first, '/' | '_' | '$' | '(' | '.');
-    let is_word = || {
-        let words = ["true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan", "inf"];
-        words.iter().any(|word| text.eq_ignore_ascii_case(word))
-    };
-    starts_well
-        && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
-        && !text.ends_with([' ', ':'])
-        && !text.contains(": ")
-        && !text.contains(" #")
+    let bytes = text.as_bytes();
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
+    let starts_well = match first {
+        b'/' | b'_' | b'$' | b'(' => true,
         // `.5`, `.inf`, and `...`, which ends a document.
-        && (first != '.' || text.chars().nth(1).is_some_and(|next| !next.is_ascii_alphanumeric() && next != '.'))
-        && !is_word()
+        b'.' => bytes.get(1).is_some_and(|next| !next.is_ascii_alphanumeric() && *next != b'.'),
+        letter => letter.is_ascii_alphabetic(),
+    };
+    let mut before = 0;
+    starts_well
+        && !matches!(last, b' ' | b':')
+        && bytes.iter().all(|byte| {
+            let breaks = matches!((before, byte), (b':', b' ') | (b' ', b'#'));
+            before = *byte;
+            (b' '..=b'~').contains(byte) && !breaks
+        })
+        && !is_word(text)
+}
+
+/// Words that some reader of YAML takes for switches, nothing or numbers.
+fn is_word(text: &str) -> bool {
+    let words = ["true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan", "inf"];
+    text.len() <= 5 && words.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// A JSON string, which is a double-quoted YAML scalar once everything unprintable is escaped.
 fn quoted(out: &mut String, text: &str) {
     out.push('"');
-    for c in text.chars() {
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| matches!(c, '"' | '\\') || !matches!(c, ' '..='~')) {
+        let (bare, odd) = rest.split_at(at);
+        out.push_str(bare);
+        let Some(c) = odd.chars().next() else { break };
         match c {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
-            ' '..='~' => out.push(c),
             // What is not printable for YAML, and what reorders text on a screen. Writing to a string cannot fail.
             '\0'..='\u{9f}' | '\u{2000}'..='\u{206f}' | '\u{feff}' | '\u{fff0}'..='\u{ffff}' => {
                 let _ = write!(out, "\\u{:04x}", c as u32);
             }
             c => out.push(c),
         }
+        rest = odd.get(c.len_utf8()..).unwrap_or_default();
     }
+    out.push_str(rest);
     out.push('"');
 }
 

@@ -42,6 +42,8 @@ pub struct Inputs<'a> {
 #[derive(Debug)]
 pub struct Generation<'a> {
     pub document: Document,
+    /// The document as YAML.
+    pub yaml: String,
     /// Every spec that the roots reach, in the order of the lock's graph.
     pub specs: Vec<&'a Spec>,
     /// One per spec.
@@ -123,7 +125,8 @@ pub fn generate<'a>(inputs: &Inputs<'a>) -> Result<Generation<'a>, Refusal> {
     }
     let always = Value::List(vec![Value::map([("when", Value::text("always"))])]);
     document.globals.insert("workflow".into(), Value::map([("rules", always)]));
-    made.check_size(&document, options)?;
+    let yaml = document.text(super::Form::Yaml);
+    made.check_size(&document, yaml.len(), options)?;
 
     let copies = options.copy_to.as_deref().map(|to| {
         let copied = |at: usize, spec: &&Spec| {
@@ -133,7 +136,7 @@ pub fn generate<'a>(inputs: &Inputs<'a>) -> Result<Generation<'a>, Refusal> {
         chosen.map(|(_, spec)| copy_of(spec, &destination.fetch, to)).collect()
     });
     let hours = made.hours;
-    Ok(Generation { document, specs, verdicts, jobs, dag, mapping, copies, hours, warnings: made.warnings })
+    Ok(Generation { document, yaml, specs, verdicts, jobs, dag, mapping, copies, hours, warnings: made.warnings })
 }
 
 fn mirror<'a>(mirrors: &'a [Mirror], name: &'static str) -> Result<&'a Mirror, Refusal> {
@@ -263,7 +266,7 @@ impl Gathered {
         Ok(())
     }
 
-    fn check_size(&mut self, document: &Document, options: &Options) -> Result<(), Refusal> {
+    fn check_size(&mut self, document: &Document, size: usize, options: &Options) -> Result<(), Refusal> {
         let expanded = document.expanded_bytes();
         let biggest = || {
             let keys = document.heaviest(3).into_iter();
@@ -274,13 +277,9 @@ impl Gathered {
             let (limit, flag) = (options.limits.expanded_bytes, "--max-expanded");
             self.refuse(Refusal::Size { size: expanded, form, limit, biggest: biggest(), flag }, options)?;
         }
-        // Writing the text is dear; what is short even with everything written out needs no closer look.
-        if expanded > options.limits.included_bytes {
-            let size = document.text(super::Form::Yaml).len();
-            if size > options.limits.included_bytes {
-                let (limit, flag) = (options.limits.included_bytes, "--max-size");
-                self.refuse(Refusal::Size { size, form: "", limit, biggest: biggest(), flag }, options)?;
-            }
+        if size > options.limits.included_bytes {
+            let (limit, flag) = (options.limits.included_bytes, "--max-size");
+            self.refuse(Refusal::Size { size, form: "", limit, biggest: biggest(), flag }, options)?;
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use super::stacks::{STACKS, Stack, size};
 use super::world::{Job, World};
 use crate::ci::Timestamp;
 use crate::generation::{
-    Answers, DESTINATION, Form, Generation, Inputs, Listed, Listing, Mirror, MirrorState, MirrorView, Options, SOURCE,
+    Answers, DESTINATION, Generation, Inputs, Listed, Listing, Mirror, MirrorState, MirrorView, Options, SOURCE,
     generate, report::Report,
 };
 use crate::spack::yaml::{Key, Layers, Map, Scope, Value};
@@ -52,7 +52,7 @@ pub struct Made<'a> {
 impl Made<'_> {
     /// The child pipeline.
     pub fn yaml(&self) -> String {
-        self.generation.document.text(Form::Yaml)
+        self.generation.yaml.clone()
     }
 
     /// What was decided about every spec, and why; as JSON.

@@ -144,7 +144,7 @@ fn built_deps(lock: &Lock, spec: &Spec, places: &HashMap<Hash, u32>, found: &mut
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spack::describe::variants_text;
+    use crate::spack::variants_text;
 
     #[test]
     fn real_locks_become_ordered_specs_without_externals() {

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::spack::{Spec, describe};
+use crate::spack::{Spec, variants_text};
 
 use super::SandboxError;
 use super::locks::Shelf;
@@ -244,7 +244,7 @@ impl Entry {
                 package: spec.name.clone(),
                 version: spec.version.clone(),
                 arch: stack.target.arch(&spec.arch).to_string().into(),
-                variants: describe::variants_text(spec).into(),
+                variants: variants_text(spec).into(),
                 compiler: match &spec.compiler {
                     Some(compiler) => (compiler.name.clone(), compiler.version.clone()),
                     None => ("none".into(), "none".into()),

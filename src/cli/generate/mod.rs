@@ -50,10 +50,9 @@ pub async fn run(globals: &Globals, ask: Ask) -> Result<Exit, Failure> {
 async fn make(globals: &Globals, out: Out, request: &ask::Request, output: &ask::Output) -> Result<Exit, Failure> {
     let loaded = Wanted::new(globals)?.load()?;
     let gathered = Gathered::read(out, &loaded.config.generation, request).await?;
-    let ended = gathered.with(|inputs, made, warnings| {
+    let ended = gathered.with(|inputs, mut made, warnings| {
         let report = output.report.as_ref().map(|_| Report::of(inputs, &made));
-        let form = if output.json_form() { Form::Json } else { Form::Yaml };
-        let text = made.document.text(form);
+        let text = if output.json_form() { made.document.text(Form::Json) } else { std::mem::take(&mut made.yaml) };
         let places = write::Places::of(request, output, &gathered.options)?;
         let files = write::Files {
             pipeline: text,
