@@ -88,7 +88,12 @@ impl<'a, 'b> Builder<'a, 'b> {
     }
 
     /// Adds a job for every spec that is left; the result has their names by place.
-    pub fn add_jobs(&self, kept: &Kept, document: &mut Document, made: &mut Gathered) -> Result<BTreeMap<usize, Arc<str>>, Refusal> {
+    pub fn add_jobs(
+        &self,
+        kept: &Kept,
+        document: &mut Document,
+        made: &mut Gathered,
+    ) -> Result<BTreeMap<usize, Arc<str>>, Refusal> {
         let mut names: BTreeMap<usize, Arc<str>> = BTreeMap::new();
         for at in kept.order() {
             if let Some(spec) = self.specs.get(*at as usize) {
@@ -128,10 +133,11 @@ impl<'a, 'b> Builder<'a, 'b> {
             Some(Value::Map(map)) => map,
             _ => Map::new(),
         };
-        let script = attributes.take("script").filter(|script| *script != Value::Null).ok_or_else(|| Refusal::Config {
-            place: format!("the job of {}", spec.label()),
-            what: "has no script: the configuration took it away; give build-job a `script`".to_owned(),
-        })?;
+        let script =
+            attributes.take("script").filter(|script| *script != Value::Null).ok_or_else(|| Refusal::Config {
+                place: format!("the job of {}", spec.label()),
+                what: "has no script: the configuration took it away; give build-job a `script`".to_owned(),
+            })?;
         let environment = options.artifact("concrete_environment");
         attributes.insert("script", flat(&script, |line| line.replace("{env_dir}", &environment)));
         for key in ["before_script", "after_script"] {

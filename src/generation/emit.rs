@@ -50,8 +50,7 @@ impl Document {
         let mut by_key: HashMap<Arc<str>, usize> = HashMap::new();
         let mut seen: HashMap<*const Value, usize> = HashMap::new();
         for (key, value) in self.jobs.values().flatten() {
-            *by_key.entry(key.clone()).or_default() +=
-                *seen.entry(Arc::as_ptr(value)).or_insert_with(|| weight(value));
+            *by_key.entry(key.clone()).or_default() += *seen.entry(Arc::as_ptr(value)).or_insert_with(|| weight(value));
         }
         let mut keys: Vec<_> = by_key.into_iter().collect();
         keys.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));

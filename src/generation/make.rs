@@ -146,7 +146,10 @@ fn mirror<'a>(mirrors: &'a [Mirror], name: &'static str) -> Result<&'a Mirror, R
 fn check_target(layers: &Layers) -> Result<(), Refusal> {
     let wrong = |what: String| Err(Refusal::Config { place: "ci".to_owned(), what });
     match layers.section("ci") {
-        Value::Null => wrong("is missing: the environment says nothing about its jobs; add a `ci` section or an include that has one".into()),
+        Value::Null => wrong(
+            "is missing: the environment says nothing about its jobs; add a `ci` section or an include that has one"
+                .into(),
+        ),
         Value::Map(ci) => match ci.get("target").map(Value::as_text) {
             None | Some(Some("gitlab")) => Ok(()),
             Some(other) => wrong(format!(
@@ -197,11 +200,7 @@ impl Gathered {
                 Ok(())
             }
             MirrorState::Failed(reason) => self.refuse(
-                Refusal::Mirror {
-                    name: view.name.to_string(),
-                    url: view.url.to_string(),
-                    reason: reason.to_string(),
-                },
+                Refusal::Mirror { name: view.name.to_string(), url: view.url.to_string(), reason: reason.to_string() },
                 options,
             ),
         }
@@ -250,7 +249,8 @@ impl Gathered {
             .collect();
         let reason = || match absent.as_slice() {
             _ if inputs.options.rebuilds_everything() => "nothing is pruned".to_owned(),
-            [] => "most specs are in no cache, as after a change of the compiler or of a package that all depend on".to_owned(),
+            [] => "most specs are in no cache, as after a change of the compiler or of a package that all depend on"
+                .to_owned(),
             names => format!("the index of {} is missing", names.join(" and ")),
         };
         if jobs > limits.jobs {

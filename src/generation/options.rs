@@ -65,14 +65,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            needs: 50,
-            joins: true,
-            included_bytes: 5 << 20,
-            expanded_bytes: 50 << 20,
-            jobs: 2_000,
-            hours: 1_500.0,
-        }
+        Self { needs: 50, joins: true, included_bytes: 5 << 20, expanded_bytes: 50 << 20, jobs: 2_000, hours: 1_500.0 }
     }
 }
 

@@ -43,7 +43,13 @@ pub fn noop(document: &mut Document, mapping: &Mapping) {
 }
 
 /// The jobs at the end: signing on protected refs, and the index.
-pub fn closing(document: &mut Document, mapping: &Mapping, inputs: &Inputs<'_>, destination: &Mirror, stages: &mut Vec<String>) {
+pub fn closing(
+    document: &mut Document,
+    mapping: &Mapping,
+    inputs: &Inputs<'_>,
+    destination: &Mirror,
+    stages: &mut Vec<String>,
+) {
     let ci = inputs.layers.section("ci");
     let push = &destination.push;
     let signing = mapping.service(JobKind::Signing);

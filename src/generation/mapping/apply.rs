@@ -63,7 +63,13 @@ impl Mapping {
     }
 
     /// Which elements of the configuration set each key of a build job, the one that was applied last at the end. Variables are keys of their own.
-    pub fn origins(&self, class: &Class, variables: &[&str], hash: Hash, answers: &Answers) -> BTreeMap<String, Vec<Origin>> {
+    pub fn origins(
+        &self,
+        class: &Class,
+        variables: &[&str],
+        hash: Hash,
+        answers: &Answers,
+    ) -> BTreeMap<String, Vec<Origin>> {
         let mut origins: BTreeMap<String, Vec<Origin>> = BTreeMap::new();
         let watch = |before: &Value, after: &Value, origin: &Origin| {
             for key in changed(before, after) {
@@ -199,7 +205,10 @@ pub fn fill(variables: &Map, values: &HashMap<&str, Arc<str>>) -> Map {
             return value.clone();
         }
         let parts = text.split('\0').enumerate();
-        parts.map(|(at, part)| if at % 2 == 1 { values.get(part).map_or(part, |v| &**v) } else { part }).collect::<String>().into()
+        parts
+            .map(|(at, part)| if at % 2 == 1 { values.get(part).map_or(part, |v| &**v) } else { part })
+            .collect::<String>()
+            .into()
     };
     let entries = variables.iter().map(|(key, value)| {
         let value = match value {
@@ -213,9 +222,8 @@ pub fn fill(variables: &Map, values: &HashMap<&str, Arc<str>>) -> Map {
 
 /// Sections that win over the configuration, the first one most of all.
 fn overrides() -> Vec<Step> {
-    let replace = |key: &str, value: Value| {
-        Value::Map(Map::from_iter([(Key { name: key.into(), mode: Mode::Replace }, value)]))
-    };
+    let replace =
+        |key: &str, value: Value| Value::Map(Map::from_iter([(Key { name: key.into(), mode: Mode::Replace }, value)]));
     let add = |value| Change { add: Some(value), remove: None };
     let script = |text: &str| replace("script", Value::texts([text]));
     [
@@ -238,10 +246,7 @@ fn defaults() -> Vec<Step> {
     };
     let build = ["cd {env_dir}", "spack env activate --without-view .", "spack ci rebuild"];
     let noop = ["echo \"All specs already up to date, nothing to rebuild.\""];
-    vec![
-        Step::built_in(4, JobKind::Build, script(&build)),
-        Step::built_in(5, JobKind::Noop, script(&noop)),
-    ]
+    vec![Step::built_in(4, JobKind::Build, script(&build)), Step::built_in(5, JobKind::Noop, script(&noop))]
 }
 
 /// Takes the tags out that only the generator gives.

@@ -72,7 +72,14 @@ impl Dynamic {
     pub fn read(value: &Value) -> Result<Self, String> {
         let text = |name: &str| value.get(name).and_then(Value::as_text).map(Arc::from);
         let names = |name: &str| -> BTreeSet<Arc<str>> {
-            value.get(name).and_then(Value::as_list).into_iter().flatten().filter_map(Value::as_text).map(Arc::from).collect()
+            value
+                .get(name)
+                .and_then(Value::as_list)
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_text)
+                .map(Arc::from)
+                .collect()
         };
         let endpoint = text("endpoint").ok_or("has a dynamic-mapping without `endpoint`; write its address")?;
         let seconds = match value.get("timeout") {

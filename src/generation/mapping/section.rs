@@ -170,22 +170,30 @@ fn submapping(map: &Map, origin: &Origin) -> Result<Submapping, Refusal> {
     let only_first = match map.get("match_behavior").map(Value::as_text) {
         None | Some(Some("first")) => true,
         Some(Some("merge")) => false,
-        Some(_) => return Err(fault(None, "has a match_behavior other than `first` and `merge`; use one of these".to_owned())),
+        Some(_) => {
+            return Err(fault(None, "has a match_behavior other than `first` and `merge`; use one of these".to_owned()));
+        }
     };
     if let Some((key, _)) = map.iter().find(|(key, _)| !matches!(&*key.name, "match_behavior" | "submapping")) {
-        return Err(fault(None, format!("has the key `{}` beside its submapping; make it an element of its own", key.name)));
+        return Err(fault(
+            None,
+            format!("has the key `{}` beside its submapping; make it an element of its own", key.name),
+        ));
     }
     let items = map.get("submapping").and_then(Value::as_list);
-    let items = items.ok_or_else(|| fault(None, "has a submapping that is no list; write a list of matches".to_owned()))?;
+    let items =
+        items.ok_or_else(|| fault(None, "has a submapping that is no list; write a list of matches".to_owned()))?;
     let mut entries = Vec::with_capacity(items.len());
     let mut by_name: HashMap<Arc<str>, Vec<usize>> = HashMap::new();
     let mut nameless = Vec::new();
     for (at, item) in items.iter().enumerate() {
         let texts = item.get("match").and_then(Value::as_list);
-        let texts = texts.ok_or_else(|| fault(Some(at), "has no list `match`; write the specs that it is for".to_owned()))?;
+        let texts =
+            texts.ok_or_else(|| fault(Some(at), "has no list `match`; write the specs that it is for".to_owned()))?;
         let mut requests = Vec::with_capacity(texts.len());
         for text in texts {
-            let text = text.scalar().ok_or_else(|| fault(Some(at), format!("matches {}; write a spec", text.kind())))?;
+            let text =
+                text.scalar().ok_or_else(|| fault(Some(at), format!("matches {}; write a spec", text.kind())))?;
             let request = Request::parse(&text)
                 .map_err(|error| fault(Some(at), format!("has a match that cannot be judged: {error}")))?;
             match request.package() {
@@ -199,7 +207,10 @@ fn submapping(map: &Map, origin: &Origin) -> Result<Submapping, Refusal> {
             map.iter().find(|(key, _)| !matches!(&*key.name, "match" | "build-job" | "build-job-remove"))
         });
         if let Some((key, _)) = odd {
-            return Err(fault(Some(at), format!("has the key `{}`; only match, build-job and build-job-remove are known", key.name)));
+            return Err(fault(
+                Some(at),
+                format!("has the key `{}`; only match, build-job and build-job-remove are known", key.name),
+            ));
         }
         entries.push(Entry { requests, change });
     }
