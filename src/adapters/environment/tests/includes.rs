@@ -115,7 +115,6 @@ async fn every_fault_names_its_place_and_its_way() {
         ("spack: {include: ['s3://x/y']}", "b", "", "`s3://x/y` cannot be included (this kind of URL"),
         ("spack: {include: ['https://x.org/y']}", "b", "", "a remote file needs a checksum"),
         ("spack: {include: [{path: 'https://x.org/y', sha256: abc}]}", "b", "", "is no SHA-256"),
-        ("spack: {specs: [$none]}", "b", "", "env/spack.yaml: `spack:specs[0]` refers to `$none`"),
         ("", "b", "", "env/spack.yaml: the top-level key `spack` is missing (the file is empty)"),
         ("spack: {a: 1, a: 2}", "b", "", "env/spack.yaml: the YAML is damaged"),
     ] {
