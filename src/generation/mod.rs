@@ -17,6 +17,7 @@ pub mod diff;
 mod document;
 mod emit;
 mod evidence;
+pub mod explain;
 mod make;
 mod mapping;
 mod mirrors;

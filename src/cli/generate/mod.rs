@@ -103,7 +103,7 @@ async fn explain(globals: &Globals, out: Out, ask: &Explain) -> Result<Exit, Fai
         if at > 0 {
             out.line("")?;
         }
-        out.text(&explanation.to_string())?;
+        out.text(&explanation.lines().join("\n"))?;
     }
     Ok(Exit::Ok)
 }
@@ -111,7 +111,7 @@ async fn explain(globals: &Globals, out: Out, ask: &Explain) -> Result<Exit, Fai
 fn diff(out: Out, ask: &Differ) -> Result<Exit, Failure> {
     let (a, b) = (read_report(&ask.a)?, read_report(&ask.b)?);
     let difference = generation::diff::diff(&a, &b);
-    if ask.json { out::json(&difference)? } else { out.text(&difference.to_string())? }
+    if ask.json { out::json(&difference)? } else { out.text(&difference.lines().join("\n"))? }
     Ok(Exit::Ok)
 }
 

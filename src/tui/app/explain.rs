@@ -99,9 +99,7 @@ fn generation(world: &World, job: &Job) -> Option<Vec<(String, Role)>> {
     let Some(explanation) = explanation else {
         return Some(told("the report of its generation does not name it", Role::TextDim));
     };
-    let text = explanation.to_string();
-    let lines = text.lines().enumerate().map(|(at, line)| {
-        (clean(line).into_owned(), if at == 0 { Role::TextStrong } else { Role::Text })
-    });
-    Some(lines.collect())
+    let lines = explanation.lines().into_iter().enumerate();
+    let role = |at| if at == 0 { Role::TextStrong } else { Role::Text };
+    Some(lines.map(|(at, line)| (clean(&line).into_owned(), role(at))).collect())
 }

@@ -1,4 +1,0 @@
-//! stub
-pub fn diff(_a: &super::report::Report, _b: &super::report::Report) -> String {
-    String::new()
-}
