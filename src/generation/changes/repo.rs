@@ -52,13 +52,12 @@ impl PackageRepo {
         };
         let packages = match repo.get("subdirectory") {
             None => below(root, "packages"),
-            Some(value) => value
-                .as_text()
-                .filter(|folder| api.0 < 2 || is_module(folder))
-                .and_then(|folder| below(root, folder))
-                .map_or_else(|| Err(PackageRepoError::Subdirectory(shown(value))), |packages| Ok(Some(packages)))?,
+            Some(value) => {
+                value.as_text().filter(|name| api.0 < 2 || is_module(name)).and_then(|name| below(root, name))
+            }
         };
-        let packages = packages.ok_or_else(|| PackageRepoError::Subdirectory("packages".to_owned()))?;
+        let refused = || PackageRepoError::Subdirectory(repo.get("subdirectory").map(shown).unwrap_or_default());
+        let packages = packages.ok_or_else(refused)?;
         let namespace = repo.get("namespace").and_then(Value::as_text).map_or_else(|| namespace_of(root), Arc::from);
         Ok(Self { namespace, root: root.to_vec(), packages, api })
     }
