@@ -9,7 +9,13 @@
 //! Behaviour is that of Spack 1.2 (`spack ci generate`), except where the documentation of an item says what is better here. With
 //! [`Options::parity`] the answer is Spack's own.
 
+mod build_job;
 mod changes;
+mod closure;
+mod dag;
+pub mod diff;
+mod document;
+mod emit;
 mod evidence;
 pub mod explain;
 mod make;
@@ -27,6 +33,10 @@ pub use changes::{
     ChangeKind, ChangeSet, ChangedPath, PackageRepo, PackageRepoError, StackChange, StackFiles, StackPart, StackRule,
     Touched,
 };
+pub use closure::{Gap, gaps};
+pub use dag::{Dag, DagError, JoinTree, Kept, MOST_NEEDS, Need, affected, joins};
+pub use document::Document;
+pub use emit::Form;
 pub use evidence::{Listed, Listing, MirrorState, MirrorView};
 pub use make::{Copy, Generation, Inputs, generate, graph, job_name, queries};
 pub use mapping::{Answers, JobKind, Mapping, Origin, Query};
