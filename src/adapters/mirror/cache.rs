@@ -71,7 +71,7 @@ impl Cache {
             let modified = entry.metadata().and_then(|found| found.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
             if is_sha256(name) {
                 kept.push((modified, entry.path()));
-            } else if name.ends_with(".half") && name.get(..64).is_some_and(is_sha256) {
+            } else if name.split_once('.').is_some_and(|(sum, rest)| is_sha256(sum) && rest.ends_with("half")) {
                 let age = SystemTime::now().duration_since(modified).unwrap_or_default();
                 if age > FORGOTTEN {
                     // Another run may have removed it.

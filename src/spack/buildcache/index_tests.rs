@@ -193,7 +193,8 @@ fn mutations_never_panic() {
     let index = |bytes: &[u8]| drop(read_index(bytes, &|_| true));
     let parse = |bytes: &[u8]| drop(Manifest::parse(bytes));
     let describe = |bytes: &[u8]| drop(described(bytes));
-    let seeds: [(Vec<u8>, &dyn Fn(&[u8]), usize); 7] = [
+    type Seed<'a> = (Vec<u8>, &'a dyn Fn(&[u8]), usize);
+    let seeds: [Seed; 7] = [
         (small.clone().into_bytes(), &index, 15_000),
         (gzip(small.as_bytes()), &index, 3_000),
         (zstd(small.as_bytes()), &index, 6_000),

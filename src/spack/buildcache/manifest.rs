@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn case_05_unknown_keys_are_allowed() {
         let text =
-            manifest(&[record(TARBALL).replace("{", r#"{"x":[1],"#)]).replace("{\"version", r#"{"y":{},"version"#);
+            manifest(&[record(TARBALL).replace('{', r#"{"x":[1],"#)]).replace("{\"version", r#"{"y":{},"version"#);
         assert_eq!(Manifest::parse(text.as_bytes()).unwrap().records.len(), 1);
     }
 

@@ -9,7 +9,7 @@ fn xml(code: &str) -> String {
 fn reader(server: &Server, credentials: Credentials) -> Reader {
     let endpoint = Some(server.base.trim_end_matches("/m").to_owned());
     let s3 = S3Access { endpoint, region: Some("us-east-1".to_owned()), credentials };
-    Reader::new(Settings { s3, silence: Duration::from_secs(5), ..settings() })
+    Reader::new(Settings { s3, ..settings() })
 }
 
 /// The bucket is called `m`, as everything lies below `/m`.
@@ -61,7 +61,7 @@ async fn refusals_of_a_bucket_are_failures() {
     let server = serve(Mirror::default(), &[("", Odd::Silent)]).await;
     let endpoint = Some(server.base.trim_end_matches("/m").to_owned());
     let s3 = S3Access { endpoint, ..S3Access::default() };
-    let failed = failure(&Reader::new(Settings { s3, ..settings() }).view("m", "s3://m", &wanted()).await);
+    let failed = failure(&Reader::new(Settings { s3, ..impatient() }).view("m", "s3://m", &wanted()).await);
     assert!(failed.contains("no answer"), "{failed}");
     let s3 = S3Access { endpoint: Some("http://127.0.0.1:1".to_owned()), ..S3Access::default() };
     let failed = failure(&Reader::new(Settings { s3, ..settings() }).view("m", "s3://m", &wanted()).await);

@@ -221,12 +221,17 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     packer.finish().unwrap()
 }
 
-/// Impatient, so that tests are quick.
+/// For servers that say nothing on purpose.
+fn impatient() -> Settings {
+    Settings { silence: Duration::from_millis(200), ..settings() }
+}
+
+/// Quick to ask again, and patient enough for a busy machine.
 fn settings() -> Settings {
     Settings {
         connect: Duration::from_secs(5),
-        silence: Duration::from_millis(400),
-        mirror: Duration::from_secs(20),
+        silence: Duration::from_secs(10),
+        mirror: Duration::from_secs(40),
         tries: 3,
         backoff: Duration::from_millis(5),
         ..Settings::default()

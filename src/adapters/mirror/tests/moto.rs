@@ -36,7 +36,7 @@ impl Moto {
 
     fn reader(&self, credentials: Credentials) -> Reader {
         let s3 = S3Access { endpoint: Some(self.base.clone()), region: None, credentials };
-        Reader::new(Settings { s3, silence: Duration::from_secs(20), ..settings() })
+        Reader::new(Settings { s3, ..settings() })
     }
 }
 

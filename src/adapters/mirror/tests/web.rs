@@ -48,8 +48,8 @@ async fn generation_case_25_whatever_is_not_404_is_a_failure() {
         }
     }
     let server = serve(whole(), &[(&*blob, Odd::Silent)]).await;
-    let failed = failure(&view(&server.base).await);
-    assert!(failed.contains("no answer within 0.4 s, tried 3 times"), "{failed}");
+    let failed = failure(&Reader::new(impatient()).view("m", &server.base, &wanted()).await);
+    assert!(failed.contains("no answer within 0.2 s, tried 3 times"), "{failed}");
     let failed = failure(&view("http://127.0.0.1:1/m").await);
     assert!(failed.starts_with("http://127.0.0.1:1/m/v3/") && failed.contains("refused"), "{failed}");
 }
@@ -243,10 +243,25 @@ async fn one_binary_is_found_by_its_name() {
         (there(true).with(&blob, "x"), None, "its manifest says"),
         (there(true), Some((".spec.manifest.json", Odd::Status(403))), "access denied"),
         (there(true), Some((&*blob, Odd::Status(500))), "HTTP 500"),
-        (Mirror::default(), Some((".spec.json.sig", Odd::Silent)), "no answer"),
+        (Mirror::default(), Some((".spec.json.sig", Odd::Status(502))), "HTTP 502"),
     ] {
         let server = serve(mirror, odd.as_slice()).await;
         let error = Reader::new(settings()).find(&server.base, spec).await.unwrap_err();
         assert!(error.contains(reason) && error.starts_with(&server.base), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn mirrors_can_be_read_side_by_side() {
+    let server = Arc::new(serve(Mirror::default().v3(&index(8)), &[]).await);
+    let reader = Arc::new(Reader::new(Settings { in_flight: 1, ..settings() }));
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let (server, reader) = (server.clone(), reader.clone());
+            tokio::spawn(async move { reader.view("m", &server.base, &wanted()).await })
+        })
+        .collect();
+    for task in tasks {
+        assert_eq!(listings(task.await.unwrap()).len(), 1);
     }
 }
