@@ -87,7 +87,7 @@ impl Gathered {
                 look_for_binaries(&reader, view, mirror, &specs).await;
             }
         }
-        let changes = changes(request, &options, &env, &mut warnings).await?;
+        let changes = changes(request, &environment, &options, &env, &mut warnings).await?;
         let answers = ask_mappings(&environment, &wanted, &options, &env, &http, &mut warnings).await?;
         let broken = broken(&reader, &environment, &options, &hashes, &mut warnings).await?;
         drop(progress);
@@ -249,8 +249,14 @@ async fn look_for_binaries(reader: &Reader, view: &mut MirrorView, mirror: &Mirr
     }
 }
 
+/// Paths are ours, while git counts from its repository.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
 async fn changes(
     request: &Request,
+    environment: &Environment,
     options: &Options,
     env: &BTreeMap<String, String>,
     warnings: &mut Vec<Warning>,
@@ -264,7 +270,9 @@ async fn changes(
     let wanted = git::Wanted {
         repo: request.git.clone().unwrap_or_else(|| request.env.clone()),
         target: env.get("PR_TARGET_REF_NAME").filter(|name| !name.is_empty()).cloned(),
-        manifest: request.env.join("spack.yaml"),
+        manifest: absolute(&request.env.join("spack.yaml")),
+        // A change of what the manifest includes is a change of the stack.
+        configuration: environment.layers.0.iter().skip(1).map(|scope| absolute(Path::new(&*scope.name))).collect(),
     };
     match git::change_set(&wanted).await {
         Ok((changes, told)) => {
