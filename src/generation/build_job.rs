@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::dag::{Kept, Need, joins};
-use super::document::{Document, Job, flat};
+use super::document::{self, Document, Job, flat, settled};
 use super::make::Gathered;
 use super::mapping::{self, Class, JobKind, Mapping, fill};
 use super::verdict::is_indexed;
@@ -75,7 +75,7 @@ struct Shared {
 impl<'a, 'b> Builder<'a, 'b> {
     pub fn new(inputs: &'b Inputs<'a>, mapping: &'b Mapping, specs: &'b [&'a Spec]) -> Self {
         let cdash = inputs.layers.section("cdash");
-        let group = cdash.get("build-group").and_then(Value::scalar);
+        let group = cdash.get("build-group").and_then(Value::scalar).filter(|group| !group.is_empty());
         let stamp = group.as_ref().map(|group| {
             let given = inputs.options.cdash_stamp.clone();
             given.unwrap_or_else(|| format!("{}-{group}", inputs.now.compact()).into())
@@ -117,11 +117,18 @@ impl<'a, 'b> Builder<'a, 'b> {
                 shared
             };
             let mut job = shared.attributes.clone();
-            job.insert("variables".into(), Arc::new(Value::Map(self.variables(shared, spec))));
+            job.insert("variables".into(), Arc::new(settled(Value::Map(self.variables(shared, spec)))));
             let needs = self.needs(kept, *at, &names, document, made)?;
             job.insert("needs".into(), Arc::new(needs));
             job.insert("stage".into(), Arc::new(Value::text(format!("stage-{}", kept.level(*at)))));
-            document.jobs.insert(name.clone(), job);
+            if document.jobs.insert(name.clone(), job).is_some() {
+                return Err(Refusal::Config {
+                    place: format!("the job name `{name}`"),
+                    what: format!(
+                        "would name two jobs, since GitLab takes only {MAX_NAME} characters; shorten the package's name or version"
+                    ),
+                });
+            }
         }
         Ok(names)
     }
@@ -129,15 +136,20 @@ impl<'a, 'b> Builder<'a, 'b> {
     /// Finishes the attributes that a class got from the configuration.
     fn shared(&self, mut attributes: Map, spec: &Spec) -> Result<Shared, Refusal> {
         let options = self.inputs.options;
+        let fault =
+            |what: &str| Refusal::Config { place: format!("the job of {}", spec.label()), what: what.to_owned() };
+        // Spack does not look what is left in them.
         let variables = match attributes.take("variables") {
-            Some(Value::Map(map)) => map,
-            _ => Map::new(),
+            Some(Value::Map(map)) if options.parity || map.contains(OWN[0]) => map,
+            _ => {
+                return Err(fault(
+                    "has no variables that say what it builds: the configuration took them away; leave SPACK_JOB_SPEC_DAG_HASH in",
+                ));
+            }
         };
+        let script = attributes.take("script").filter(|script| *script != Value::Null);
         let script =
-            attributes.take("script").filter(|script| *script != Value::Null).ok_or_else(|| Refusal::Config {
-                place: format!("the job of {}", spec.label()),
-                what: "has no script: the configuration took it away; give build-job a `script`".to_owned(),
-            })?;
+            script.ok_or_else(|| fault("has no script: the configuration took it away; give build-job a `script`"))?;
         let environment = options.artifact("concrete_environment");
         attributes.insert("script", flat(&script, |line| line.replace("{env_dir}", &environment)));
         for key in ["before_script", "after_script"] {
@@ -162,8 +174,7 @@ impl<'a, 'b> Builder<'a, 'b> {
         let configured = attributes.take("retry").unwrap_or_else(|| Value::Map(Map::new()));
         attributes.insert("retry", merge(retry, &configured));
         attributes.insert("interruptible", Value::Bool(true));
-        let attributes = attributes.into_iter().map(|(key, value)| (key.name, Arc::new(value))).collect();
-        Ok(Shared { attributes, variables })
+        Ok(Shared { attributes: document::job(attributes), variables })
     }
 
     fn variables(&self, shared: &Shared, spec: &Spec) -> Map {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::spack::yaml::{Map, Value};
+use crate::spack::yaml::{Key, Map, Value};
 
 /// Keys of one job. Jobs of one class share most of their values.
 pub type Job = BTreeMap<Arc<str>, Arc<Value>>;
@@ -19,8 +19,7 @@ pub struct Document {
 impl Document {
     /// A job from the attributes that the configuration gave it.
     pub fn add(&mut self, name: &str, attributes: Map) {
-        let job = attributes.into_iter().map(|(key, value)| (key.name, Arc::new(value))).collect();
-        self.jobs.insert(name.into(), job);
+        self.jobs.insert(name.into(), job(attributes));
     }
 
     /// The whole document as one value, everything written out.
@@ -31,6 +30,22 @@ impl Document {
         });
         let globals = self.globals.iter().map(|(name, value)| ((&**name).into(), value.clone()));
         Value::Map(jobs.chain(globals).collect())
+    }
+}
+
+/// The keys of a job, as GitLab reads them.
+pub fn job(attributes: Map) -> Job {
+    attributes.into_iter().map(|(key, value)| (key.name, Arc::new(settled(value)))).collect()
+}
+
+/// A value whose keys have lost their modes: everything is merged.
+pub fn settled(value: Value) -> Value {
+    match value {
+        Value::List(items) => Value::List(items.into_iter().map(settled).collect()),
+        Value::Map(map) => {
+            Value::Map(map.into_iter().map(|(key, value)| (Key::from(&*key.name), settled(value))).collect())
+        }
+        scalar => scalar,
     }
 }
 

@@ -3,10 +3,13 @@
 //! GitLab limits the size of the file, and thousands of jobs share their scripts: every list or map that occurs twice is written once. What a
 //! reader of YAML could take for anything but text is quoted.
 
+mod size;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
 
 use super::document::Document;
 use crate::spack::yaml::{Key, Value};
@@ -27,45 +30,6 @@ impl Document {
             Form::Yaml => yaml(self),
             Form::Json => json(&self.to_value()),
         }
-    }
-
-    /// How many bytes the document has with every alias written out, which is what GitLab's limit of parsed YAML is about.
-    pub fn expanded_bytes(&self) -> usize {
-        let mut seen: HashMap<*const Value, usize> = HashMap::new();
-        let jobs: usize = self
-            .jobs
-            .iter()
-            .map(|(name, job)| {
-                let keys = job.iter().map(|(key, value)| {
-                    key.len() + 4 + *seen.entry(Arc::as_ptr(value)).or_insert_with(|| weight(value))
-                });
-                name.len() + 4 + keys.sum::<usize>()
-            })
-            .sum();
-        jobs + self.globals.iter().map(|(key, value)| key.len() + 4 + weight(value)).sum::<usize>()
-    }
-
-    /// What takes most of the expanded size: job keys over all jobs, the biggest first.
-    pub fn heaviest(&self, count: usize) -> Vec<(Arc<str>, usize)> {
-        let mut by_key: HashMap<Arc<str>, usize> = HashMap::new();
-        let mut seen: HashMap<*const Value, usize> = HashMap::new();
-        for (key, value) in self.jobs.values().flatten() {
-            *by_key.entry(key.clone()).or_default() += *seen.entry(Arc::as_ptr(value)).or_insert_with(|| weight(value));
-        }
-        let mut keys: Vec<_> = by_key.into_iter().collect();
-        keys.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        keys.truncate(count);
-        keys
-    }
-}
-
-/// About how many bytes a value has when it is written out.
-fn weight(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => 5,
-        Value::Text(text) => text.len() + 3,
-        Value::List(items) => items.iter().map(|item| weight(item) + 2).sum::<usize>() + 2,
-        Value::Map(map) => map.iter().map(|(key, value)| key.name.len() + 4 + weight(value)).sum::<usize>() + 2,
     }
 }
 
@@ -212,16 +176,21 @@ impl<'a> Writer<'a> {
                 for item in items {
                     self.margin(margin);
                     self.out.push('-');
-                    // A map in a list has its keys where the dash's text begins.
+                    // Keys stand below the first one, which stands behind the dash.
                     self.value(item, if matches!(item, Value::Map(_)) { margin } else { margin + 2 });
                 }
             }
             Value::Map(map) if !map.is_empty() => {
-                self.end_of_head();
+                let mut is_behind_dash = self.out.ends_with("- ");
+                if !is_behind_dash {
+                    self.end_of_head();
+                }
                 let mut entries: Vec<(&Key, &Value)> = map.iter().collect();
                 entries.sort_unstable_by(|a, b| a.0.name.cmp(&b.0.name));
                 for (key, value) in entries {
-                    self.margin(margin + 2);
+                    if !std::mem::take(&mut is_behind_dash) {
+                        self.margin(margin + 2);
+                    }
                     write_scalar(&mut self.out, &key.name);
                     self.out.push(':');
                     self.value(value, margin + 2);
@@ -282,6 +251,16 @@ fn write_value(out: &mut String, value: &Value) {
 }
 
 fn write_float(out: &mut String, number: f64) {
+    if !number.is_finite() {
+        out.push_str(if number.is_nan() {
+            ".nan"
+        } else if number > 0.0 {
+            ".inf"
+        } else {
+            "-.inf"
+        });
+        return;
+    }
     // YAML 1.1 wants a dot in the number and a sign in the exponent.
     let text = format!("{number:?}");
     match text.split_once('e') {
@@ -300,29 +279,24 @@ fn write_scalar(out: &mut String, text: &str) {
 }
 
 fn is_plain(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return false };
-    let starts_well = match first {
-        b'/' | b'_' | b'$' | b'(' => true,
-        // `.5`, `.inf`, and `...`, which ends a document.
-        b'.' => bytes.get(1).is_some_and(|next| !next.is_ascii_alphanumeric() && *next != b'.'),
-        letter => letter.is_ascii_alphabetic(),
+    let Some(first) = text.chars().next() else { return false };
+    let starts_well = first.is_ascii_alphabetic() || matches!(first, '/' | '_' | '$' | '(' | '.');
+    let is_word = || {
+        let words = ["true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan", "inf"];
+        words.iter().any(|word| text.eq_ignore_ascii_case(word))
     };
-    let mut before = 0;
     starts_well
-        && !matches!(last, b' ' | b':')
-        && bytes.iter().all(|byte| {
-            let breaks = matches!((before, byte), (b':', b' ') | (b' ', b'#'));
-            before = *byte;
-            (b' '..=b'~').contains(byte) && !breaks
-        })
-        && !is_word(text)
+        && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+        && !text.ends_with([' ', ':'])
+        && !text.contains(": ")
+        && !text.contains(" #")
+        && (first != '.' || !is_dot_word(text))
+        && !is_word()
 }
 
-/// Words that some reader of YAML takes for switches, nothing or numbers.
-fn is_word(text: &str) -> bool {
-    let words = ["true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan", "inf"];
-    text.len() <= 5 && words.iter().any(|word| text.eq_ignore_ascii_case(word))
+/// `.5`, `.inf`, and `...`, which ends a document.
+fn is_dot_word(text: &str) -> bool {
+    text.as_bytes().get(1).is_none_or(|next| next.is_ascii_alphanumeric() || *next == b'.')
 }
 
 /// A JSON string, which is a double-quoted YAML scalar once everything unprintable is escaped.
@@ -393,79 +367,8 @@ fn write_json(out: &mut String, value: &Value, margin: usize) {
             out.push('}');
         }
         Value::Text(text) => quoted(out, text),
+        // JSON has no such numbers.
+        Value::Float(number) if !number.is_finite() => out.push_str("null"),
         scalar => write_value(out, scalar),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn document(text: &str) -> Document {
-        let Value::Map(map) = Value::parse(text.as_bytes()).unwrap() else { panic!() };
-        let mut document = Document::default();
-        for (key, value) in map {
-            match value {
-                Value::Map(job) => document.add(&key.name, job),
-                other => drop(document.globals.insert(key.name, other)),
-            }
-        }
-        document
-    }
-
-    #[test]
-    fn what_repeats_is_written_once() {
-        let document = document(
-            "b: {script: [x, z], tags: [t]}\na: {script: [x, z], needs: [{job: b}], tags: [t, u]}\nc: {needs: [{job: b}], x: []}\nstages: [s]",
-        );
-        assert_eq!(
-            document.text(Form::Yaml),
-            "a:\n  needs: &a1\n  -\n    job: b\n  script: &a2\n  - x\n  - z\n  tags:\n  - t\n  - u\nb:\n  script: *a2\n  tags:\n  - t\nc:\n  \
-             needs: *a1\n  x: []\nstages:\n- s\n"
-        );
-    }
-
-    #[test]
-    fn both_forms_say_what_the_document_holds() {
-        let text = "j: {n: ~, b: true, i: -3, f: 1.5, g: 1.0e20, s: ['1', 'yes', '~', '', ' x', 'a: b', 'c #d', '.5', '...', 'é\u{85}', \"a\\nb\"]}";
-        let document = document(text);
-        for form in [Form::Yaml, Form::Json] {
-            assert_eq!(Value::parse(document.text(form).as_bytes()).unwrap(), document.to_value(), "{form:?}");
-        }
-        serde_json::from_str::<serde_json::Value>(&document.text(Form::Json)).unwrap();
-    }
-
-    fn any_value() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::Bool),
-            any::<i32>().prop_map(|n| Value::Int(n.into())),
-            "\\PC{0,12}".prop_map(|text| Value::text(text)),
-            "[-a-z0-9:#.'\"{}\\[\\]&*!|>%@`, \\n\\t~=+_]{0,10}".prop_map(|text| Value::text(text)),
-        ];
-        leaf.prop_recursive(4, 40, 5, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::List),
-                prop::collection::vec(("[a-z~ #:1]{1,4}x", inner), 0..5)
-                    .prop_map(|entries| Value::Map(entries.into_iter().map(|(k, v)| (Key::from(&*k), v)).collect())),
-            ]
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_is_written_is_read_back(values in prop::collection::vec(any_value(), 1..5)) {
-            let mut document = Document::default();
-            for (at, value) in values.into_iter().enumerate() {
-                document.globals.insert(format!("g{at}").into(), value.clone());
-                document.jobs.insert(format!("j{at}").into(), [("k".into(), Arc::new(value))].into_iter().collect());
-            }
-            for form in [Form::Yaml, Form::Json] {
-                let text = document.text(form);
-                prop_assert_eq!(Value::parse(text.as_bytes()).unwrap(), document.to_value(), "{}", text);
-            }
-        }
     }
 }

@@ -183,7 +183,7 @@ impl Options {
 
     /// A path below the artifacts' root.
     pub fn artifact(&self, name: &str) -> String {
-        forward_slashes(&format!("{}/{name}", self.artifacts_root))
+        format!("{}/{name}", forward_slashes(&self.artifacts_root).trim_end_matches('/'))
     }
 }
 

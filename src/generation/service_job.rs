@@ -122,11 +122,11 @@ pub fn variables(inputs: &Inputs<'_>) -> Value {
         ("SPACK_JOB_REPRO_DIR", options.artifact("reproduction")),
         ("SPACK_JOB_TEST_DIR", options.artifact("tests")),
         ("SPACK_PIPELINE_TYPE", kind.to_owned()),
+        ("SPACK_CI_STACK_NAME", options.stack.as_deref().unwrap_or("None").to_owned()),
         ("SPACK_REBUILD_CHECK_UP_TO_DATE", python(options.prune_up_to_date)),
         ("SPACK_REBUILD_EVERYTHING", python(options.rebuilds_everything())),
         ("SPACK_REQUIRE_SIGNING", python(options.require_signing)),
     ];
-    entries.extend(options.stack.as_ref().map(|stack| ("SPACK_CI_STACK_NAME", stack.to_string())));
     entries.extend(options.forwarded.iter().map(|(name, value)| (&**name, value.to_string())));
     Value::map(entries.into_iter().map(|(name, value)| (name, Value::text(forward_slashes(&value)))))
 }

@@ -1,13 +1,13 @@
 //! Applies sections to jobs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::dynamic::{Answers, Query};
-use super::section::{Change, JobKind, Kind, Origin, Step};
+use super::section::{Change, JobKind, Kind, Origin, Step, unjudged};
 use crate::generation::Refusal;
 use crate::spack::yaml::{Key, Layers, Map, Mode, Value, merge, remove};
-use crate::spack::{Hash, Lock, Spec};
+use crate::spack::{Hash, Lock, Request, Spec};
 
 /// Tags that only the generator gives.
 const RESERVED: [&str; 3] = ["public", "protected", "notary"];
@@ -26,12 +26,42 @@ pub struct Class(Vec<(usize, usize)>);
 impl Mapping {
     /// Reads `ci:pipeline-gen` of all scopes.
     pub fn read(layers: &Layers) -> Result<Self, Refusal> {
+        for scope in &layers.0 {
+            if let Some(value) = scope.sections.get("ci").and_then(|ci| ci.get("pipeline-gen"))
+                && value.as_list().is_none()
+            {
+                let what = format!("is {}; write a list of elements, or leave it out", value.kind());
+                return Err(Refusal::Config { place: format!("{} pipeline-gen", scope.name), what });
+            }
+        }
         let mut steps = overrides();
         for section in layers.list("ci", "pipeline-gen") {
             steps.push(Step::read(&section)?);
         }
         steps.extend(defaults());
         Ok(Self { steps })
+    }
+
+    /// Refuses matches that this lock cannot decide. To take them for misses would give jobs other attributes than Spack gives them.
+    pub fn check(&self, lock: &Lock) -> Result<(), Refusal> {
+        let packages: HashSet<&str> = lock.specs().map(|spec| &*spec.name).collect();
+        let virtuals: HashSet<&str> =
+            lock.specs().flat_map(|spec| &spec.deps).flat_map(|dep| &dep.virtuals).map(|name| &**name).collect();
+        // Of hundreds of matches nearly all only name a package that is one.
+        let is_doubtful = |request: &Request, text: &str| {
+            let is_virtual = |name: &str| virtuals.contains(name) && !packages.contains(name);
+            text.contains(['^', '%']) || request.package().is_some_and(is_virtual)
+        };
+        for Step { origin, kind } in &self.steps {
+            let Kind::Submapping(submapping) = kind else { continue };
+            for (at, entry) in submapping.entries.iter().enumerate() {
+                let doubtful = entry.requests.iter().filter(|(request, text)| is_doubtful(request, text));
+                if let Some(error) = doubtful.into_iter().find_map(|(request, _)| request.undecided_by(lock)) {
+                    return Err(unjudged(&origin.to_string(), at, &error));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What a spec matches.
@@ -188,7 +218,7 @@ fn changed(before: &Value, after: &Value) -> Vec<String> {
     keys
 }
 
-/// What stands for a job's own value until it is known. No text of a configuration holds a NUL character: YAML forbids it.
+/// What stands for a job's own value until it is known. The configuration's own variables never hold a NUL character: that is refused.
 fn placeholder(name: &str) -> String {
     format!("\0{name}\0")
 }

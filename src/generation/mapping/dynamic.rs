@@ -1,14 +1,13 @@
 //! Dynamic mapping: attributes that a server knows, asked once per spec.
 
-use std::collections::{BTreeSet, HashMap};
-use std::fmt::Write;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use regex::Regex;
 
-use super::section::Origin;
+use super::section::{Origin, check};
 use crate::generation::Refusal;
 use crate::spack::yaml::{Key, Map, Value};
 use crate::spack::{Hash, Spec, variants_text};
@@ -44,17 +43,17 @@ pub struct Query {
 
 /// What dynamic mappings answered, cut down to what each may say.
 #[derive(Debug, Clone, Default)]
-pub struct Answers(HashMap<(usize, Hash), Value>);
+pub struct Answers(HashMap<Hash, BTreeMap<usize, Value>>);
 
 impl Answers {
     /// The answer to one question.
     pub fn get(&self, step: usize, hash: Hash) -> Option<&Value> {
-        self.0.get(&(step, hash))
+        self.0.get(&hash)?.get(&step)
     }
 
     /// Whether any mapping said something about a spec.
     pub fn knows(&self, hash: Hash) -> bool {
-        self.0.keys().any(|(_, known)| *known == hash)
+        self.0.contains_key(&hash)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -63,44 +62,54 @@ impl Answers {
 
     /// Keeps an answer, as [`super::Mapping::accept`] cut it down.
     pub fn insert(&mut self, step: usize, hash: Hash, answer: Map) {
-        self.0.insert((step, hash), Value::Map(answer));
+        self.0.entry(hash).or_default().insert(step, Value::Map(answer));
     }
 }
 
 impl Dynamic {
     /// Reads an element; the error is a fragment.
     pub fn read(value: &Value) -> Result<Self, String> {
-        let text = |name: &str| value.get(name).and_then(Value::as_text).map(Arc::from);
-        let names = |name: &str| -> BTreeSet<Arc<str>> {
-            value
-                .get(name)
-                .and_then(Value::as_list)
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_text)
-                .map(Arc::from)
-                .collect()
+        let wrong =
+            |key: &str, want: &str| format!("has a dynamic-mapping whose `{key}` is not {want}; correct or remove it");
+        let text = |key: &str| match value.get(key) {
+            None => Ok(None),
+            Some(Value::Text(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(wrong(key, "a text")),
         };
-        let endpoint = text("endpoint").ok_or("has a dynamic-mapping without `endpoint`; write its address")?;
-        let seconds = match value.get("timeout") {
-            Some(Value::Int(seconds)) => u64::try_from(*seconds).ok().filter(|s| *s > 0),
-            _ => None,
+        let names = |key: &str| -> Result<BTreeSet<Arc<str>>, String> {
+            let Some(list) = value.get(key) else { return Ok(BTreeSet::new()) };
+            let items = list.as_list().unwrap_or(std::slice::from_ref(list));
+            let name = |item: &Value| item.as_text().filter(|_| list.as_list().is_some()).map(Arc::from);
+            items.iter().map(|item| name(item).ok_or_else(|| wrong(key, "a list of names"))).collect()
+        };
+        let timeout = match value.get("timeout") {
+            // No patience at all is no way to ask.
+            None | Some(Value::Int(0)) => PATIENCE,
+            Some(Value::Int(seconds)) if *seconds > 0 => Duration::from_secs(seconds.unsigned_abs()),
+            Some(_) => return Err(wrong("timeout", "a number of seconds")),
+        };
+        let verify = match value.get("verify_ssl") {
+            None => true,
+            Some(Value::Bool(verify)) => *verify,
+            Some(_) => return Err(wrong("verify_ssl", "true or false")),
+        };
+        let header = match value.get("header") {
+            None => Vec::new(),
+            Some(header) => {
+                let map = header.as_map().ok_or_else(|| wrong("header", "a map of texts"))?;
+                let entry = |(key, value): (&Key, &Value)| Some((key.name.clone(), Arc::from(value.scalar()?)));
+                map.iter().map(entry).collect::<Option<Vec<_>>>().ok_or_else(|| wrong("header", "a map of texts"))?
+            }
         };
         let dynamic = Self {
-            endpoint,
-            name: text("name"),
-            timeout: seconds.map_or(PATIENCE, Duration::from_secs),
-            verify: value.get("verify_ssl") != Some(&Value::Bool(false)),
-            headers: value
-                .get("header")
-                .and_then(Value::as_map)
-                .into_iter()
-                .flat_map(Map::iter)
-                .filter_map(|(key, value)| Some((key.name.clone(), Arc::from(value.scalar()?))))
-                .collect(),
-            allow: names("allow"),
-            require: names("require"),
-            ignore: names("ignore"),
+            endpoint: text("endpoint")?.ok_or("has a dynamic-mapping without `endpoint`; write its address")?,
+            name: text("name")?,
+            timeout,
+            verify,
+            headers: header,
+            allow: names("allow")?,
+            require: names("require")?,
+            ignore: names("ignore")?,
         };
         match dynamic.require.intersection(&dynamic.ignore).next() {
             Some(both) => Err(format!("has a dynamic-mapping that requires and ignores `{both}`; do one of both")),
@@ -120,15 +129,22 @@ impl Dynamic {
 
     /// The question about a spec.
     pub fn query(&self, step: usize, spec: &Spec) -> Query {
-        let mut text = format!("{}@{} {} arch={}", spec.name, spec.version, variants_text(spec), spec.arch);
-        if let Some(compiler) = &spec.compiler {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "%{}@{}", compiler.name, compiler.version);
-        }
+        let compiler = spec.compiler.as_ref();
+        let (name, version) = compiler.map_or(("none", "none"), |compiler| (&compiler.name, &compiler.version));
+        // Spack asks for a compiler called `none` where there is none, and the blank before the variants always stands.
+        let text = format!(
+            "{}@{} {} arch={}%{name}@{version}",
+            spec.name,
+            spec.version,
+            describe::variants_text(spec),
+            spec.arch
+        );
+        // As in Spack, the question takes the place of one that the address has.
+        let endpoint = self.endpoint.split(['?', '#']).next().unwrap_or_default();
         Query {
             step,
             hash: spec.hash,
-            url: format!("{}?spec={}", self.endpoint, utf8_percent_encode(&text, NON_ALPHANUMERIC)),
+            url: format!("{endpoint}?spec={}", utf8_percent_encode(&text, NON_ALPHANUMERIC)),
             headers: self.headers.clone(),
             timeout: self.timeout,
             verify: self.verify,
@@ -137,12 +153,15 @@ impl Dynamic {
 
     /// Cuts an answer down to what may be merged; the second part names what is required and missing.
     pub fn accept(&self, answer: Map) -> (Map, Vec<Arc<str>>) {
-        let missing = self.require.iter().filter(|name| !answer.contains(name)).cloned().collect();
         let limited = !(self.allow.is_empty() && self.require.is_empty());
         let may = |key: &Key| {
             !self.ignore.contains(&key.name)
                 && (!limited || self.allow.contains(&key.name) || self.require.contains(&key.name))
         };
-        (answer.into_iter().filter(|(key, _)| may(key)).collect(), missing)
+        // A server that answers nonsense must not stop anybody.
+        let is_sound = |key: &Key, value: &Value| check(&key.name, value).is_ok();
+        let kept: Map = answer.into_iter().filter(|(key, value)| may(key) && is_sound(key, value)).collect();
+        let missing = self.require.iter().filter(|name| !kept.contains(name)).cloned().collect();
+        (kept, missing)
     }
 }

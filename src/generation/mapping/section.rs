@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::dynamic::Dynamic;
 use crate::generation::Refusal;
-use crate::spack::Request;
 use crate::spack::yaml::{Map, Section, Value};
+use crate::spack::{Request, RequestError};
 
 /// Which jobs a section is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,6 +125,9 @@ impl Step {
         let kind = if map.contains("submapping") {
             Kind::Submapping(submapping(map, &origin)?)
         } else if let Some(dynamic) = map.get("dynamic-mapping") {
+            if let Some((key, _)) = map.iter().find(|(key, _)| &*key.name != "dynamic-mapping") {
+                return Err(fault(beside(&key.name, "dynamic-mapping")));
+            }
             Kind::Dynamic(Dynamic::read(dynamic).map_err(fault)?)
         } else {
             named(map).map_err(fault)?
@@ -152,14 +155,79 @@ fn named(map: &Map) -> Result<Kind, String> {
         if found.is_some_and(|known| known != kind) {
             return Err("is about two kinds of job; make it two elements".to_owned());
         }
-        if !matches!(value, Value::Map(_) | Value::Null) {
-            return Err(format!("has {} under `{}`; write a map of the job's keys", value.kind(), key.name));
-        }
         found = Some(kind);
-        let slot = if removes { &mut change.remove } else { &mut change.add };
-        *slot = Some(value.clone());
+        if removes {
+            change.remove = attributes(&key.name, value)?;
+        } else {
+            change.add = added(&key.name, value)?;
+        }
     }
     found.map(|kind| Kind::Named(kind, change)).ok_or_else(|| "is empty; remove it".to_owned())
+}
+
+/// The map under a key that is about a job; `None` when all of its lines are commented out.
+fn attributes(key: &str, value: &Value) -> Result<Option<Value>, String> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Map(_) => Ok(Some(value.clone())),
+        other => Err(format!("has {} under `{key}`; write a map of the job's keys", other.kind())),
+    }
+}
+
+fn added(key: &str, value: &Value) -> Result<Option<Value>, String> {
+    let attributes = attributes(key, value)?;
+    for (key, value) in attributes.iter().filter_map(Value::as_map).flat_map(Map::iter) {
+        check(&key.name, value)?;
+    }
+    Ok(attributes)
+}
+
+/// What generation itself works with must be what it takes it for; everything else is handed on as it is.
+pub(super) fn check(key: &str, value: &Value) -> Result<(), String> {
+    let wrong =
+        |place: &str, value: &Value, want: &str| Err(format!("has {} under `{place}`; write {want}", value.kind()));
+    match (key, value) {
+        ("tags", Value::List(tags)) => match tags.iter().find(|tag| tag.as_text().is_none()) {
+            Some(odd) => wrong(key, odd, "texts only"),
+            None => Ok(()),
+        },
+        ("script" | "before_script" | "after_script", Value::List(lines)) => {
+            // One level of lists is flattened.
+            let mut lines = lines.iter().flat_map(|line| line.as_list().unwrap_or(std::slice::from_ref(line)));
+            match lines.find(|line| line.as_text().is_none()) {
+                Some(odd) => wrong(key, odd, "texts, or lists of texts; quote what YAML takes for something else"),
+                None => Ok(()),
+            }
+        }
+        ("variables", Value::Map(variables)) => {
+            for (name, value) in variables.iter() {
+                let place = format!("variables:{}", name.name);
+                match value {
+                    Value::Text(text) if text.contains('\0') => {
+                        return Err(format!(
+                            "has a NUL character under `{place}`; no variable can hold it, so take it out"
+                        ));
+                    }
+                    Value::Text(_) | Value::Int(_) | Value::Float(_) => {}
+                    other => return wrong(&place, other, "a text or a number"),
+                }
+            }
+            Ok(())
+        }
+        ("tags" | "script" | "before_script" | "after_script", _) => wrong(key, value, "a list"),
+        ("variables", _) => wrong(key, value, "a map"),
+        _ => Ok(()),
+    }
+}
+
+fn beside(key: &str, of: &str) -> String {
+    format!("has the key `{key}` beside its {of}; make it an element of its own")
+}
+
+/// The refusal of a match that cannot be judged, in this entry of an element.
+pub(super) fn unjudged(origin: &str, entry: usize, error: &RequestError) -> Refusal {
+    let what = format!("has a match that cannot be judged: {error}");
+    Refusal::Config { place: format!("{origin} submapping[{entry}]"), what }
 }
 
 fn submapping(map: &Map, origin: &Origin) -> Result<Submapping, Refusal> {
@@ -175,10 +243,7 @@ fn submapping(map: &Map, origin: &Origin) -> Result<Submapping, Refusal> {
         }
     };
     if let Some((key, _)) = map.iter().find(|(key, _)| !matches!(&*key.name, "match_behavior" | "submapping")) {
-        return Err(fault(
-            None,
-            format!("has the key `{}` beside its submapping; make it an element of its own", key.name),
-        ));
+        return Err(fault(None, beside(&key.name, "submapping")));
     }
     let items = map.get("submapping").and_then(Value::as_list);
     let items =
@@ -194,15 +259,18 @@ fn submapping(map: &Map, origin: &Origin) -> Result<Submapping, Refusal> {
         for text in texts {
             let text =
                 text.scalar().ok_or_else(|| fault(Some(at), format!("matches {}; write a spec", text.kind())))?;
-            let request = Request::parse(&text)
-                .map_err(|error| fault(Some(at), format!("has a match that cannot be judged: {error}")))?;
+            let request = Request::parse(&text).map_err(|error| unjudged(&origin.to_string(), at, &error))?;
             match request.package() {
                 Some(name) => by_name.entry(name.into()).or_default().push(at),
                 None => nameless.push(at),
             }
             requests.push((request, Arc::from(text)));
         }
-        let change = Change { add: item.get("build-job").cloned(), remove: item.get("build-job-remove").cloned() };
+        let said = |key: &str| item.get(key).unwrap_or(&Value::Null);
+        let change = Change {
+            add: added("build-job", said("build-job")).map_err(|what| fault(Some(at), what))?,
+            remove: attributes("build-job-remove", said("build-job-remove")).map_err(|what| fault(Some(at), what))?,
+        };
         let odd = item.as_map().and_then(|map| {
             map.iter().find(|(key, _)| !matches!(&*key.name, "match" | "build-job" | "build-job-remove"))
         });

@@ -1,1 +1,0 @@
-//! The numbered cases of the reference.
