@@ -3,9 +3,10 @@
 
 Usage: yaml_reader_check.py [STACKHAND]        (target/debug/stackhand without it)
 
-PyYAML's C loader is libyaml, the parser that GitLab's Ruby has; its pure loader is a second parser. Both know YAML 1.1, where `on` and
-`12:30:45` are no texts. What only Ruby takes for something else (symbols, `1,000`) is looked for by pattern. Inputs are the small stack of
-the contract tests and, where they lie beside the repository, real ones. Needs: pip install pyyaml
+PyYAML's C loader is libyaml, the parser that GitLab's Ruby has; its pure loader is a second parser. Both know YAML
+1.1, where `on` and `12:30:45` are no texts. What only Ruby takes for something else (symbols, `1,000`) is looked for
+by pattern. Inputs are the small stack of the contract tests and, where they lie beside the repository, real ones.
+Needs: pip install pyyaml
 """
 
 import json
@@ -30,7 +31,8 @@ PURE_LIMIT = 150_000
 # What an unquoted word means to Ruby (Psych::ScalarScanner), apart from booleans, null and plain whole numbers.
 RUBY = re.compile(
     r"""(?x) ~ | : . .* | [-+]? \.inf | \.nan | \d{4}-\d{1,2}-\d{1,2} .* | [-+]?\d[\d_]*(:[0-5]?\d){1,2}(\.[\d_]*)?
-    | [-+]?(\d[\d_,]*)?\.\d*([eE][-+]?\d+)? | [-+]?0[box]?[\da-fA-F_,]+ | [-+]?\d[\d_,]*[_,][\d_,]* | y | n | yes | no | on | off | = | <<""",
+    | [-+]?(\d[\d_,]*)?\.\d*([eE][-+]?\d+)? | [-+]?0[box]?[\da-fA-F_,]+ | [-+]?\d[\d_,]*[_,][\d_,]*
+    | y | n | yes | no | on | off | = | <<""",
     re.IGNORECASE,
 )
 
@@ -77,9 +79,15 @@ def judge(what, program, env, flags, manifest):
         check(not differing, f"{what}: {loader.__name__} reads other data at {differing[:3]}")
     for event in yaml.parse(text, FAST):
         if isinstance(event, yaml.ScalarEvent) and not event.style and RUBY.fullmatch(event.value):
-            check(re.fullmatch(r"-?\d+\.\d+(e[-+]\d+)?|0", event.value), f"{what}: Ruby may not take `{event.value}` for a text")
+            check(
+                re.fullmatch(r"-?\d+\.\d+(e[-+]\d+)?|0", event.value),
+                f"{what}: Ruby may not take `{event.value}` for a text",
+            )
     source = yaml.load(manifest.read_text(), FAST)
-    check(same(without_includes(yaml.load(copied, FAST)), without_includes(source)), f"{what}: the copied manifest says something else")
+    check(
+        same(without_includes(yaml.load(copied, FAST)), without_includes(source)),
+        f"{what}: the copied manifest says something else",
+    )
     return len(data)
 
 
@@ -87,7 +95,13 @@ def small(program):
     flags = ["--env", SMALL, "--config-scope", SMALL / "ci.yaml", "--mirror", "buildcache-destination=file:///nowhere"]
     for kind in ["spack_protected_branch", "spack_pull_request", ""]:
         for more in [[], ["--parity"], ["--needs-limit", "4"]]:
-            yield judge(f"small stack, {kind} {more}", program, {"SPACK_PIPELINE_TYPE": kind}, flags + more, SMALL / "spack.yaml")
+            yield judge(
+                f"small stack, {kind} {more}",
+                program,
+                {"SPACK_PIPELINE_TYPE": kind},
+                flags + more,
+                SMALL / "spack.yaml",
+            )
 
 
 def real(program):

@@ -1,7 +1,8 @@
-//! Generated pipelines against GitLab's own schema of `.gitlab-ci.yml`, and against what GitLab refuses although the schema accepts it.
+//! Generated pipelines against GitLab's own schema of `.gitlab-ci.yml`, and against what GitLab refuses although the
+//! schema accepts it.
 //!
-//! The inputs are the small stack in `gitlab/stack`, and the real ones beside the repository where these are there. What is judged is the
-//! text that would be written, read again as GitLab reads it: without knowledge of how it was made.
+//! The inputs are the small stack in `gitlab/stack`, and the real ones beside the repository where these are there.
+//! What is judged is the text that would be written, read again as GitLab reads it: without knowledge of how it was made.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -308,7 +309,12 @@ fn a_stack_of_more_than_a_thousand_specs_is_accepted() {
 fn what_gitlab_refuses_is_found() {
     let schema = schema();
     let job = |stage: &str, needs: &Value| json!({ "stage": stage, "script": ["x"], "needs": needs });
-    let pipeline = json!({ "stages": ["a", "b"], "w": job("a", &json!(["x"])), "x": job("a", &json!([])), "z": job("b", &json!([{ "job": "w" }])) });
+    let pipeline = json!({
+        "stages": ["a", "b"],
+        "w": job("a", &json!(["x"])),
+        "x": job("a", &json!([])),
+        "z": job("b", &json!([{ "job": "w" }])),
+    });
     assert_eq!(problems(&schema, &pipeline, Some(1)), [""; 0]);
     for (path, value, complaint) in [
         ("/w/stage", json!("c"), "w: the stage \"c\" is not declared"),
