@@ -23,6 +23,8 @@ pub use error::ConfigError;
 pub use guard::{Guard, Role, Rule};
 pub use layers::{Explained, Flag, Loaded};
 pub use origin::{Origin, Place, Warning};
-pub use table::{Generation, Actions, Budget, Config, Gitlab, Log, Pipelines, Poll, SETTINGS, Setting, Store, Ui, reference};
+pub use table::{
+    Actions, Budget, Config, Generation, Gitlab, Log, Pipelines, Poll, SETTINGS, Setting, Store, Ui, reference,
+};
 pub use token::TokenSource;
 pub use value::{Ascii, BaseUrl, Color, Mode, Names};

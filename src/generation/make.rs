@@ -293,14 +293,9 @@ impl Gathered {
             let (limit, flag) = (options.limits.expanded_bytes, "--max-expanded");
             self.refuse(Refusal::Size { size: expanded, form, limit, biggest: biggest(), flag }, options)?;
         }
-        // Writing the text is dear; what is short even with everything written out needs no closer look. (Short aliases may be longer than
-        // what they stand for, but never twice as long.)
-        if expanded.saturating_mul(2) > options.limits.included_bytes {
-            let size = document.text(super::Form::Yaml).len();
-            if size > options.limits.included_bytes {
-                let (limit, flag) = (options.limits.included_bytes, "--max-size");
-                self.refuse(Refusal::Size { size, form: "", limit, biggest: biggest(), flag }, options)?;
-            }
+        if size > options.limits.included_bytes {
+            let (limit, flag) = (options.limits.included_bytes, "--max-size");
+            self.refuse(Refusal::Size { size, form: "", limit, biggest: biggest(), flag }, options)?;
         }
         Ok(())
     }

@@ -34,7 +34,9 @@ pub enum Refusal {
     #[error("{place} {what}")]
     Config { place: String, what: String },
     /// A mirror that must be there is not configured.
-    #[error("no binary mirror is called `{name}`; add it to the `mirrors` of the environment or give `--mirror {name}=URL`")]
+    #[error(
+        "no binary mirror is called `{name}`; add it to the `mirrors` of the environment or give `--mirror {name}=URL`"
+    )]
     NoMirror { name: &'static str },
     /// A mirror could not be read: what it holds is unknown, and taking unknown for nothing would rebuild everything.
     #[error(
@@ -57,7 +59,9 @@ pub enum Refusal {
     )]
     Needs { job: String, needs: usize, limit: usize },
     /// GitLab would refuse the file.
-    #[error("the pipeline is {size} bytes{form}, but {limit} are allowed; most of it: {biggest}; shorten these, or raise {flag}")]
+    #[error(
+        "the pipeline is {size} bytes{form}, but {limit} are allowed; most of it: {biggest}; shorten these, or raise {flag}"
+    )]
     Size { size: usize, form: &'static str, limit: usize, biggest: String, flag: &'static str },
     /// More work than anybody meant to start.
     #[error("{what}, more than the {limit} that are allowed: {reason}; if that is meant, raise {flag}")]

@@ -66,10 +66,16 @@ impl Verdict {
 }
 
 /// The unaffected filter, ready to be asked; `None` when it is off, or when the change set says nothing about packages.
-pub fn unaffected_filter(options: &Options, changes: Option<&ChangeSet>, specs: &[&Spec], dag: &Dag) -> Option<Vec<bool>> {
+pub fn unaffected_filter(
+    options: &Options,
+    changes: Option<&ChangeSet>,
+    specs: &[&Spec],
+    dag: &Dag,
+) -> Option<Vec<bool>> {
     let changes = changes.filter(|_| options.prune_untouched)?;
     let Touched::Packages(packages) = changes.touched(options.stack_rule()) else { return None };
-    let changed: Vec<u32> = (0..).zip(specs).filter(|(_, s)| packages.contains_key(&s.name)).map(|(at, _)| at).collect();
+    let changed: Vec<u32> =
+        (0..).zip(specs).filter(|(_, s)| packages.contains_key(&s.name)).map(|(at, _)| at).collect();
     Some(affected(dag, &changed, options.depth))
 }
 

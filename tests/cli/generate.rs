@@ -130,22 +130,29 @@ fn a_generate_job_gets_all_of_its_files() {
     assert_eq!(project.jobs(), ["genkit", "midlib", "rebuild-index", "tinyapp"]);
     let document = project.document();
     let variables = document.get("variables").unwrap();
-    assert_eq!(variables.get("SPACK_CONCRETE_ENV_DIR").unwrap().as_text(), Some("jobs_scratch_dir/demo/concrete_environment"));
+    assert_eq!(
+        variables.get("SPACK_CONCRETE_ENV_DIR").unwrap().as_text(),
+        Some("jobs_scratch_dir/demo/concrete_environment")
+    );
     assert_eq!(variables.get("SPACK_CHECKOUT_REPO").unwrap().as_text(), Some("spack/spack"));
     let environment = project.stage.folder.join("jobs_scratch_dir/demo/concrete_environment");
     assert_eq!(std::fs::read_to_string(environment.join("spack.lock")).unwrap(), LOCK);
     let manifest = std::fs::read_to_string(environment.join("spack.yaml")).unwrap();
     assert_eq!(manifest, MANIFEST.replace("../../ci", "../../../ci"), "only the include changes");
-    let copies = std::fs::read(project.stage.folder.join("jobs_scratch_dir/demo/specs_to_copy/copy_demo_specs.json")).unwrap();
+    let copies =
+        std::fs::read(project.stage.folder.join("jobs_scratch_dir/demo/specs_to_copy/copy_demo_specs.json")).unwrap();
     let copies: Value = serde_json::from_slice(&copies).unwrap();
     assert_eq!(copies.as_object().unwrap().len(), 3);
-    assert!(copies[MIDLIB]["dest"].as_str().unwrap().starts_with("s3://top/develop/v3/manifests/spec/midlib/midlib-1.4-"));
-    let report: Value = serde_json::from_slice(&std::fs::read(project.stage.folder.join("report.json")).unwrap()).unwrap();
+    assert!(
+        copies[MIDLIB]["dest"].as_str().unwrap().starts_with("s3://top/develop/v3/manifests/spec/midlib/midlib-1.4-")
+    );
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(project.stage.folder.join("report.json")).unwrap()).unwrap();
     assert_eq!(report["decisions"][CORELIB]["decision"], "prune");
     assert_eq!(report["decisions"][MIDLIB]["reasons"], json!(["not found anywhere", "not external"]));
-    let parts = std::fs::read_dir(&project.stage.folder).unwrap().filter(|entry| {
-        entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".part")
-    });
+    let parts = std::fs::read_dir(&project.stage.folder)
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().ends_with(".part"));
     assert_eq!(parts.count(), 0);
 }
 
@@ -221,7 +228,8 @@ fn case_40_the_destination_must_be_there() {
 
 #[test]
 fn a_gap_in_the_closure_is_found_before_jobs_fail_of_it() {
-    let project = Project::new().with("SPACK_PRUNE_UNTOUCHED", "True").with("SPACK_PRUNE_UNTOUCHED_DEPENDENT_DEPTH", "0");
+    let project =
+        Project::new().with("SPACK_PRUNE_UNTOUCHED", "True").with("SPACK_PRUNE_UNTOUCHED_DEPENDENT_DEPTH", "0");
     project.index("buildcache-destination", &[MIDLIB]);
     // Nothing is missing: what a change affects includes all that it needs.
     assert_eq!(project.generate(&["--changed-package", "tinyapp"]).code, 0);
@@ -248,13 +256,21 @@ fn a_gap_in_the_closure_is_found_before_jobs_fail_of_it() {
 #[test]
 fn a_storm_is_refused_with_its_reason() {
     let project = Project::new();
-    project.refuses(&["--max-jobs", "3"], 3, &["4 build jobs", "--max-jobs", "the index of buildcache-destination is missing"]);
+    project.refuses(
+        &["--max-jobs", "3"],
+        3,
+        &["4 build jobs", "--max-jobs", "the index of buildcache-destination is missing"],
+    );
     project.refuses(&["--max-hours", "0.01"], 3, &["--max-hours"]);
 }
 
 #[test]
 fn a_file_that_gitlab_would_not_take_is_refused() {
-    Project::new().refuses(&["--max-size", "500", "--max-expanded", "100000"], 3, &["500 are allowed", "--max-size", "variables"]);
+    Project::new().refuses(
+        &["--max-size", "500", "--max-expanded", "100000"],
+        3,
+        &["500 are allowed", "--max-size", "variables"],
+    );
 }
 
 #[test]
@@ -283,7 +299,10 @@ fn bad_locks_are_refused_with_file_place_and_remedy() {
         (LOCK[..LOCK.len() / 2].to_owned(), &["spack.lock", "line", "concretize"][..]),
         (LOCK.replacen("\"lockfile-version\":6", "\"lockfile-version\":7", 1), &["7", "4, 5 and 6"]),
         (LOCK.replacen("\"roots\":", "\"roots\":[],\"roots\":", 1), &["spack.lock", "roots"]),
-        (LOCK.replace(&format!("\"hash\":\"{CORELIB}\""), &format!("\"hash\":\"{}\"", CORELIB.replace('b', "c"))), &["corelib"]),
+        (
+            LOCK.replace(&format!("\"hash\":\"{CORELIB}\""), &format!("\"hash\":\"{}\"", CORELIB.replace('b', "c"))),
+            &["corelib"],
+        ),
         (LOCK.replace("\"spec\":\"tinyapp\"", "\"spec\":\"otherapp\""), &["tinyapp", "concretize"]),
         (String::new(), &["spack.lock"]),
     ] {
@@ -305,7 +324,10 @@ fn bad_configuration_is_refused_with_its_place() {
         text + &format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 10].join(","))
     });
     for (text, words) in [
-        ("ci:\n  pipeline-gen:\n  - submapping:\n    - match: ['%%%']\n      build-job: {}\n".to_owned(), &["pipeline-gen[0]", "submapping[0]", "%%%"][..]),
+        (
+            "ci:\n  pipeline-gen:\n  - submapping:\n    - match: ['%%%']\n      build-job: {}\n".to_owned(),
+            &["pipeline-gen[0]", "submapping[0]", "%%%"][..],
+        ),
         ("ci: {pipeline-gen: [{build-jobs: {}}]}".to_owned(), &["build-jobs", "pipeline-gen[0]"]),
         ("ci: {target: jenkins}".to_owned(), &["jenkins", "gitlab"]),
         ("ci: {a: 1, a: 2}".to_owned(), &["ci.yaml"]),
@@ -372,7 +394,8 @@ fn golden(root: &Path, case: &Path) {
     let scopes = ["ci", "cdash"].map(|name| case.join(format!("input/{name}.merged.yaml")).display().to_string());
     let manifest = std::fs::read_to_string(case.join("input/spack.yaml")).unwrap();
     stage.write("env/spack.yaml", &manifest.replace("s3:/", &buckets));
-    let mut line = vec!["generate", "--env", "env", "--lock", &lock, "--no-includes", "--parity", "--output-file", "out.yml"];
+    let mut line =
+        vec!["generate", "--env", "env", "--lock", &lock, "--no-includes", "--parity", "--output-file", "out.yml"];
     for scope in scopes.iter().chain([&mirrors]) {
         line.extend(["--config-scope", scope]);
     }

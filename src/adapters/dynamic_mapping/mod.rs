@@ -17,7 +17,11 @@ const AT_ONCE: usize = 16;
 const MAX_ANSWER: usize = 1 << 20;
 
 /// Asks everything. The answers come in the order of the questions; a failure is a fragment.
-pub async fn ask(client: &Client, queries: Vec<Query>, env: &BTreeMap<String, String>) -> Vec<(Query, Result<Value, String>)> {
+pub async fn ask(
+    client: &Client,
+    queries: Vec<Query>,
+    env: &BTreeMap<String, String>,
+) -> Vec<(Query, Result<Value, String>)> {
     // Certificates are checked unless the configuration says otherwise; that takes a client of its own.
     let trusting = queries.iter().any(|query| !query.verify).then(|| {
         let builder = Client::builder().redirect(reqwest::redirect::Policy::none());
@@ -74,7 +78,8 @@ fn expanded(text: &str, env: &BTreeMap<String, String>) -> Result<String, String
             Some((name, remains)) => (name, remains),
             None => after.split_at(after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len())),
         };
-        let value = env.get(name).ok_or_else(|| format!("a header names the variable {name}, which is not set; export it"))?;
+        let value =
+            env.get(name).ok_or_else(|| format!("a header names the variable {name}, which is not set; export it"))?;
         out.push_str(value);
         rest = remains;
     }

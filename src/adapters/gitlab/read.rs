@@ -18,8 +18,8 @@ use super::request::{Ask, same_origin};
 use super::route::Route;
 use super::wire::{TriggerJob, WireJob, WirePipeline};
 use crate::ci::{Job, JobId, JobKind, Pipeline, PipelineId, Status, Timestamp};
-use crate::generation::report::Report;
 use crate::console::fault::{Fault, FaultKind};
+use crate::generation::report::Report;
 
 /// Rows asked for per page: the most that GitLab gives.
 const PAGE: u32 = 100;

@@ -12,11 +12,15 @@ pub enum ConcretizeFault {
     NotFound(PathBuf),
     #[error("spack could not be started: {0}; check its rights and its Python")]
     Start(String),
-    #[error("spack cannot satisfy what the manifest asks for: {what}; change the specs or the requirements in `packages`")]
+    #[error(
+        "spack cannot satisfy what the manifest asks for: {what}; change the specs or the requirements in `packages`"
+    )]
     Unsatisfiable { what: String },
     #[error("spack knows no package `{name}`; correct the manifest, or add the repository that has it")]
     UnknownPackage { name: String },
-    #[error("a version without a checksum was asked for: {what}; add the checksum to the package, or ask for another version")]
+    #[error(
+        "a version without a checksum was asked for: {what}; add the checksum to the package, or ask for another version"
+    )]
     NoChecksum { what: String },
     #[error("spack found no compiler that fits: {what}; declare one under `packages`")]
     NoCompiler { what: String },
@@ -45,7 +49,9 @@ impl ConcretizeFault {
         if let Some(line) = line_with(&["No compilers", "no compiler", "compiler is required"]) {
             return Self::NoCompiler { what: cut(line) };
         }
-        if let Some(at) = lines.iter().position(|line| line.contains("failed to concretize") || line.contains("unsatisfiable")) {
+        if let Some(at) =
+            lines.iter().position(|line| line.contains("failed to concretize") || line.contains("unsatisfiable"))
+        {
             let reasons: Vec<String> = lines.iter().skip(at).map(cut).filter(|line| !line.is_empty()).take(4).collect();
             return Self::Unsatisfiable { what: reasons.join(" / ") };
         }
@@ -66,8 +72,13 @@ mod tests {
             of("==> Error: Package 'nope' not found.\nYou may need to run 'spack clean -m'."),
             ConcretizeFault::UnknownPackage { name: "nope".to_owned() }
         );
-        let unsat = of("==> Error: failed to concretize `hdf5@99` for the following reasons:\n     1. Cannot satisfy 'hdf5@99'");
-        assert!(matches!(&unsat, ConcretizeFault::Unsatisfiable { what } if what.contains("Cannot satisfy")), "{unsat}");
+        let unsat = of(
+            "==> Error: failed to concretize `hdf5@99` for the following reasons:\n     1. Cannot satisfy 'hdf5@99'",
+        );
+        assert!(
+            matches!(&unsat, ConcretizeFault::Unsatisfiable { what } if what.contains("Cannot satisfy")),
+            "{unsat}"
+        );
         assert!(matches!(of(""), ConcretizeFault::Other { code: 1, .. }));
     }
 }

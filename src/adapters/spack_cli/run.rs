@@ -47,7 +47,8 @@ pub async fn concretize(ask: &Concretize, mut line: impl FnMut(&[u8])) -> Result
     })?;
     let _group = Group(child.id());
     let (sender, mut lines) = mpsc::channel(64);
-    let readers = [child.stdout.take().map(|out| spawn(out, sender.clone())), child.stderr.take().map(|err| spawn(err, sender))];
+    let readers =
+        [child.stdout.take().map(|out| spawn(out, sender.clone())), child.stderr.take().map(|err| spawn(err, sender))];
     let mut last: VecDeque<String> = VecDeque::with_capacity(KEPT);
     let reading = async {
         while let Some(text) = lines.recv().await {
@@ -81,7 +82,10 @@ impl Drop for Group {
         #[cfg(unix)]
         if let Some(group) = self.0 {
             // There is no safe call for this in the standard library. Nothing left to end is no error.
-            let _ = std::process::Command::new("kill").args(["-KILL", "--", &format!("-{group}")]).stderr(Stdio::null()).status();
+            let _ = std::process::Command::new("kill")
+                .args(["-KILL", "--", &format!("-{group}")])
+                .stderr(Stdio::null())
+                .status();
         }
     }
 }
@@ -133,7 +137,10 @@ mod tests {
     fn output_is_handed_on_and_ends_are_told() {
         let (ended, lines) = run("good", "echo \"$@\"; echo more >&2", LONG);
         assert_eq!(ended, Ok(()));
-        assert!(lines.iter().any(|line| line.ends_with("concretize --force")) && lines.contains(&"more".to_owned()), "{lines:?}");
+        assert!(
+            lines.iter().any(|line| line.ends_with("concretize --force")) && lines.contains(&"more".to_owned()),
+            "{lines:?}"
+        );
         let (ended, _) = run("bad", "echo \"==> Error: Package 'nope' not found.\" >&2; exit 1", LONG);
         assert_eq!(ended, Err(ConcretizeFault::UnknownPackage { name: "nope".to_owned() }));
         let (ended, _) = run("killed", "kill -9 $$", LONG);

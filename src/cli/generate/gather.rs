@@ -18,8 +18,8 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::{Out, Progress};
 use crate::config::Generation as Configured;
 use crate::generation::{
-    self, Answers, ChangeSet, Generation, Inputs, Limits, Mirror, MirrorState, MirrorView, Options, PipelineType, Refusal,
-    Warning,
+    self, Answers, ChangeSet, Generation, Inputs, Limits, Mirror, MirrorState, MirrorView, Options, PipelineType,
+    Refusal, Warning,
 };
 use crate::spack::yaml::Value;
 use crate::spack::{Hash, Spec};
@@ -72,7 +72,8 @@ impl Gathered {
                 let (reader, hashes) = (&reader, &hashes);
                 async move { reader.view(&name, &url, hashes).await }
             };
-            let mut reading = Box::pin(stream::iter(mirrors.iter().map(view)).buffered(MIRRORS_AT_ONCE).collect::<Vec<_>>());
+            let mut reading =
+                Box::pin(stream::iter(mirrors.iter().map(view)).buffered(MIRRORS_AT_ONCE).collect::<Vec<_>>());
             tokio::select! {
                 views = &mut reading => views,
                 () = tokio::time::sleep(Progress::PATIENCE) => {
@@ -126,7 +127,12 @@ impl Gathered {
 
 impl Request {
     /// Puts the flags on top of what the environment variables said.
-    fn apply(&self, configured: &Configured, options: &mut Options, env: &BTreeMap<String, String>) -> Result<(), Failure> {
+    fn apply(
+        &self,
+        configured: &Configured,
+        options: &mut Options,
+        env: &BTreeMap<String, String>,
+    ) -> Result<(), Failure> {
         let flag = |yes: bool, no: bool, was: bool| if yes { true } else { was && !no };
         options.prune_untouched = flag(self.prune_unaffected, self.no_prune_unaffected, options.prune_untouched);
         options.prune_up_to_date = flag(self.prune_up_to_date, self.no_prune_up_to_date, options.prune_up_to_date);
@@ -144,7 +150,10 @@ impl Request {
         };
         if let Some(root) = &self.artifacts_root {
             let text = root.to_str().ok_or_else(|| {
-                Failure::usage(format!("--artifacts-root {}: is not UTF-8; jobs get it as a variable, so name another folder", root.display()))
+                Failure::usage(format!(
+                    "--artifacts-root {}: is not UTF-8; jobs get it as a variable, so name another folder",
+                    root.display()
+                ))
             })?;
             let project = env.get("CI_PROJECT_DIR").filter(|project| !project.is_empty());
             let here = std::env::current_dir().unwrap_or_default();
@@ -152,7 +161,9 @@ impl Request {
             let relative = root.strip_prefix(&project).ok().and_then(Path::to_str).unwrap_or(text);
             if Path::new(relative).is_absolute() {
                 let project = project.display();
-                return Err(Failure::usage(format!("--artifacts-root {text}: lies outside of {project}, where jobs do not see it; name a folder inside")));
+                return Err(Failure::usage(format!(
+                    "--artifacts-root {text}: lies outside of {project}, where jobs do not see it; name a folder inside"
+                )));
             }
             options.artifacts_root = relative.trim_matches('/').into();
         }
@@ -191,7 +202,11 @@ async fn environment(
         return first.map_err(|error| failed(Exit::Config, &error));
     }
     out.note(&format!("concretizing {} with {}", request.env.display(), spack.display()));
-    let ask = spack_cli::Concretize { spack: spack.clone(), environment: request.env.clone(), ..spack_cli::Concretize::default() };
+    let ask = spack_cli::Concretize {
+        spack: spack.clone(),
+        environment: request.env.clone(),
+        ..spack_cli::Concretize::default()
+    };
     let ended = spack_cli::concretize(&ask, |line| out.note(&String::from_utf8_lossy(line))).await;
     ended.map_err(|fault| failed(Exit::Failed, &fault))?;
     environment::read(&wanted, http).await.map_err(|error| failed(Exit::Config, &error))
@@ -227,7 +242,8 @@ fn index_cache() -> Option<PathBuf> {
 
 async fn look_for_binaries(reader: &Reader, view: &mut MirrorView, mirror: &Mirror, specs: &[&Spec]) {
     let listings: &[_] = if let MirrorState::Read(listings) = &view.state { listings } else { &[] };
-    let is_listed = |spec: &Spec| listings.iter().any(|l| l.listed.get(&spec.hash).is_some_and(|listed| listed.is_present()));
+    let is_listed =
+        |spec: &Spec| listings.iter().any(|l| l.listed.get(&spec.hash).is_some_and(|listed| listed.is_present()));
     let asked: Vec<&Spec> = specs.iter().filter(|spec| !spec.is_external() && !is_listed(spec)).copied().collect();
     let answers = stream::iter(asked)
         .map(|spec| async move { (spec.hash, reader.find(&mirror.fetch, spec).await) })
@@ -308,11 +324,20 @@ async fn ask_mappings(
             Ok(Value::Map(map)) => {
                 let missing = mapping.accept(&query, map, &mut answers);
                 if !missing.is_empty() {
-                    warnings.push(Warning::new(format!("the dynamic mapping for {} did not say {}", query.hash.short(), missing.join(", "))));
+                    warnings.push(Warning::new(format!(
+                        "the dynamic mapping for {} did not say {}",
+                        query.hash.short(),
+                        missing.join(", ")
+                    )));
                 }
             }
-            Ok(other) => warnings.push(Warning::new(format!("a dynamic mapping answered with {} for {}", other.kind(), query.hash.short()))),
-            Err(reason) => warnings.push(Warning::new(format!("a dynamic mapping said nothing about {}: {reason}", query.hash.short()))),
+            Ok(other) => warnings.push(Warning::new(format!(
+                "a dynamic mapping answered with {} for {}",
+                other.kind(),
+                query.hash.short()
+            ))),
+            Err(reason) => warnings
+                .push(Warning::new(format!("a dynamic mapping said nothing about {}: {reason}", query.hash.short()))),
         }
     }
     Ok(answers)
@@ -331,11 +356,16 @@ async fn broken(
         return Ok(BTreeMap::new());
     }
     if url.starts_with("http://") || url.starts_with("https://") {
-        warnings.push(Warning::new(format!("broken-specs-url {url} is ignored, as Spack does: a web server cannot list its files; use s3:// or file://")));
+        warnings.push(Warning::new(format!(
+            "broken-specs-url {url} is ignored, as Spack does: a web server cannot list its files; use s3:// or file://"
+        )));
         return Ok(BTreeMap::new());
     }
     let entries = reader.names(url).await.map_err(|reason| {
-        Failure::new(Exit::Unreachable, format!("cannot list broken-specs-url {url}: {reason}; try again, or take it out of the configuration"))
+        Failure::new(
+            Exit::Unreachable,
+            format!("cannot list broken-specs-url {url}: {reason}; try again, or take it out of the configuration"),
+        )
     })?;
     let known = entries.iter().filter_map(|entry| {
         let stem = entry.trim_end_matches('/').rsplit('/').next()?.split('.').next()?;
@@ -344,4 +374,3 @@ async fn broken(
     });
     Ok(known.collect())
 }
-

@@ -91,7 +91,8 @@ async fn explain(globals: &Globals, out: Out, ask: &Explain) -> Result<Exit, Fai
     if found.is_empty() {
         let near = report.nearest(&ask.wanted);
         let near = if near.is_empty() { String::new() } else { format!(" (near: {})", near.join(", ")) };
-        let message = format!("no spec of this stack is called `{}`{near}; name a package, name@version or a hash", ask.wanted);
+        let message =
+            format!("no spec of this stack is called `{}`{near}; name a package, name@version or a hash", ask.wanted);
         return Err(Failure::new(Exit::Failed, message));
     }
     let explanations: Vec<_> = found.iter().filter_map(|(hash, _)| report.explain(hash)).collect();
@@ -111,7 +112,11 @@ async fn explain(globals: &Globals, out: Out, ask: &Explain) -> Result<Exit, Fai
 fn diff(out: Out, ask: &Differ) -> Result<Exit, Failure> {
     let (a, b) = (read_report(&ask.a)?, read_report(&ask.b)?);
     let difference = generation::diff::diff(&a, &b);
-    if ask.json { out::json(&difference)? } else { out.text(&difference.lines().join("\n"))? }
+    if ask.json {
+        out::json(&difference)?
+    } else {
+        out.text(&difference.lines().join("\n"))?
+    }
     Ok(Exit::Ok)
 }
 

@@ -37,9 +37,12 @@ impl Places {
     pub fn of(request: &Request, output: &Output, options: &Options) -> Result<Self, Failure> {
         let is_printed = |path: &Path| path == Path::new("-");
         let pipeline_is_printed = output.file.as_deref().is_some_and(is_printed);
-        let report_is_printed = output.report.as_deref().is_some_and(|path| is_printed(path) || path == Path::new("json"));
+        let report_is_printed =
+            output.report.as_deref().is_some_and(|path| is_printed(path) || path == Path::new("json"));
         if pipeline_is_printed && report_is_printed {
-            return Err(Failure::usage("both the pipeline and the report would go to standard output; give one of them a file"));
+            return Err(Failure::usage(
+                "both the pipeline and the report would go to standard output; give one of them a file",
+            ));
         }
         let project = std::env::var_os("CI_PROJECT_DIR").map(PathBuf::from);
         let root = match (&request.artifacts_root, &project) {
@@ -103,7 +106,8 @@ impl Places {
 /// One JSON document as text.
 pub fn json(value: &impl Serialize) -> Result<String, Failure> {
     let text = serde_json::to_string(value);
-    text.map(|text| text + "\n").map_err(|error| Failure::new(Exit::Failed, format!("cannot write JSON: {error}; report this")))
+    text.map(|text| text + "\n")
+        .map_err(|error| Failure::new(Exit::Failed, format!("cannot write JSON: {error}; report this")))
 }
 
 /// Files that lie beside their place until all of them are complete. What is not kept is removed.
@@ -148,5 +152,8 @@ impl Drop for Staged {
 
 fn unwritable(place: &Path, error: &std::io::Error) -> Failure {
     let place = place.display();
-    Failure::new(Exit::Failed, format!("cannot write {place}: {error}; nothing was generated; check the folder and its rights"))
+    Failure::new(
+        Exit::Failed,
+        format!("cannot write {place}: {error}; nothing was generated; check the folder and its rights"),
+    )
 }

@@ -8,9 +8,9 @@ use super::jobs::JobTable;
 use crate::ci::{Job, JobId, Need, NeedsGraph, NodeState, Pipeline, PipelineId, SpecName, Status, Timestamp};
 use crate::console::durations::Durations;
 use crate::console::event::NeedsOrigin;
-use crate::generation::report::Report;
 use crate::console::fault::Fault;
 use crate::console::fresh::Fresh;
+use crate::generation::report::Report;
 
 /// Needs by job name.
 pub type Edges = Vec<(Arc<str>, Vec<Need>)>;

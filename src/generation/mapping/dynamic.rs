@@ -132,13 +132,8 @@ impl Dynamic {
         let compiler = spec.compiler.as_ref();
         let (name, version) = compiler.map_or(("none", "none"), |compiler| (&compiler.name, &compiler.version));
         // Spack asks for a compiler called `none` where there is none, and the blank before the variants always stands.
-        let text = format!(
-            "{}@{} {} arch={}%{name}@{version}",
-            spec.name,
-            spec.version,
-            describe::variants_text(spec),
-            spec.arch
-        );
+        let text =
+            format!("{}@{} {} arch={}%{name}@{version}", spec.name, spec.version, variants_text(spec), spec.arch);
         // As in Spack, the question takes the place of one that the address has.
         let endpoint = self.endpoint.split(['?', '#']).next().unwrap_or_default();
         Query {

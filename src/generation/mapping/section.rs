@@ -239,7 +239,10 @@ fn submapping(map: &Map, origin: &Origin) -> Result<Submapping, Refusal> {
         None | Some(Some("first")) => true,
         Some(Some("merge")) => false,
         Some(_) => {
-            return Err(fault(None, "has a match_behavior other than `first` and `merge`; use one of these".to_owned()));
+            return Err(fault(
+                None,
+                "has a match_behavior other than `first` and `merge`; use one of these".to_owned(),
+            ));
         }
     };
     if let Some((key, _)) = map.iter().find(|(key, _)| !matches!(&*key.name, "match_behavior" | "submapping")) {

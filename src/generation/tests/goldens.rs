@@ -32,10 +32,8 @@ fn view(case: &Path, mirror: &Mirror) -> MirrorView {
     let index = json(&root.join("blobs/sha256").join(&checksum[..2]).join(&checksum));
     let installs = index["database"]["installs"].as_object().unwrap();
     let listed = installs.iter().map(|(hash, record)| {
-        let listed = Listed {
-            in_buildcache: record["in_buildcache"] == true,
-            external: !record["spec"]["external"].is_null(),
-        };
+        let listed =
+            Listed { in_buildcache: record["in_buildcache"] == true, external: !record["spec"]["external"].is_null() };
         (Hash::parse(hash).unwrap(), listed)
     });
     view.state = MirrorState::Read(vec![listing(listed.collect())]);

@@ -6,8 +6,8 @@ use super::error::ManifestError;
 use super::include::Include;
 use super::{rewrite, specs};
 use crate::spack::Lock;
-use crate::spack::request::canonical;
 use crate::spack::condition::Facts;
+use crate::spack::request::canonical;
 use crate::spack::yaml::{Map, Value};
 
 /// A stack's `spack.yaml`: everything below its top-level key `spack`, and the text it was read from.

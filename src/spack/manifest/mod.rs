@@ -12,9 +12,9 @@ mod include;
 pub mod path;
 mod rewrite;
 mod specs;
-mod tokens;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use document::{Manifest, missing_roots};
 pub use error::ManifestError;

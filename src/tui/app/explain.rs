@@ -89,10 +89,13 @@ fn generation(world: &World, job: &Job) -> Option<Vec<(String, Role)>> {
     let Some(known) = &report.value else {
         return Some(match &report.error {
             None => told("reading why it was generated \u{2026}", Role::TextDim),
-            Some(fault) if fault.kind == FaultKind::NotFound => {
-                told("its generate job kept no report: it expired, or Spack itself generated this pipeline", Role::TextDim)
+            Some(fault) if fault.kind == FaultKind::NotFound => told(
+                "its generate job kept no report: it expired, or Spack itself generated this pipeline",
+                Role::TextDim,
+            ),
+            Some(fault) => {
+                vec![(format!("why it was generated is not known: {}", clean(&fault.to_string())), Role::TextDim)]
             }
-            Some(fault) => vec![(format!("why it was generated is not known: {}", clean(&fault.to_string())), Role::TextDim)],
         });
     };
     let explanation = known.find(spec.hash).first().and_then(|(hash, _)| known.explain(hash));

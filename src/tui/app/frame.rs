@@ -5,8 +5,8 @@ use std::time::Duration;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect, Size};
 
-use super::{App, explain};
 use super::overlay::{Overlay, sigil};
+use super::{App, explain};
 use crate::ci::{Timestamp, short};
 use crate::console::fresh::{Completeness, Freshness};
 use crate::console::messages::Level;

@@ -245,7 +245,11 @@ impl Screen for JobScreen {
     }
 
     fn focus(&self, cx: Cx<'_>) -> Focus {
-        Focus { pipeline: cx.world.home(self.job).map(|facts| facts.pipeline.id), log: Some(self.job), ..Focus::default() }
+        Focus {
+            pipeline: cx.world.home(self.job).map(|facts| facts.pipeline.id),
+            log: Some(self.job),
+            ..Focus::default()
+        }
     }
 }
 
