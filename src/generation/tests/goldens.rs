@@ -42,7 +42,7 @@ fn view(case: &Path, mirror: &Mirror) -> MirrorView {
     view
 }
 
-fn read(root: &Path, case: &Path) -> Made {
+pub(super) fn read(root: &Path, case: &Path) -> Made {
     let about = json(&case.join("input/case.json"));
     let env: Vec<(&str, &str)> =
         about["env"].as_object().unwrap().iter().map(|(name, value)| (&**name, value.as_str().unwrap())).collect();
@@ -76,7 +76,7 @@ fn settled(value: &Value) -> BTreeMap<String, Value> {
     jobs.collect()
 }
 
-fn cases() -> Vec<(PathBuf, PathBuf)> {
+pub(super) fn cases() -> Vec<(PathBuf, PathBuf)> {
     let Some(root) = fixtures() else {
         println!("skipped: no real data beside the repository");
         return Vec::new();

@@ -2,6 +2,7 @@
 
 mod cases;
 mod goldens;
+mod reports;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
