@@ -178,10 +178,13 @@ type Numbered<'c> = Option<(usize, &'c [usize])>;
 /// A key with the same value from other elements: those elements before and after, the keys, how many jobs.
 type Elsewhere<'c> = (&'c Side<'c>, &'c Side<'c>, BTreeSet<&'c str>, usize);
 
+/// A key with another value, on both sides, and the jobs that have this change.
+type Changed<'c> = (Option<&'c Side<'c>>, Option<&'c Side<'c>>, Jobs);
+
 /// Differences, each once.
 #[derive(Default)]
 struct Found<'c> {
-    changes: BTreeMap<(&'c str, Numbered<'c>, Numbered<'c>), (Option<&'c Side<'c>>, Option<&'c Side<'c>>, Jobs)>,
+    changes: BTreeMap<(&'c str, Numbered<'c>, Numbered<'c>), Changed<'c>>,
     elsewhere: BTreeMap<(&'c [usize], &'c [usize]), Elsewhere<'c>>,
 }
 

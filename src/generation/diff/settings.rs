@@ -30,7 +30,7 @@ pub fn settings(a: &Report, b: &Report) -> Vec<Setting> {
 }
 
 fn not_looked() -> String {
-    "nobody looked".to_owned()
+    "not looked at".to_owned()
 }
 
 fn commits(change: &Change) -> String {

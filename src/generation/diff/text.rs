@@ -111,8 +111,8 @@ fn rehashed(lines: &mut Lines, specs: &[Rehashed]) {
     if specs.is_empty() {
         return;
     }
-    let rebuilt = |side: fn(&Rehashed) -> &[Named]| {
-        specs.iter().flat_map(|spec| side(spec)).filter(|named| named.decision == "rebuild").count()
+    let rebuilt = |side: fn(&Rehashed) -> &Vec<Named>| {
+        specs.iter().flat_map(side).filter(|named| named.decision == "rebuild").count()
     };
     let (was, is) = (rebuilt(|spec| &spec.was), rebuilt(|spec| &spec.is));
     let have = if specs.len() == 1 { "has another hash" } else { "have other hashes" };

@@ -12,7 +12,7 @@ impl Report {
         if asked.is_empty() {
             return Vec::new();
         }
-        let deciding = self.deciding(decision);
+        let deciding = deciding(decision);
         let more = |jobs: usize| difference(self.summary.jobs, jobs);
         let first = deciding.iter().map(|instead| OtherJobs {
             what: instead.to_string(),
@@ -35,19 +35,19 @@ impl Report {
         });
         first.chain(rest).collect()
     }
+}
 
-    /// What alone would turn the decision: the depth nearest to the one that was used, or one filter less.
-    fn deciding(&self, decision: &Decision) -> Vec<Instead> {
-        let pruning: Vec<Filter> =
-            Filter::ALL.into_iter().filter(|filter| matches!(decision.said(*filter), Some((_, true)))).collect();
-        let is_asked = decision.said(Filter::Unaffected).is_some();
-        match (pruning.as_slice(), decision.affected_from_depth) {
-            ([Filter::Unaffected], Some(depth)) => vec![Instead::Depth(depth), Instead::Without(Filter::Unaffected)],
-            ([Filter::Unaffected], None) => vec![Instead::Without(Filter::Unaffected)],
-            ([Filter::UpToDate], _) => vec![Instead::Without(Filter::UpToDate)],
-            ([], Some(depth)) if is_asked && depth > 0 => vec![Instead::Depth(depth - 1)],
-            _ => Vec::new(),
-        }
+/// What alone would turn the decision: the depth nearest to the one that was used, or one filter less.
+fn deciding(decision: &Decision) -> Vec<Instead> {
+    let pruning: Vec<Filter> =
+        Filter::ALL.into_iter().filter(|filter| matches!(decision.said(*filter), Some((_, true)))).collect();
+    let is_asked = decision.said(Filter::Unaffected).is_some();
+    match (pruning.as_slice(), decision.affected_from_depth) {
+        ([Filter::Unaffected], Some(depth)) => vec![Instead::Depth(depth), Instead::Without(Filter::Unaffected)],
+        ([Filter::Unaffected], None) => vec![Instead::Without(Filter::Unaffected)],
+        ([Filter::UpToDate], _) => vec![Instead::Without(Filter::UpToDate)],
+        ([], Some(depth)) if is_asked && depth > 0 => vec![Instead::Depth(depth - 1)],
+        _ => Vec::new(),
     }
 }
 

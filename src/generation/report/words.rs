@@ -51,7 +51,7 @@ impl fmt::Display for Filter {
 #[serde(rename_all = "kebab-case")]
 pub enum Skip {
     Off,
-    /// It was asked for, but nobody looked what changed.
+    /// It was asked for, but nobody looked at what changed.
     NoChangeSet,
     /// The stack itself changed: no package's change says what is affected.
     StackChanged {
@@ -66,7 +66,7 @@ impl fmt::Display for Skip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Off => f.write_str("off"),
-            Self::NoChangeSet => f.write_str("skipped, because nobody looked what changed"),
+            Self::NoChangeSet => f.write_str("skipped, because nobody looked at what changed"),
             Self::StackChanged { path } => write!(f, "skipped, because the stack itself changed: {path}"),
             Self::NoPackageChanged => f.write_str("skipped, because no package changed"),
             Self::Unknown => f.write_str("unknown; the report has no word of it"),

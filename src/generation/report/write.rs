@@ -36,7 +36,7 @@ impl Report {
                 decision: if verdict.is_rebuilt() { "rebuild" } else { "prune" }.to_owned(),
                 reasons: verdict.reasons.iter().map(Reason::to_string).collect(),
                 spec: format!("{}@{}", spec.name, spec.version),
-                job: job.map(|name| name.to_string()),
+                job: job.map(ToString::to_string),
                 external: spec.is_external(),
                 found,
                 without_binary,

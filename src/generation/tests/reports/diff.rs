@@ -1,3 +1,5 @@
+//! What differs between two reports, in the words that people read.
+
 use super::*;
 use crate::generation::diff::{Difference, Why, diff};
 
@@ -126,7 +128,7 @@ fn case_20_a_filter_that_was_applied_only_once_is_the_reason() {
     let told = lines(&with, &without);
     says(&told, "unaffected filter: off, was on with depth 0");
     says(&told, "3 specs are rebuilt now no longer: unaffected by change because the unaffected filter is off, was on");
-    says(&told, "commits: nobody looked, was aaaaaaaaa to bbbbbbbbb");
+    says(&told, "commits: not looked at, was aaaaaaaaa to bbbbbbbbb");
     let told = lines(&without, &with);
     says(
         &told,
@@ -217,6 +219,13 @@ fn real_differences_fit_the_width_and_count_every_flip() {
                 let is_one_word = line.split_whitespace().count() == 1;
                 assert!(line.chars().count() <= 80 || is_one_word, "{name} {other}: {line}");
             }
+            let back = diff(b, a);
+            assert_eq!(
+                (&difference.new, &difference.gone, &difference.warnings_new),
+                (&back.gone, &back.new, &back.warnings_gone)
+            );
+            let jobs = |difference: &Difference| difference.keys.iter().map(|change| change.jobs).sum::<usize>();
+            assert_eq!(jobs(&difference), jobs(&back), "{name} {other}");
             assert_eq!(serde_json::to_value(&difference).unwrap(), serde_json::to_value(diff(a, b)).unwrap());
         }
     }

@@ -1,3 +1,5 @@
+//! Why a spec is rebuilt or not, in the words that people read.
+
 use super::*;
 use crate::generation::explain::{Evidence, Presence};
 
@@ -126,7 +128,7 @@ fn case_20_and_21_a_filter_that_was_skipped_says_why() {
     says(&lines, "unaffected filter: skipped, because the stack itself changed: stacks/demo/spack.yaml");
     is_silent_about(&lines, "reaches");
     made.changes = None;
-    says(&told(&report(&made), GENKIT), "skip unaffected filter: skipped, because nobody looked what changed");
+    says(&told(&report(&made), GENKIT), "skip unaffected filter: skipped, because nobody looked at what changed");
     made.options.prune_untouched = false;
     made.options.prune_up_to_date = false;
     let lines = told(&report(&made), GENKIT);

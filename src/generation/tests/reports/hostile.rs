@@ -1,3 +1,5 @@
+//! Reports that are damaged, or that somebody made to do harm.
+
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -100,6 +102,22 @@ fn ten_thousand_damaged_reports_are_read_explained_and_compared_without_a_panic(
         last = report;
     }
     assert!(read > 2_000, "only {read} of the damaged reports could still be read");
+}
+
+#[test]
+fn damaged_reports_of_real_stacks_are_survived() {
+    let mut dice = Dice(7);
+    let reports = real();
+    for (_, whole) in &reports {
+        let bytes = bytes(whole);
+        for _ in 0..20 {
+            let Ok(report) = Report::read(&mutate(&bytes, &mut dice)) else { continue };
+            for hash in report.decisions.keys() {
+                assert!(!told(&report, hash).is_empty());
+            }
+            assert!(!diff(&report, whole).lines().is_empty() && !diff(whole, &report).lines().is_empty());
+        }
+    }
 }
 
 #[test]

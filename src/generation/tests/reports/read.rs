@@ -1,3 +1,5 @@
+//! A report is written, read back and searched.
+
 use super::*;
 use crate::generation::report::{MAX_BYTES, ReportError, VERSION};
 
