@@ -295,6 +295,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "a method is not general enough over the borrow")]
     #[test]
     fn the_document_repeats_nothing_that_it_can_point_to_and_the_report_counts_its_jobs() {
         let mut world = World::new(42, Scenario::Busy, 1_200).unwrap();

@@ -81,7 +81,7 @@ impl Project {
             })
             .collect();
         let index = json!({ "database": { "version": "8", "installs": installs } }).to_string();
-        let sum: String = Sha256::digest(index.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sum = sha256(&index);
         let blob = self.stage.write(&format!("{mirror}/blobs/sha256/{}/{sum}", &sum[..2]), &index);
         let record = json!({
             "contentLength": index.len(), "mediaType": "application/vnd.spack.db.v8+json", "compression": "none",
@@ -243,7 +243,7 @@ fn a_gap_in_the_closure_is_found_before_jobs_fail_of_it() {
     index["database"]["installs"][CORELIB]["in_buildcache"] = json!(false);
     index["database"]["installs"][CORELIB]["spec"]["external"] = json!({ "path": "/usr", "module": null });
     let index = index.to_string();
-    let sum: String = Sha256::digest(index.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sum = sha256(&index);
     project.stage.write(&format!("buildcache-destination/blobs/sha256/{}/{sum}", &sum[..2]), &index);
     let manifest = project.stage.folder.join("buildcache-destination/v3/manifests/index/index.manifest.json");
     let mut record: Value = serde_json::from_slice(&std::fs::read(&manifest).unwrap()).unwrap();
@@ -413,6 +413,13 @@ fn golden(root: &Path, case: &Path) {
         assert_eq!(made.get(&name.name), Some(job), "{env}: {name}");
     }
     assert_eq!(made.as_map().unwrap().len(), expected.as_map().unwrap().len(), "{env}");
+}
+
+fn sha256(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut sum, byte| {
+        write!(sum, "{byte:02x}").unwrap();
+        sum
+    })
 }
 
 /// Needs as sets; the order of keys does not count anyway.

@@ -5,6 +5,9 @@
 
 mod classify;
 mod run;
+#[cfg(test)]
+#[cfg(unix)]
+mod tests;
 
 pub use classify::ConcretizeFault;
 pub use run::{Concretize, concretize};

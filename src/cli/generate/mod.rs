@@ -113,9 +113,9 @@ fn diff(out: Out, ask: &Differ) -> Result<Exit, Failure> {
     let (a, b) = (read_report(&ask.a)?, read_report(&ask.b)?);
     let difference = generation::diff::diff(&a, &b);
     if ask.json {
-        out::json(&difference)?
+        out::json(&difference)?;
     } else {
-        out.text(&difference.lines().join("\n"))?
+        out.text(&difference.lines().join("\n"))?;
     }
     Ok(Exit::Ok)
 }

@@ -179,6 +179,8 @@ impl Dice {
     }
 }
 
+type Seed<'a> = (Vec<u8>, &'a dyn Fn(&[u8]), usize);
+
 #[test]
 fn mutations_never_panic() {
     let begun = Instant::now();
@@ -193,7 +195,6 @@ fn mutations_never_panic() {
     let index = |bytes: &[u8]| drop(read_index(bytes, &|_| true));
     let parse = |bytes: &[u8]| drop(Manifest::parse(bytes));
     let describe = |bytes: &[u8]| drop(described(bytes));
-    type Seed<'a> = (Vec<u8>, &'a dyn Fn(&[u8]), usize);
     let seeds: [Seed; 7] = [
         (small.clone().into_bytes(), &index, 15_000),
         (gzip(small.as_bytes()), &index, 3_000),

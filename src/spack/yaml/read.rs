@@ -121,6 +121,8 @@ impl<'de> Deserialize<'de> for Value {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use super::*;
 
     #[test]
@@ -148,7 +150,7 @@ mod tests {
         let mut bomb = String::from("a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
         for n in 1..9 {
             let aliases = vec![format!("*a{}", n - 1); 10].join(",");
-            bomb.push_str(&format!("a{n}: &a{n} [{aliases}]\n"));
+            writeln!(bomb, "a{n}: &a{n} [{aliases}]").unwrap();
         }
         assert!(Value::parse(bomb.as_bytes()).is_err());
         assert!(Value::parse("[".repeat(10_000).as_bytes()).is_err());

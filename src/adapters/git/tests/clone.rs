@@ -137,10 +137,10 @@ impl Clone {
     }
 
     pub fn asker(&self) -> Git {
-        self.asker_at(&self.folder)
+        Self::asker_at(&self.folder)
     }
 
-    fn asker_at(&self, folder: &Path) -> Git {
+    fn asker_at(folder: &Path) -> Git {
         let mut git = Git::at(folder);
         git.environment = ENVIRONMENT.map(|(name, value)| (name.into(), value.into())).to_vec();
         git
@@ -156,7 +156,7 @@ impl Clone {
     }
 
     pub async fn ask(&self, wanted: &Wanted) -> Result<(ChangeSet, Vec<String>), GitError> {
-        change_set_of(&self.asker_at(&wanted.repo), wanted).await
+        change_set_of(&Self::asker_at(&wanted.repo), wanted).await
     }
 
     pub async fn changes(&self, target: Option<&str>) -> Result<(ChangeSet, Vec<String>), GitError> {
