@@ -427,7 +427,7 @@ fn settled(value: &yaml::Value) -> yaml::Value {
     let sorted = |job: &yaml::Value| {
         let yaml::Value::Map(mut keys) = job.clone() else { return job.clone() };
         if let Some(yaml::Value::List(mut needs)) = keys.take("needs") {
-            needs.sort_by_key(|need| format!("{need:?}"));
+            needs.sort_by_key(|need| need.get("job").and_then(yaml::Value::as_text).map(str::to_owned));
             keys.insert("needs", yaml::Value::List(needs));
         }
         yaml::Value::Map(keys)
