@@ -1,6 +1,6 @@
 //! A stack's environment folder: its manifest, everything that it includes, and its lock.
 //!
-//! [`read`] is called before a pipeline is generated, and by nothing that loops. It follows includes as Spack does: what a file says itself
+//! [`read()`] is called before a pipeline is generated, and by nothing that loops. It follows includes as Spack does: what a file says itself
 //! counts more than what it includes, and earlier entries count more than later ones. It judges nothing: merging is the business of
 //! [`Layers`](crate::spack::yaml::Layers), and a lock that is older than its manifest is reported, not refused.
 //!

@@ -6,12 +6,12 @@
 //! * [`Dag`] holds all specs and refuses circles. [`Dag::pruned`] removes nodes and reconnects their parents to their children;
 //!   [`Dag::reduced`] does so with the fewest needs that keep every wait.
 //! * [`Kept`] is what then becomes jobs: order, levels (stages) and needs.
-//! * [`affected`] is the set of specs that a change reaches.
-//! * [`joins`] splits the needs of a job that has too many of them.
+//! * [`affected()`] is the set of specs that a change reaches.
+//! * [`joins()`] splits the needs of a job that has too many of them.
 //!
 //! # Cost
 //!
-//! With `n` nodes, `e` edges and `k` kept nodes, [`Dag::new`], [`affected`] and [`Dag::within`] are linear but for a sort of the edges.
+//! With `n` nodes, `e` edges and `k` kept nodes, [`Dag::new`], [`affected()`] and [`Dag::within`] are linear but for a sort of the edges.
 //! Pruning takes 512 kept parents at once and follows each edge between pruned nodes once for them all; edges that lead to nothing that was
 //! kept are dropped first. That is at worst `e × k / 64` word operations, and linear where a cache holds what its specs depend on.
 //! Reduction carries the same walk on below the first kept nodes, over the reduced needs of those that are done; its worst case is the same.

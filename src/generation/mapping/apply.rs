@@ -82,7 +82,7 @@ impl Mapping {
         Class(matched)
     }
 
-    /// The attributes of the build jobs of a class. The job's own variables stand in them as placeholders: see [`fill`].
+    /// The attributes of the build jobs of a class. The job's own variables stand in them as placeholders: see `fill`.
     pub fn build(&self, class: &Class, variables: &[&str]) -> Map {
         self.build_with(class, variables, |_| None, |_, _, _| {})
     }

@@ -7,7 +7,7 @@
 //! * [`Request::parse`] reads one request, [`Request::matches`] judges one concrete spec.
 //! * `version` orders versions as Spack does; `ask` holds what a request asks for, `read` turns text into it, `judge`
 //!   compares.
-//! * [`canonical`] is the form in which a manifest's text and a lock's text for the same root are equal.
+//! * [`canonical()`] is the form in which a manifest's text and a lock's text for the same root are equal.
 
 mod ask;
 mod canonical;
