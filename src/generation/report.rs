@@ -20,13 +20,13 @@ pub(super) use words::{Instead, age, commit, label, package};
 
 use crate::ci::Timestamp;
 
-/// The version of this shape; readers refuse others.
-pub const VERSION: u32 = 1;
+/// The name and version of this shape; readers refuse others.
+pub const VERSION: &str = "stackhand.generation/1";
 
 /// What was decided, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    pub version: u32,
+    pub version: String,
     pub at: Timestamp,
     pub stack: Option<String>,
     pub pipeline_type: Option<String>,

@@ -58,7 +58,7 @@ impl S3 {
         }
     }
 
-    /// The names directly below a prefix, sorted; none where there is no such bucket.
+    /// The names directly below a prefix, sorted.
     pub async fn names(&self, settings: &Settings, bucket: &str, prefix: &str) -> Result<Vec<String>, Fault> {
         let prefix = if prefix.is_empty() { String::new() } else { key(prefix, "") };
         let mut names = Vec::new();
@@ -68,7 +68,6 @@ impl S3 {
             let sent = timeout(settings.silence, request.set_continuation_token(token).send()).await;
             let page = match sent.map_err(|_| Fault::silence(settings.silence))? {
                 Ok(page) => page,
-                Err(error) if is_absent(&error) => return Ok(Vec::new()),
                 Err(error) => return Err(refusal(&settings.s3, &error)),
             };
             let objects = page.contents().iter().filter_map(|object| object.key());
@@ -140,8 +139,8 @@ async fn connect(settings: &Settings) -> Client {
 type Refused<E> = SdkError<E, aws_sdk_s3::config::http::HttpResponse>;
 
 fn is_absent<E: ProvideErrorMetadata>(error: &Refused<E>) -> bool {
-    let is_named = matches!(error.code(), Some("NoSuchKey" | "NoSuchBucket" | "NotFound"));
-    is_named || error.raw_response().is_some_and(|answer| matches!(answer.status().as_u16(), 404 | 410))
+    // Any other 404 comes of a mistyped bucket or endpoint; taking it for an empty cache would rebuild everything.
+    error.code() == Some("NoSuchKey")
 }
 
 fn refusal<E>(access: &S3Access, error: &Refused<E>) -> Fault
@@ -184,6 +183,12 @@ where
             Fault::passing(said)
         }
         (408 | 429 | 500.., _) => Fault::passing(said),
+        (404, "NoSuchBucket") => {
+            Fault::lasting("there is no such bucket here; check the URL, and AWS_ENDPOINT_URL if it is set")
+        }
+        (404 | 410, _) => Fault::lasting(format!(
+            "{said}, without the code by which S3 says that something does not exist; check AWS_ENDPOINT_URL"
+        )),
         // The answer was fine, yet it could not be read.
         (200..=299, _) => Fault::passing(format!("the answer is garbled ({})", innermost(error))),
         _ => Fault::lasting(said),

@@ -142,7 +142,7 @@ pub(super) fn counted(job: &Job) -> Option<JobState> {
 }
 
 /// A GraphQL list has no runner and no failure reason, REST has both: a fact stays until the job's status changes.
-fn keep_what_the_source_left_out(job: &mut Job, known: &Job) {
+pub(super) fn keep_what_the_source_left_out(job: &mut Job, known: &Job) {
     if job.status == known.status {
         job.failure_reason = job.failure_reason.take().or_else(|| known.failure_reason.clone());
         job.runner = job.runner.take().or_else(|| known.runner.clone());

@@ -60,6 +60,8 @@ pub struct World {
     /// Memory for the bytes of one log; none: a core without a face passes logs on and keeps none.
     pub log_budget: Option<usize>,
     homes: HashMap<JobId, PipelineId>,
+    /// Details that arrived before their jobs, of the newest list only.
+    early: HashMap<JobId, Job>,
     counts: Counts,
     /// Grows with every visible change; a face draws when it moved.
     pub revision: u64,
@@ -84,6 +86,7 @@ impl World {
             logs: VecDeque::new(),
             log_budget: Some(PAGE_BUDGET),
             homes: HashMap::new(),
+            early: HashMap::new(),
             counts: Counts::default(),
             revision: 0,
         }

@@ -175,6 +175,8 @@ fn details_of_jobs_that_are_not_known_do_not_make_them_known() {
     assert_eq!(world.cause(world.job(JobId(2)).unwrap()), Some("script_failure"));
     assert!(world.job(JobId(77)).is_none());
     assert_eq!(world.counts().get(JobState::Fail), 1);
+    fetched(&mut world, vec![job(77, "b", Status::Failed)], 3);
+    assert_eq!(world.cause(world.job(JobId(77)).unwrap()), Some("script_failure"), "they wait for their job");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::jobs::counted;
+use super::jobs::{counted, keep_what_the_source_left_out};
 use super::{LogFacts, Needs, PipelineFacts, World};
 use crate::ci::{Job, JobId, Pipeline, PipelineId, SpecName, Status, Timestamp};
 use crate::console::actions::Rules;
@@ -51,9 +51,12 @@ impl World {
             Event::JobsFetched { pipeline, jobs, at } => self.jobs_fetched(pipeline, jobs, at, now),
             Event::DetailsFetched { jobs, at } => {
                 let mut by_pipeline: BTreeMap<PipelineId, Vec<Job>> = BTreeMap::new();
+                self.early.clear();
                 for job in jobs {
                     if let Some(home) = self.homes.get(&job.id) {
                         by_pipeline.entry(*home).or_default().push(job);
+                    } else {
+                        self.early.insert(job.id, job);
                     }
                 }
                 let merged = by_pipeline.into_iter().map(|(home, jobs)| self.jobs_fetched(home, jobs, at, now));
@@ -187,9 +190,14 @@ impl World {
         }
     }
 
-    fn jobs_fetched(&mut self, pipeline: PipelineId, jobs: Vec<Job>, at: Timestamp, now: Timestamp) -> Vec<Effect> {
+    fn jobs_fetched(&mut self, pipeline: PipelineId, mut jobs: Vec<Job>, at: Timestamp, now: Timestamp) -> Vec<Effect> {
         let server_now = self.server_time(now);
         let Some(facts) = self.pipelines.value.get_mut(&pipeline) else { return Vec::new() };
+        for job in &mut jobs {
+            if let Some(told) = self.early.remove(&job.id) {
+                keep_what_the_source_left_out(job, &told);
+            }
+        }
         let before: HashMap<JobId, Status> =
             jobs.iter().filter_map(|j| facts.jobs.value.get(j.id).map(|k| (j.id, k.status))).collect();
         self.counts.unmerge(facts.jobs.value.counts());

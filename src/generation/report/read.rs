@@ -54,7 +54,7 @@ impl Report {
         }
         let head: Head = serde_json::from_slice(bytes).map_err(|error| ReportError::of(&error, bytes))?;
         let found = head.version.ok_or(ReportError::NoVersion)?;
-        if found.as_u64() != Some(VERSION.into()) {
+        if found.as_str() != Some(VERSION) {
             return Err(ReportError::Version { found: cut(&found.to_string(), 40) });
         }
         let report: Self = serde_json::from_slice(bytes).map_err(|error| ReportError::of(&error, bytes))?;

@@ -48,7 +48,7 @@ impl Report {
         let options = inputs.options;
         let rebuild = made.verdicts.iter().filter(|verdict| verdict.is_rebuilt()).count();
         Self {
-            version: VERSION,
+            version: VERSION.to_owned(),
             at: inputs.now,
             stack: options.stack.as_deref().map(str::to_owned),
             pipeline_type: options.type_text.as_deref().map(str::to_owned),

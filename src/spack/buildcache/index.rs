@@ -306,7 +306,7 @@ impl<'de> Visitor<'de> for NodeReader {
         while let Some(key) = map.next_key::<Text<'de>>()? {
             keys += 1;
             match &*key {
-                "external" => node.is_external = map.next_value::<Option<IgnoredAny>>()?.is_some(),
+                "external" => node.is_external = map.next_value::<Something>()?.0,
                 "dependencies" => node.deps = map.next_value::<Option<Deps>>()?.unwrap_or_default().0,
                 "name" => _ = map.next_value::<IgnoredAny>()?,
                 _ if keys == 1 && self.may_be_wrapped => first = Some(map.next_value()?),
@@ -320,6 +320,17 @@ impl<'de> Visitor<'de> for NodeReader {
             }
             _ => Ok(node),
         }
+    }
+}
+
+/// Whether a value says anything, as Python asks: nothing, `false`, and what is empty say nothing.
+struct Something(bool);
+
+impl<'de> Deserialize<'de> for Something {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <&'de RawValue>::deserialize(deserializer)?.get();
+        let inside = text.trim_start_matches(['{', '[', '"']).trim_end_matches(['}', ']', '"']).trim();
+        Ok(Self(!matches!(inside, "" | "null" | "false" | "0")))
     }
 }
 

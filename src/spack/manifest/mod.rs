@@ -14,7 +14,6 @@ mod rewrite;
 mod specs;
 #[cfg(test)]
 mod tests;
-mod tokens;
 
 pub use document::{Manifest, missing_roots};
 pub use error::ManifestError;

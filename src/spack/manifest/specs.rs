@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::combine::{Excluded, combine, excluded};
+use super::combine::combine;
 use super::error::ManifestError;
 use crate::spack::condition::{Facts, holds};
+use crate::spack::request::within;
 use crate::spack::yaml::{Map, Value};
 
 /// What all lists of one manifest may hold, and what they may expand to. Spack's largest stacks have some hundred roots.
@@ -31,12 +32,12 @@ pub(super) fn expand(specs: &Value, definitions: &Value, facts: &Facts) -> Resul
                 }
             }
         }
-        within(found.len(), MAX_SPECS, place)?;
+        bounded(found.len(), MAX_SPECS, place)?;
     }
     Ok(found)
 }
 
-fn within(count: usize, limit: usize, place: &str) -> Result<(), ManifestError> {
+fn bounded(count: usize, limit: usize, place: &str) -> Result<(), ManifestError> {
     if count > limit {
         return Err(ManifestError::TooMany { place: place.to_owned(), limit: MAX_SPECS });
     }
@@ -123,7 +124,7 @@ impl Lists {
                 }
             };
             self.size += fresh.iter().map(Item::size).sum::<usize>();
-            within(self.size, MAX_SPECS, &place)?;
+            bounded(self.size, MAX_SPECS, &place)?;
             items.append(&mut fresh);
         }
         Ok(items)
@@ -243,7 +244,7 @@ impl Matrix {
         }
         let longest = rows.iter().map(|row| row.iter().map(String::len).max().unwrap_or_default()).sum();
         let count = rows.iter().map(Vec::len).try_fold(weight(longest), usize::checked_mul);
-        within(count.unwrap_or(usize::MAX), limit, &self.place)?;
+        bounded(count.unwrap_or(usize::MAX), limit, &self.place)?;
         let mut combinations = vec![Vec::new()];
         for row in &rows {
             let longer = |begun: &Vec<String>| {
@@ -273,15 +274,14 @@ impl Matrix {
         }
         let spec = self.combine(constraints)?;
         for exclusion in &self.exclude {
-            match excluded(&spec, exclusion) {
-                Excluded::Yes => return Ok(true),
-                Excluded::No => {}
-                Excluded::Unclear => {
-                    let what = format!(
-                        "has `{exclusion}`, a range of versions that cannot be compared with `{spec}` here; name the versions"
-                    );
-                    return Err(ManifestError::shape(format!("{}:exclude", self.place), what));
-                }
+            let is_excluded = within(&spec, exclusion).map_err(|error| {
+                ManifestError::shape(
+                    format!("{}:exclude", self.place),
+                    format!("cannot be compared with `{spec}`: {error}"),
+                )
+            })?;
+            if is_excluded {
+                return Ok(true);
             }
         }
         Ok(false)

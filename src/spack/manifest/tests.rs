@@ -163,7 +163,14 @@ fn what_does_not_expand_is_named() {
         ("specs: [{matrix: [[~]]}]", "`spack:specs[0]:matrix[0][0]` is nothing"),
         ("specs: [{matrix: [[zlib]], exclude: [1]}]", "`spack:specs[0]:exclude` holds a number"),
         ("specs: [{matrix: [[zlib], [hdf5]]}]", "combines `zlib` with `hdf5`"),
-        ("specs: [{matrix: [[zlib@1.2]], exclude: ['zlib@:1.3']}]", "name the versions"),
+        (
+            "specs: [{matrix: [[zlib]], exclude: ['zlib target=x86_64:']}]",
+            "`spack:specs[0]:exclude` cannot be compared with `zlib`",
+        ),
+        (
+            "specs: [{matrix: [[zlib]], exclude: ['zlib %%%']}]",
+            "`spack:specs[0]:exclude` cannot be compared with `zlib`",
+        ),
         ("specs: [{matrix: [[zlib]], sigil: '@'}]", "must be `^` or `%`"),
         ("specs: [$none]", "`spack:specs[0]` refers to `$none`"),
         ("specs: [], definitions: [{a: [$b]}, {b: [x]}]", "`spack:definitions[0]:a[0]` refers to `$b`"),

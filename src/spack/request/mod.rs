@@ -7,7 +7,7 @@
 //! * [`Request::parse`] reads one request, [`Request::matches`] judges one concrete spec.
 //! * `version` orders versions as Spack does; `ask` holds what a request asks for, `read` turns text into it, `judge`
 //!   compares.
-//! * [`canonical()`] is the form in which a manifest's text and a lock's text for the same root are equal.
+//! * [`within()`] compares two requests, and [`canonical()`] is the form in which a manifest's text and a lock's text for the same root are equal.
 
 mod ask;
 mod canonical;
@@ -16,10 +16,12 @@ mod error;
 mod judge;
 mod read;
 mod version;
+mod within;
 
 pub(in crate::spack) use canonical::canonical;
 pub use error::RequestError;
 pub use judge::Request;
+pub(in crate::spack) use within::within;
 
 #[cfg(test)]
 mod tests;

@@ -235,6 +235,17 @@ impl Versions {
         Some(versions)
     }
 
+    /// Whether all of these are among others.
+    pub fn lie_within(&self, wider: &Self) -> bool {
+        let in_range = |version: &Version| wider.ranges.iter().any(|range| range.holds(version));
+        // Ranges that touch are one range, so no range needs two to hold it.
+        let is_held = |own: &Range| wider.ranges.iter().any(|range| range.from <= own.from && own.end <= range.end);
+        let stands_for = |git: &GitRef| git.version.as_ref().is_some_and(in_range);
+        self.ranges.iter().all(is_held)
+            && self.exact.iter().all(|version| in_range(version) || wider.exact.contains(version))
+            && self.git.as_ref().is_none_or(|git| wider.git.as_ref() == Some(git) || stands_for(git))
+    }
+
     /// Whether the version of a concrete spec is one of these.
     pub fn admit(&self, concrete: &str) -> bool {
         let in_range = |version: &Version| self.ranges.iter().any(|range| range.holds(version));

@@ -27,14 +27,20 @@ async fn a_public_bucket_is_read() {
 }
 
 #[tokio::test]
-async fn an_absent_bucket_or_object_is_absent() {
-    for code in ["NoSuchBucket", "NoSuchKey"] {
-        let server = serve(Mirror::default(), &[("", Odd::Body(404, xml(code)))]).await;
-        assert_eq!(view(&server).await.state, MirrorState::Absent, "{code}");
-        assert_eq!(reader(&server, Credentials::Anonymous).names("s3://m/x").await, Ok(Vec::new()));
-    }
+async fn an_object_that_does_not_exist_is_absent_and_nothing_else_is() {
     let server = serve(Mirror::default(), &[]).await;
-    assert_eq!(view(&server).await.state, MirrorState::Absent, "404 without a word");
+    assert_eq!(view(&server).await.state, MirrorState::Absent);
+    for (odd, reason) in [
+        (Odd::Body(404, xml("NoSuchBucket")), "there is no such bucket here; check the URL"),
+        (Odd::Status(404), "HTTP 404, without the code"),
+        (Odd::Body(404, "<html>Not found</html>".to_owned()), "check AWS_ENDPOINT_URL"),
+    ] {
+        let server = serve(Mirror::default(), &[("", odd)]).await;
+        let failed = failure(&view(&server).await);
+        assert!(failed.contains(reason), "{failed}");
+        let failed = reader(&server, Credentials::Anonymous).names("s3://m/x").await.unwrap_err();
+        assert!(failed.contains(reason), "{failed}");
+    }
 }
 
 #[tokio::test]

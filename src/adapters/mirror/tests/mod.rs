@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{Response, StatusCode};
+use axum::http::Response;
 use futures_util::StreamExt;
 
 use super::cache::sha256;
@@ -211,7 +211,8 @@ async fn reply(mirror: &Mirror, odd: &[(String, Odd)], seen: &Mutex<Vec<String>>
     }
     match bytes {
         Some(bytes) => status(200).header("last-modified", WRITTEN).body(bytes.into()).unwrap(),
-        None => status(StatusCode::NOT_FOUND.as_u16()).body(Body::empty()).unwrap(),
+        // As S3 says it; the web readers go by the status.
+        None => status(404).body("<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code></Error>".into()).unwrap(),
     }
 }
 

@@ -68,13 +68,15 @@ async fn a_bucket_of_moto_is_read() {
     let reader = moto.reader(keys());
     let view = reader.view("m", "s3://mirrors/develop/e4s/", &wanted()).await;
     assert_eq!(listings(view).iter().map(|l| (l.layout, l.listed.len())).collect::<Vec<_>>(), [(3, 3), (2, 3)]);
-    for absent in ["s3://mirrors/develop", "s3://mirrors", "s3://no-such-bucket/x"] {
+    for absent in ["s3://mirrors/develop", "s3://mirrors"] {
         assert_eq!(reader.view("m", absent, &wanted()).await.state, MirrorState::Absent, "{absent}");
     }
     assert_eq!(reader.names("s3://mirrors/develop/e4s/broken").await.unwrap(), ["a", "b+c"]);
     assert_eq!(reader.names("s3://mirrors/develop").await.unwrap(), ["e4s"]);
     assert_eq!(reader.names("s3://mirrors/none").await, Ok(Vec::new()));
-    assert_eq!(reader.names("s3://no-such-bucket/x").await, Ok(Vec::new()));
+    let failed = failure(&reader.view("m", "s3://no-such-bucket/x", &wanted()).await);
+    assert!(failed.contains("there is no such bucket"), "{failed}");
+    assert!(reader.names("s3://no-such-bucket/x").await.is_err());
     let anonymous = moto.reader(Credentials::Anonymous).view("m", "s3://mirrors/develop/e4s", &wanted()).await;
     println!("anonymous: {:?}", anonymous.state);
     assert_ne!(anonymous.state, MirrorState::Absent);

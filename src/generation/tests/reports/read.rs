@@ -39,9 +39,12 @@ fn another_version_is_refused_by_name() {
         json["decisions"] = serde_json::json!([1, 2]);
         error(json.to_string().as_bytes())
     };
-    for (version, found) in
-        [(2.into(), "2"), (0.into(), "0"), ("1".into(), "\"1\""), (1.5.into(), "1.5"), ((-1).into(), "-1")]
-    {
+    for (version, found) in [
+        ("stackhand.generation/2".into(), "\"stackhand.generation/2\""),
+        ("stackhand.jobs/1".into(), "\"stackhand.jobs/1\""),
+        (1.into(), "1"),
+        (1.5.into(), "1.5"),
+    ] {
         let error = with(version);
         assert!(
             error.contains(&format!("version {found}, ")) && error.contains(&format!("version {VERSION};")),
@@ -65,8 +68,8 @@ fn damage_is_one_clear_error() {
         (&b"\x1f\x8b\x08"[..], "line 1 column 1"),
         (b"<html>502</html>", "line 1 column 1"),
         (b"[]", "no report"),
-        (b"{\"version\": 1}", "missing field"),
-        (b"{\"version\": 1} []", "trailing"),
+        (b"{\"version\": \"stackhand.generation/1\"}", "missing field"),
+        (b"{\"version\": \"stackhand.generation/1\"} []", "trailing"),
         (b"{\"version\": 1, \"version\": 1}", "duplicate"),
         (b"\xff\xfe{", "line 1"),
     ] {
