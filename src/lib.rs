@@ -3,7 +3,7 @@
 //! # Rooms
 //!
 //! * Nouns, what exists: [`spack`], [`ci`]. Pure.
-//! * Judgements, what follows from what exists: [`generation`] makes child pipelines. Pure.
+//! * Judgements, what follows from what exists: [`generation`] makes child pipelines, [`taxonomy`] says why jobs failed. Pure.
 //! * The console's mind: [`console`] holds the `World` of known facts, turns an `Event` into changes and `Effect`s, and owns the one road of
 //!   actions (plan → guard → hold → waves → outcome → audit). Pure.
 //! * The outside: [`adapters`] (GitLab, the store, the clock, the terminal), and [`controller`], which runs the dispatcher and the executor.
@@ -24,6 +24,7 @@
 //! * **blocked**: waits for a job that failed. **blocks**: how many jobs wait for this one.
 //! * **runner**: a registration that takes jobs whose tags it carries.
 //! * **cause**: why a job failed, with its evidence.
+//! * **class**: a kind of cause, by a rule. **signature**: what equal failures have in common, known or not.
 //! * **fresh**: every remote fact carries when it was read, how complete it is, and the last error. Unknown is never zero.
 //! * **plan**: ids *and* states as shown, before anything is sent. **hold**: the time in which a confirmed plan can be undone. **wave**: how
 //!   many of its targets are sent at once.
@@ -38,4 +39,5 @@ pub mod controller;
 pub mod generation;
 pub mod sandbox;
 pub mod spack;
+pub mod taxonomy;
 pub mod tui;

@@ -15,20 +15,24 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ci", &[]),
     // Judgements know the nouns.
     ("generation", &["spack", "ci"]),
+    ("taxonomy", &["spack", "ci"]),
     // Plain data: any floor above the judgements may read it.
     ("config", &[]),
-    ("console", &["spack", "ci", "generation", "config"]),
-    ("adapters", &["spack", "ci", "generation", "console", "config"]),
-    ("controller", &["spack", "ci", "generation", "console", "adapters", "config"]),
+    ("console", &["spack", "ci", "generation", "taxonomy", "config"]),
+    ("adapters", &["spack", "ci", "generation", "taxonomy", "console", "config"]),
+    ("controller", &["spack", "ci", "generation", "taxonomy", "console", "adapters", "config"]),
     // A face knows the mind, never the outside: it cannot tell whether its core is in-process.
-    ("tui", &["spack", "ci", "generation", "console", "config"]),
+    ("tui", &["spack", "ci", "generation", "taxonomy", "console", "config"]),
     // Writes wire JSON with types of its own, so that a mistake in an adapter is not mirrored.
     ("sandbox", &["spack", "ci", "generation"]),
-    ("cli", &["spack", "ci", "generation", "console", "adapters", "controller", "tui", "config", "sandbox"]),
+    (
+        "cli",
+        &["spack", "ci", "generation", "taxonomy", "console", "adapters", "controller", "tui", "config", "sandbox"],
+    ),
 ];
 
 /// Rooms without I/O, without a clock, without a screen.
-const PURE: &[&str] = &["spack", "ci", "generation", "console"];
+const PURE: &[&str] = &["spack", "ci", "generation", "taxonomy", "console"];
 
 /// What a pure room must not name.
 const IMPURE: &[&str] = &[

@@ -6,6 +6,7 @@
 mod graph;
 mod ids;
 mod job;
+pub mod log;
 mod pipeline;
 mod status;
 mod time;

@@ -10,10 +10,9 @@ use std::sync::LazyLock;
 use memchr::{memchr, memchr_iter, memrchr};
 use regex::bytes::Regex;
 
-use super::ansi::plain_into;
 use super::landmarks::Landmarks;
 use super::sections::{self, Sections};
-use super::stamp::{Joiner, STAMP, Stamp};
+use crate::ci::log::{Joiner, STAMP, Stamp, plain_into};
 
 /// Lines longer than this are looked at piece by piece.
 const UNIT: usize = 16 * 1024;

@@ -4,7 +4,6 @@
 //! keeps cursor, folds, search and follow state. Pure: bytes come in by `feed` and `load`, wishes go out as missing pages. Nothing in here
 //! trusts a log: every text passes `console::text`, and no line, marker or escape can make the work per frame unbounded.
 
-mod ansi;
 mod doc;
 mod folds;
 mod frame;
@@ -16,14 +15,12 @@ mod reader;
 mod row;
 mod scan;
 mod sections;
-mod stamp;
 #[cfg(test)]
 mod tests;
 mod view;
 #[cfg(test)]
 mod view_tests;
 
-pub use ansi::{AnsiColor, AnsiStyle};
 pub use doc::{Fed, LogDoc, LogState, PAGE_BUDGET, Rows};
 pub use frame::{Frame, FrameRow, Header, SectionState};
 pub use index::LogIndex;

@@ -2,11 +2,10 @@
 
 use memchr::{memchr, memrchr};
 
-use super::ansi::{AnsiStyle, Token, Tokens, plain_into};
 use super::landmarks::{LandmarkKind, Landmarks};
 use super::sections::SectionId;
-use super::stamp::{STAMP, Stamp};
 use crate::ci::Timestamp;
+use crate::ci::log::{AnsiStyle, STAMP, Stamp, Token, Tokens, plain_into};
 use crate::console::text;
 
 /// Longest part of a line that is shown.
@@ -181,8 +180,8 @@ impl Brush {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ansi::AnsiColor;
     use super::*;
+    use crate::ci::log::AnsiColor;
 
     fn text_of(bytes: &[u8]) -> String {
         Row::draw(0, bytes, false, 0).text()

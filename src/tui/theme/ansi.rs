@@ -3,7 +3,7 @@
 use ratatui::style::{Color, Modifier, Style};
 
 use super::{Depth, Theme};
-use crate::console::log::{AnsiColor, AnsiStyle};
+use crate::ci::log::{AnsiColor, AnsiStyle};
 
 impl Theme {
     /// The style of a stretch of log text, to be laid over the text's own role. Text on a background of its own colour keeps neither: a log

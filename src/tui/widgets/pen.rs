@@ -7,7 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
-use crate::console::log::AnsiStyle;
+use crate::ci::log::AnsiStyle;
 use crate::console::text;
 use crate::tui::glyphs::Glyphs;
 use crate::tui::theme::{Role, Theme};

@@ -11,7 +11,7 @@ const LONGEST_STRING: usize = 2_048;
 
 /// What one stretch of bytes means.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Token<'a> {
+pub enum Token<'a> {
     Text(&'a [u8]),
     /// The parameters of `CSI … m`.
     Style(&'a [u8]),
@@ -23,7 +23,7 @@ pub(super) enum Token<'a> {
 }
 
 /// Splits bytes into tokens. Escapes that are not styles are swallowed.
-pub(super) struct Tokens<'a> {
+pub struct Tokens<'a> {
     rest: &'a [u8],
 }
 
@@ -110,7 +110,7 @@ fn run(bytes: &[u8], kind: std::ops::RangeInclusive<u8>) -> usize {
 }
 
 /// Writes what a line shows in the end, without styles, into `out` (which is cleared). `line` comes without its newline.
-pub(super) fn plain_into(line: &[u8], out: &mut Vec<u8>) {
+pub fn plain_into(line: &[u8], out: &mut Vec<u8>) {
     out.clear();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if memchr3(0x1b, b'\r', b'\t', line).is_none() {
@@ -148,7 +148,7 @@ pub struct AnsiStyle {
 
 impl AnsiStyle {
     /// Applies the parameters of one `CSI … m`.
-    pub(super) fn apply(&mut self, params: &[u8]) {
+    pub fn apply(&mut self, params: &[u8]) {
         let mut groups = params.split(|b| *b == b';');
         while let Some(group) = groups.next() {
             if group.contains(&b':') {

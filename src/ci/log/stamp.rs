@@ -6,16 +6,16 @@
 use crate::ci::Timestamp;
 
 /// Bytes that the stamp takes at the start of a line, its flag included.
-pub(super) const STAMP: usize = 32;
+pub const STAMP: usize = 32;
 const TIME: usize = 27;
 
 /// Which stream a stamped line belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stream([u8; 3]);
+pub struct Stream([u8; 3]);
 
 /// A stamp, taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp<'a> {
+pub struct Stamp<'a> {
     time: &'a [u8],
     pub stream: Stream,
     /// The text goes on from the line before.
@@ -48,7 +48,7 @@ impl<'a> Stamp<'a> {
 
 /// Decides, line of bytes by line of bytes, whether a new line of the log begins there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Joiner {
+pub struct Joiner {
     last: Option<Stream>,
 }
 
