@@ -1,6 +1,6 @@
 //! What broke, why, where, and whether trying again helps: the judgement over the logs of failed jobs. Pure and streaming.
 //!
-//! * A [`Rule`] is data: patterns over the lines of a log, and what they say about a failure. A `RuleSet` is loaded whole or not at all.
+//! * A [`Rule`] is data: patterns over the lines of a log, and what they say about a failure. A [`RuleSet`] is loaded whole or not at all.
 //! * A log goes once through a classifier, in pieces of any size and bounded memory; [`Verdict`] tells class, owner, evidence and everything
 //!   else that matched. What no rule knows gets a [`Signature`], so that equal failures meet again.
 //! * A [`Failure`] is what is remembered of a verdict; trends, spread, flakes and impact are judged from those.
@@ -15,6 +15,6 @@ mod words;
 
 pub use facts::JobFacts;
 pub use failure::Failure;
-pub use rule::{Origin, Pattern, Requires, Rule, Scope, Strength};
+pub use rule::{Origin, Pattern, Requires, Rule, RuleSet, Scope, Strength};
 pub use verdict::{Also, Cause, Evidence, Signature, Verdict};
 pub use words::{Owner, Severity, Transient};

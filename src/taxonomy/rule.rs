@@ -4,6 +4,18 @@ use std::sync::Arc;
 
 use super::words::{Owner, Severity, Transient};
 
+/// All rules that judge together, checked as a whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RuleSet {
+    pub rules: Vec<Rule>,
+    /// Lines that show that the job went on: what `recovers` and stands before one of them was a hiccup.
+    pub progress: Vec<Pattern>,
+    /// Lines that look like errors and only repeat others: never the evidence of a failure that no rule knows.
+    pub secondary: Vec<Pattern>,
+    /// Of everything that can change a verdict: 12 hex digits.
+    pub hash: Arc<str>,
+}
+
 /// One rule. Several rules may name the same class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
