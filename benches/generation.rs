@@ -25,7 +25,7 @@ use stackhand::generation::{
 };
 use stackhand::spack::Lock;
 use stackhand::spack::buildcache::read_index;
-use stackhand::spack::yaml::Layers;
+use stackhand::spack::yaml::{Layers, Scope, Value};
 
 use made::dag::{Stack, chain, hub};
 use made::{bytes, spack};
@@ -33,6 +33,16 @@ use timing::{Sheet, measure};
 
 const NODES: usize = 4_000;
 const EDGES: usize = 60_000;
+
+const CI: &str = "
+ci:
+  pipeline-gen:
+  - submapping:
+    - {match: [package-7, package-8 +pic], build-job: {tags: [huge], variables: {CI_JOB_SIZE: huge}}}
+    - {match: ['@1.2:'], build-job: {tags: [small], variables: {CI_JOB_SIZE: small}}}
+  - build-job: {tags: [x86], image: 'img:1', script: [[. ./setup-env.sh], spack ci rebuild]}
+  - any-job: {tags: [spack]}
+";
 
 /// What a plot is of.
 type Run = fn(&Stack, &[bool]);
@@ -82,6 +92,8 @@ fn whole_generation(sheet: &mut Sheet) {
     let (lock, wanted) = (spack::lock(&stack), (0..40).map(|at| format!("package-{at}")).collect::<Vec<_>>());
     let cached: HashSet<String> = (0..NODES).filter(|at| at % 3 == 0).map(spack::hash).collect();
     let index = spack::index(2_000 * NODES).0;
+    let Ok(Value::Map(sections)) = Value::parse(CI.as_bytes()) else { return };
+    let layers = Layers(vec![Scope { name: "ci.yaml".into(), sections }]);
     let made = || {
         let lock = Lock::parse(lock.as_bytes()).expect("the lock is whole");
         let index = read_index(index.as_bytes(), &|hash| cached.contains(hash.as_str())).expect("the index is whole");
@@ -100,7 +112,7 @@ fn whole_generation(sheet: &mut Sheet) {
         let inputs = Inputs {
             lock: &lock,
             wanted: &wanted,
-            layers: &Layers::default(),
+            layers: &layers,
             mirrors: &[Mirror::at("buildcache-destination", url)],
             views: &[view],
             changes: None,
