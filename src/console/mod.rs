@@ -6,6 +6,7 @@ pub mod dag;
 pub mod durations;
 pub mod effect;
 pub mod event;
+pub mod failures;
 pub mod fault;
 pub mod filter;
 pub mod fresh;

@@ -1,6 +1,5 @@
 //! Cases 38 and 44, and the storm guard: how far a pipeline may go.
 
-
 use super::*;
 
 #[test]
