@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod audit;
+pub mod backfill;
 pub mod dag;
 pub mod durations;
 pub mod effect;

@@ -38,7 +38,7 @@ impl Failures {
     }
 
     /// Takes note of a judged failure.
-    pub(super) fn note(&mut self, failure: Arc<Failure>) {
+    pub(in crate::console) fn note(&mut self, failure: Arc<Failure>) {
         self.due.remove(&failure.job);
         self.known.insert(failure.job, failure);
         while self.known.len() > KEPT {
@@ -47,7 +47,7 @@ impl Failures {
     }
 
     /// Takes note of a job as it is now: one that failed is to be judged once.
-    pub(super) fn see(&mut self, job: &Job) {
+    pub(in crate::console) fn see(&mut self, job: &Job) {
         let wanted = job.status == Status::Failed
             && job.kind == JobKind::Build
             && !job.retried
@@ -60,7 +60,7 @@ impl Failures {
     }
 
     /// A job is no longer known.
-    pub(super) fn forget(&mut self, job: JobId) {
+    pub(in crate::console) fn forget(&mut self, job: JobId) {
         self.due.remove(&job);
     }
 }
