@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use directories::ProjectDirs;
 use serde::Deserialize;
+use tokio::sync::watch;
 
 use super::args::{Color, Globals};
 use super::exit::{Exit, Failure};
 use super::journal;
 use super::out::Out;
+use super::rulebook;
 use crate::adapters::clock::{Clock, SystemClock};
 use crate::adapters::gitlab::{GitLab, Settings};
 use crate::adapters::store::Store;
@@ -88,6 +90,11 @@ impl Wanted {
         self
     }
 
+    /// The folder of the user's configuration.
+    pub fn config_dir(&self) -> Option<&Path> {
+        self.paths.config_dir.as_deref()
+    }
+
     /// Keeps database and logs in a folder that the caller removes.
     pub fn in_folder(mut self, folder: &Path) -> Self {
         self.scratch = Some(folder.to_owned());
@@ -120,6 +127,7 @@ impl Wanted {
         rules.read_only = read_only(&loaded);
         let gitlab = GitLab::new(Settings { token, ..gitlab_settings(config, &clock) })
             .map_err(|fault| Failure::new(Exit::Config, fault.to_string()))?;
+        let judging = rulebook::compiled(self.paths.config_dir.as_deref(), &[])?;
         let project: Arc<str> = project_name(config).into();
         let store = match database(config, self.scratch.as_deref(), state.as_deref(), &project) {
             Some(path) => Store::open(&path, clock.now()).await.map_err(|error| error.to_string()),
@@ -133,7 +141,13 @@ impl Wanted {
         Ok(Setup {
             out: Out { ascii: is_ascii(config) },
             poll: poll_rules(config, gitlab.has_token()),
-            outside: Outside { project: Arc::clone(&project), gitlab, store, spill: spill(self.scratch.as_deref()) },
+            outside: Outside {
+                project: Arc::clone(&project),
+                gitlab,
+                store,
+                spill: spill(self.scratch.as_deref()),
+                rules: Arc::new(watch::Sender::new(judging)),
+            },
             who: who().into(),
             paths: self.paths,
             project,
@@ -166,6 +180,7 @@ impl Setup {
     /// A world in which nothing is known yet.
     pub fn world(&self) -> World {
         let mut world = World::new(&self.project, self.rules.clone(), self.poll.clone());
+        world.taxonomy = Arc::new(self.outside.rules.borrow().rules().clone());
         world.log_budget = Some(self.loaded.config.log.memory_mb as usize * 1_024 * 1_024);
         world
     }

@@ -24,6 +24,8 @@ pub enum Fetch {
     Log(JobId),
     /// Why a job failed, by its log.
     Verdict(JobId),
+    /// What the store remembers of the last days.
+    History,
 }
 
 /// A fetch with all that the executor needs to do it.
@@ -57,6 +59,8 @@ pub enum Order {
         /// Pass on what is on disk already, too.
         replay: bool,
     },
+    /// Ask the store for the last days.
+    History,
     /// Read the log once, judge it, keep the judgement.
     Verdict {
         web_url: Option<Arc<str>>,
@@ -77,6 +81,7 @@ impl Order {
             Self::Report { pipeline, .. } => vec![Fetch::Report(*pipeline)],
             Self::FailureReasons => vec![Fetch::FailureReasons],
             Self::Log { job, .. } => vec![Fetch::Log(*job)],
+            Self::History => vec![Fetch::History],
             Self::Verdict { failure, .. } => vec![Fetch::Verdict(failure.job)],
         }
     }
@@ -89,6 +94,8 @@ pub struct Focus {
     pub log: Option<JobId>,
     /// The child pipeline whose report of generation somebody reads.
     pub report: Option<PipelineId>,
+    /// Somebody looks at trends and at how retries fared.
+    pub history: bool,
 }
 
 /// One request to the outside.

@@ -7,12 +7,13 @@ use std::time::Duration;
 use super::actions::{Object, Outcome, Plan, PlanId, Rules};
 use super::audit::AuditRow;
 use super::effect::{Fetch, Focus};
+use super::failures::History;
 use super::fault::Fault;
 use super::log::PageNo;
 use super::world::Edges;
 use crate::ci::{Job, JobId, Pipeline, PipelineId, Timestamp};
 use crate::generation::report::Report;
-use crate::taxonomy::Failure;
+use crate::taxonomy::{Failure, RuleSet};
 
 /// Where the edges of a graph come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +53,10 @@ pub enum Event {
     Judged(Arc<Failure>),
     /// Failures that the store remembers.
     FailuresKnown(Vec<Arc<Failure>>),
+    /// Other rules judge from now on.
+    TaxonomyChanged(Arc<RuleSet>),
+    /// What the store tells of the last days.
+    HistoryKnown(Arc<History>),
     /// A fetch ended. `at` is when it began.
     Fetched { fetch: Fetch, at: Timestamp, result: Result<(), Fault> },
     /// More of a log.

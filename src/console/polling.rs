@@ -224,6 +224,9 @@ impl Polling {
         {
             consider(Fetch::Report(id), Some(BACKOFF_MOST), Urgency::Asked, newest);
         }
+        if polling.focus.history {
+            consider(Fetch::History, Some(periods.list), Urgency::Visible, newest);
+        }
         if polling.rules.token && world.lacks_details() {
             consider(Fetch::FailureReasons, Some(periods.visible), Urgency::FirstNeeds, newest);
         }
@@ -344,6 +347,7 @@ fn assemble(world: &World, due: &[(Urgency, Reverse<PipelineId>, Fetch)], free: 
                 orders.push(Order::Report { pipeline, generate, stack });
             }
             Fetch::FailureReasons => orders.push(Order::FailureReasons),
+            Fetch::History => orders.push(Order::History),
             Fetch::Log(job) => {
                 let web_url = world.job(job).and_then(|j| j.web_url.clone());
                 let replay = world.polling.replays.contains(&job);

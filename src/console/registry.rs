@@ -174,7 +174,7 @@ actions! {
     ScreenDag = "screen.dag", Global, Move, "DAG", "Draws the needs graph of the current pipeline.", command "dag", cli "dag";
     ScreenJobs = "screen.jobs", Global, Move, "Jobs", "Lists jobs, narrowed by a filter.", command "jobs" (Filter), cli "jobs";
     ScreenFleet = "screen.fleet", Global, Move, "Fleet", "Shows capacity and sick machines.", command "fleet";
-    ScreenErrors = "screen.errors", Global, Move, "Errors", "Groups failures by cause.", command "errors";
+    ScreenErrors = "screen.errors", Global, Move, "Errors", "Groups failures by cause.", command "errors", cli "errors";
     ScreenCaches = "screen.caches", Global, Move, "Caches", "Shows size, growth and index health of the binary caches.", command "caches";
     ScreenBridge = "screen.bridge", Global, Move, "PRs / bridge", "Shows what goes from GitHub to GitLab and back.", command "bridge";
     ScreenBot = "screen.bot", Global, Move, "Bot", "Shows the comments that the bot answered.", command "bot";
@@ -202,6 +202,8 @@ actions! {
     JobsLog = "jobs.log", List, Move, "Log", "Opens the job's log at its most likely cause.", cli "log";
     JobsDag = "jobs.dag", List, Move, "Show in DAG", "Shows the job among what it needs and what it blocks.";
     JobsExplain = "jobs.explain", List, View, "Explain", "Says why this is in the state it is in.";
+    ErrorsWindow = "errors.window", List, View, "Window", "Looks further back, then at the last hour again.";
+    ErrorsTeach = "errors.teach", List, View, "Teach…", "Makes a rule from the line: pattern, matches so far, class; saved in your rules.", command "teach";
     JobsWatch = "jobs.watch", List, View, "Watch", "Tells you when this ends.";
     CopyId = "copy.id", List, View, "Copy id", "Copies the id.";
     CopyLink = "copy.link", List, View, "Copy link", "Copies the address of the page in GitLab.";

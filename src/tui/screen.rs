@@ -47,6 +47,7 @@ pub enum Place {
     },
     /// One job with its log.
     Job(JobId),
+    Errors,
     Loops,
     Audit,
     Messages,

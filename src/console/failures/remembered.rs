@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use crate::ci::{JobId, PipelineId, Timestamp};
 
+/// The name under which the store keeps which failed jobs were read.
+pub const LIST: &str = "failures";
+
 /// How long failures are remembered.
 pub const RETENTION: Duration = Duration::from_hours(90 * 24);
 

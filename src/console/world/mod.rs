@@ -18,7 +18,7 @@ pub use subject::JobSubject;
 use super::actions::{Actions, Rules};
 use super::audit::AuditRow;
 use super::durations::Durations;
-use super::failures::Failures;
+use super::failures::{Failures, History};
 use super::fault::Fault;
 use super::fresh::{Completeness, Fresh};
 use super::log::{LogDoc, PAGE_BUDGET};
@@ -26,6 +26,7 @@ use super::messages::Messages;
 use super::polling::{PollRules, Polling};
 use super::state::{Counts, JobState};
 use crate::ci::{FailureReason, Job, JobId, JobKind, PipelineId, Status, Timestamp};
+use crate::taxonomy::RuleSet;
 
 /// What the server told about itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -57,6 +58,9 @@ pub struct World {
     pub messages: Messages,
     pub durations: Durations,
     pub failures: Failures,
+    pub history: Fresh<Option<Arc<History>>>,
+    /// The rules by which logs are judged.
+    pub taxonomy: Arc<RuleSet>,
     pub polling: Polling,
     logs: VecDeque<(JobId, LogFacts)>,
     /// Memory for the bytes of one log; none: a core without a face passes logs on and keeps none.
@@ -85,6 +89,8 @@ impl World {
             messages: Messages::default(),
             durations: Durations::default(),
             failures: Failures::default(),
+            history: Fresh::default(),
+            taxonomy: Arc::default(),
             polling: Polling::new(poll),
             logs: VecDeque::new(),
             log_budget: Some(PAGE_BUDGET),

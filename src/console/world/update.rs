@@ -88,6 +88,15 @@ impl World {
                 failures.into_iter().for_each(|failure| self.failures.note(failure));
                 Vec::new()
             }
+            Event::TaxonomyChanged(rules) => {
+                self.taxonomy = rules;
+                Vec::new()
+            }
+            Event::HistoryKnown(history) => {
+                self.history.value = Some(history);
+                self.history.read(now, Completeness::Whole);
+                Vec::new()
+            }
             Event::Fetched { fetch, at, result } => {
                 self.fetched(fetch, at, result, now);
                 Vec::new()
@@ -296,6 +305,10 @@ impl World {
                 false
             }
             Fetch::FailureReasons | Fetch::Verdict(_) => true,
+            Fetch::History => {
+                self.history.failed(fault.clone());
+                false
+            }
             Fetch::Log(job) => match self.log_mut(job) {
                 Some(LogFacts { doc, error, .. }) => {
                     if fault.kind == FaultKind::NotFound {

@@ -1,27 +1,48 @@
-//! Judges failed jobs: the log goes through the rules as it arrives, and only the verdict is kept.
+//! Judges failed jobs, and asks the store what it remembers of others.
 
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Hands;
+use crate::adapters::store::{Store, StoreError};
+use crate::ci::Timestamp;
 use crate::console::event::Event;
+use crate::console::failures::{By, FailureFilter, History, LIST, Piece};
 use crate::console::fault::{Fault, FaultKind};
-use crate::taxonomy::{Classifier, Failure, JobFacts};
+use crate::controller::judge;
+use crate::taxonomy::{Failure, JobFacts, Zone, success_trend, trend};
+
+/// Failures that are read back at the start: those of a week, the newest first.
+const RECALLED: u32 = 20_000;
+/// Failures that a trend counts; a week against the week before.
+const COUNTED: u32 = 50_000;
+const WEEK: Duration = Duration::from_hours(7 * 24);
 
 impl Hands {
-    /// Reads a log once and tells the verdict.
-    pub(super) async fn judge(&self, failure: &Failure, facts: &JobFacts, web_url: Option<&str>) -> Result<(), Fault> {
-        let mut classifier = Classifier::new(Arc::clone(&self.outside.rules.borrow()));
-        match self.outside.gitlab.trace(failure.job, web_url).await {
-            Ok(Some(mut trace)) => {
-                while let Some(piece) = trace.next().await? {
-                    classifier.feed(&piece);
-                }
-            }
-            // What was erased will not come back: the verdict says that there is no log.
-            Err(fault) if fault.kind != FaultKind::NotFound => return Err(fault),
-            Ok(None) | Err(_) => {}
+    /// Reads back what was judged in the last days.
+    pub(super) async fn recall_failures(&self, store: &Store) {
+        let range = before(self.clock.now(), WEEK);
+        match store.failures_since(range, &FailureFilter::default(), Piece::newest(RECALLED)).await {
+            Ok(failures) => self.say(Event::FailuresKnown(failures.into_iter().map(Arc::new).collect())).await,
+            Err(error) => self.complain(format!("failures not read: {error}")).await,
         }
-        let failure = failure.clone().judged(&classifier.finish(facts));
+    }
+
+    /// Asks how retries fared, since when signatures are known, and how the week went.
+    pub(super) async fn read_history(&self, now: Timestamp) -> Result<(), Fault> {
+        let store = self.outside.store.as_ref().map_err(Clone::clone)?;
+        let history = history(store, now).await;
+        let history = history
+            .map_err(|error| Fault::new(FaultKind::Local, "read the failures of the last days", error.to_string()))?;
+        self.say(Event::HistoryKnown(Arc::new(history))).await;
+        Ok(())
+    }
+
+    /// Reads a log once, keeps the verdict and tells it.
+    pub(super) async fn judge(&self, failure: &Failure, facts: &JobFacts, web_url: Option<&str>) -> Result<(), Fault> {
+        let rules = Arc::clone(&self.outside.rules.borrow());
+        let failure = judge(&self.outside.gitlab, &rules, failure.clone(), facts, web_url).await?;
         if let Ok(store) = &self.outside.store
             && let Err(error) = store.put_failures(std::slice::from_ref(&failure)).await
         {
@@ -30,4 +51,29 @@ impl Hands {
         self.say(Event::Judged(Arc::new(failure))).await;
         Ok(())
     }
+}
+
+async fn history(store: &Store, now: Timestamp) -> Result<History, StoreError> {
+    let (week, fortnight) = (before(now, WEEK), before(now, WEEK * 2));
+    let groups = store.grouped(&[By::Class, By::Signature], week, now).await?;
+    let mut groups = groups.into_iter();
+    let (classes, signatures) = (groups.next().unwrap_or_default(), groups.next().unwrap_or_default());
+    let failures = store.failures_since(fortnight.clone(), &FailureFilter::default(), Piece::newest(COUNTED)).await?;
+    let ends = store.pipeline_ends(fortnight, None, COUNTED).await?;
+    let ended: Vec<(Timestamp, bool)> = ends.iter().map(|end| (end.finished_at, end.ok)).collect();
+    let covered: Vec<Range<Timestamp>> =
+        store.covered(LIST).await?.into_iter().map(|read| read.from..read.to).collect();
+    let zone = Zone::hours(0);
+    Ok(History {
+        retries: classes.into_iter().filter_map(|group| Some((group.key?, group.retries))).collect(),
+        first_seen: signatures.into_iter().filter_map(|group| group.key.zip(group.first_seen)).collect(),
+        trend: trend(&failures.iter().collect::<Vec<_>>(), now, zone, &covered),
+        success: success_trend(&ended, now, zone, 7, &covered),
+        acks: store.acks(now).await?,
+    })
+}
+
+/// The time before a moment, the moment itself included.
+fn before(now: Timestamp, length: Duration) -> Range<Timestamp> {
+    now.shifted(-i64::try_from(length.as_millis()).unwrap_or(i64::MAX))..now.shifted(1)
 }

@@ -132,6 +132,7 @@ impl Hands {
                     Ok(medians) => self.say(Event::DurationsKnown(by_package(medians))).await,
                     Err(error) => self.complain(format!("durations not read: {error}")).await,
                 }
+                self.recall_failures(store).await;
                 match store.list(AUDIT_ROWS, None).await {
                     Ok(rows) => self.say(Event::AuditListed(rows.into_iter().map(|(_, row)| row).collect())).await,
                     Err(error) => self.complain(format!("audit not read: {error}")).await,

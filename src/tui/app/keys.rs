@@ -149,11 +149,11 @@ impl App {
                 };
                 self.go(Place::Jobs { pipeline, filter: String::new() }, now)
             }
+            ActionId::ScreenErrors => self.go(Place::Errors, now),
             ActionId::ScreenLoops => self.go(Place::Loops, now),
             ActionId::ScreenAudit => self.go(Place::Audit, now),
             ActionId::AppMessages => self.go(Place::Messages, now),
             ActionId::ScreenFleet
-            | ActionId::ScreenErrors
             | ActionId::ScreenCaches
             | ActionId::ScreenBridge
             | ActionId::ScreenBot
