@@ -9,6 +9,7 @@
 
 mod facts;
 mod failure;
+pub mod judge;
 mod rule;
 mod signature;
 mod verdict;
@@ -17,6 +18,6 @@ mod words;
 pub use facts::JobFacts;
 pub use failure::Failure;
 pub use rule::{Origin, Pattern, Requires, Rule, RuleSet, Scope, Strength};
-pub use signature::{SignatureContext, signature};
+pub use signature::{Cluster, Clusters, SignatureContext, signature};
 pub use verdict::{Also, Cause, Evidence, Signature, Verdict};
 pub use words::{Owner, Severity, Transient};
