@@ -10,6 +10,7 @@
 mod facts;
 mod failure;
 pub mod judge;
+mod matcher;
 mod rule;
 mod signature;
 mod verdict;
@@ -17,6 +18,7 @@ mod words;
 
 pub use facts::JobFacts;
 pub use failure::Failure;
+pub use matcher::{Classifier, CompileError, Compiled, classify};
 pub use rule::{Origin, Pattern, Requires, Rule, RuleSet, Scope, Strength};
 pub use signature::{Cluster, Clusters, SignatureContext, signature};
 pub use verdict::{Also, Cause, Evidence, Signature, Verdict};
