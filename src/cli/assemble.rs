@@ -226,6 +226,7 @@ fn poll_rules(config: &Config, token: bool) -> PollRules {
         followed: config.pipelines.limit as usize,
         refs: config.pipelines.refs.iter().map(Arc::from).collect(),
         token,
+        verdicts: 0,
     }
 }
 

@@ -7,6 +7,7 @@ use super::audit::AuditRow;
 use super::durations::Took;
 use super::log::PageNo;
 use crate::ci::{Iid, JobId, PipelineId};
+use crate::taxonomy::{Failure, JobFacts};
 
 /// Something that is read again and again; names its schedule, its failures and its place in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +22,8 @@ pub enum Fetch {
     /// Why jobs failed: GraphQL lists leave it out.
     FailureReasons,
     Log(JobId),
+    /// Why a job failed, by its log.
+    Verdict(JobId),
 }
 
 /// A fetch with all that the executor needs to do it.
@@ -54,6 +57,13 @@ pub enum Order {
         /// Pass on what is on disk already, too.
         replay: bool,
     },
+    /// Read the log once, judge it, keep the judgement.
+    Verdict {
+        web_url: Option<Arc<str>>,
+        facts: JobFacts,
+        /// What is known but for the verdict.
+        failure: Box<Failure>,
+    },
 }
 
 impl Order {
@@ -67,6 +77,7 @@ impl Order {
             Self::Report { pipeline, .. } => vec![Fetch::Report(*pipeline)],
             Self::FailureReasons => vec![Fetch::FailureReasons],
             Self::Log { job, .. } => vec![Fetch::Log(*job)],
+            Self::Verdict { failure, .. } => vec![Fetch::Verdict(failure.job)],
         }
     }
 }

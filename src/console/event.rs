@@ -12,6 +12,7 @@ use super::log::PageNo;
 use super::world::Edges;
 use crate::ci::{Job, JobId, Pipeline, PipelineId, Timestamp};
 use crate::generation::report::Report;
+use crate::taxonomy::Failure;
 
 /// Where the edges of a graph come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,10 @@ pub enum Event {
     NeedsFetched { pipeline: PipelineId, edges: Edges, origin: NeedsOrigin },
     /// The report that a generate job left of a child pipeline.
     ReportFetched { pipeline: PipelineId, report: Arc<Report>, at: Timestamp },
+    /// The log of a failed job was judged.
+    Judged(Arc<Failure>),
+    /// Failures that the store remembers.
+    FailuresKnown(Vec<Arc<Failure>>),
     /// A fetch ended. `at` is when it began.
     Fetched { fetch: Fetch, at: Timestamp, result: Result<(), Fault> },
     /// More of a log.

@@ -17,7 +17,7 @@ mod verdict;
 mod words;
 
 pub use facts::JobFacts;
-pub use failure::Failure;
+pub use failure::{Failure, UNKNOWN};
 pub use matcher::{Classifier, CompileError, Compiled, classify};
 pub use rule::{Origin, Pattern, Requires, Rule, RuleSet, Scope, Strength};
 pub use signature::{Cluster, Clusters, SignatureContext, signature};

@@ -80,6 +80,14 @@ impl World {
                 }
                 Vec::new()
             }
+            Event::Judged(failure) => {
+                self.failures.note(failure);
+                Vec::new()
+            }
+            Event::FailuresKnown(failures) => {
+                failures.into_iter().for_each(|failure| self.failures.note(failure));
+                Vec::new()
+            }
             Event::Fetched { fetch, at, result } => {
                 self.fetched(fetch, at, result, now);
                 Vec::new()
@@ -209,6 +217,7 @@ impl World {
         for id in &changed {
             self.homes.insert(*id, pipeline);
             let Some(job) = facts.jobs.value.get(*id) else { continue };
+            self.failures.see(job);
             let (name, status, ran) = (Arc::clone(&job.name), job.status, job.run_time(server_now));
             let finished_at = job.finished_at.unwrap_or(server_now);
             if status == Status::Success
@@ -238,6 +247,7 @@ impl World {
         self.counts.unmerge(facts.jobs.value.counts());
         for gone in facts.jobs.value.retain_listed(ids, at) {
             self.homes.remove(&gone);
+            self.failures.forget(gone);
         }
         self.counts.merge(facts.jobs.value.counts());
         facts.jobs.read(at, Completeness::Whole);
@@ -285,7 +295,7 @@ impl World {
                 }
                 false
             }
-            Fetch::FailureReasons => true,
+            Fetch::FailureReasons | Fetch::Verdict(_) => true,
             Fetch::Log(job) => match self.log_mut(job) {
                 Some(LogFacts { doc, error, .. }) => {
                     if fault.kind == FaultKind::NotFound {

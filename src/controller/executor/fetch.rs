@@ -44,6 +44,9 @@ impl Hands {
                 }
                 vec![(Fetch::Log(*job), self.read_log(*job, web_url.as_deref()).await)]
             }
+            Order::Verdict { web_url, facts, failure } => {
+                vec![(Fetch::Verdict(failure.job), self.judge(failure, facts, web_url.as_deref()).await)]
+            }
         }
     }
 

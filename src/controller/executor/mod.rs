@@ -2,12 +2,13 @@
 
 mod act;
 mod fetch;
+mod judge;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::spill::Spill;
@@ -21,6 +22,7 @@ use crate::console::effect::{Effect, Order};
 use crate::console::event::Event;
 use crate::console::fault::{Fault, FaultKind};
 use crate::console::log::PageNo;
+use crate::taxonomy::Compiled;
 
 /// Everything outside that the core may touch.
 #[derive(Clone)]
@@ -31,6 +33,8 @@ pub struct Outside {
     /// `None`: it could not be opened, and the reason. Actions are refused then, because nothing may happen without its audit row.
     pub store: Result<Store, Fault>,
     pub spill: Spill,
+    /// The rules by which logs are judged; they can be replaced while the core runs.
+    pub rules: Arc<watch::Sender<Arc<Compiled>>>,
 }
 
 /// Audit rows read at the start; the store keeps all.
