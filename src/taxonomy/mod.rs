@@ -9,8 +9,10 @@
 
 mod facts;
 mod failure;
+pub mod judge;
 mod matcher;
 mod rule;
+mod signature;
 mod verdict;
 mod words;
 
@@ -18,5 +20,6 @@ pub use facts::JobFacts;
 pub use failure::{Failure, UNKNOWN};
 pub use matcher::{Classifier, CompileError, Compiled, classify};
 pub use rule::{Origin, Pattern, Requires, Rule, RuleSet, Scope, Strength};
+pub use signature::{Cluster, Clusters, SignatureContext, signature};
 pub use verdict::{Also, Cause, Evidence, Signature, Verdict};
 pub use words::{Owner, Severity, Transient};
