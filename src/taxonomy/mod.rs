@@ -9,7 +9,10 @@
 
 mod facts;
 mod failure;
+mod import;
 pub mod judge;
+mod lint;
+mod load;
 mod matcher;
 mod rule;
 mod signature;
@@ -18,6 +21,9 @@ mod words;
 
 pub use facts::JobFacts;
 pub use failure::{Failure, UNKNOWN};
+pub use import::{ImportFault, Imported, import};
+pub use lint::{Lint, LintKind};
+pub use load::{Draft, Loaded, RuleFault, Source, append, draft, load, load_with_lints, shipped};
 pub use matcher::{Classifier, CompileError, Compiled, classify};
 pub use rule::{Origin, Pattern, Requires, Rule, RuleSet, Scope, Strength};
 pub use signature::{Cluster, Clusters, SignatureContext, signature};

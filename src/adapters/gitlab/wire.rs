@@ -125,7 +125,7 @@ pub(super) struct WirePipeline {
     web_url: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct WireUser {
     username: Option<String>,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::remembered::{Ack, AckId, Retries};
 use crate::ci::Timestamp;
-use crate::taxonomy::{SuccessDay, Trend};
+use crate::taxonomy::judge::{SuccessDay, Trend};
 
 /// The past, as far as it was remembered.
 #[derive(Debug, Clone, PartialEq)]

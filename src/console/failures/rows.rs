@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::ci::{JobId, Status, Timestamp};
 use crate::console::world::World;
-use crate::taxonomy::{Failure, Owner, Spread, Transient, spread};
+use crate::taxonomy::judge::{Spread, spread};
+use crate::taxonomy::{Failure, Owner, Transient};
 
 /// Failures of one class.
 #[derive(Debug, Clone, PartialEq)]

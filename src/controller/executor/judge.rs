@@ -11,7 +11,8 @@ use crate::console::event::Event;
 use crate::console::failures::{By, FailureFilter, History, LIST, Piece};
 use crate::console::fault::{Fault, FaultKind};
 use crate::controller::judge;
-use crate::taxonomy::{Failure, JobFacts, Zone, success_trend, trend};
+use crate::taxonomy::judge::{Zone, success_trend, trend};
+use crate::taxonomy::{Failure, JobFacts};
 
 /// Failures that are read back at the start: those of a week, the newest first.
 const RECALLED: u32 = 20_000;

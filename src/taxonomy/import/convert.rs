@@ -43,7 +43,11 @@ pub fn import(yaml: &str) -> Result<Imported, ImportFault> {
     let toml = written(&taxonomy, &drafts);
     load(&[Source { name: "imported rules", text: &toml }]).map_err(|faults| {
         let first = faults.first().map(ToString::to_string).unwrap_or_default();
-        ImportFault::new(1, format!("the imported rules do not load: {first}"), "take the class out of the file and import it again")
+        ImportFault::new(
+            1,
+            format!("the imported rules do not load: {first}"),
+            "take the class out of the file and import it again",
+        )
     })?;
     lints.sort_by(|a, b| (a.at.line, a.kind, &a.what).cmp(&(b.at.line, b.kind, &b.what)));
     lints.dedup();
@@ -108,7 +112,12 @@ impl Draft {
         }
         let known = known(&class.name).unwrap_or_else(|| {
             let what = format!("nobody is known to own the class `{name}`");
-            lints.push(said(class.line, LintKind::UnknownClass, what, "give owner, transient and runbook in the imported rule"));
+            lints.push(said(
+                class.line,
+                LintKind::UnknownClass,
+                what,
+                "give owner, transient and runbook in the imported rule",
+            ));
             &STRANGER
         });
         let base = class.name.to_ascii_lowercase();
@@ -143,7 +152,10 @@ impl Draft {
 
     /// Leaves the rule out when nothing of it is left.
     fn settle(&mut self, lints: &mut Vec<Lint>) {
-        if self.reason.is_none() && self.left_out.is_none() && self.patterns.iter().all(|entry| entry.left_out.is_some()) {
+        if self.reason.is_none()
+            && self.left_out.is_none()
+            && self.patterns.iter().all(|entry| entry.left_out.is_some())
+        {
             self.left_out = Some("no pattern of it is left".to_owned());
             let what = format!("the rule `{}` is left out: no pattern of it is left", self.id);
             lints.push(said(self.line, LintKind::LeftOut, what, "mend its patterns, then import again"));
@@ -257,8 +269,9 @@ impl Entry {
 fn drop_losers(drafts: &mut [Draft], lints: &mut Vec<Lint>) -> Result<(), ImportFault> {
     loop {
         let set = RuleSet { rules: drafts.iter().filter_map(Draft::rule).collect(), ..RuleSet::default() };
-        let compiled = Compiled::of(&set)
-            .map_err(|error| ImportFault::new(error.origin.line, error.to_string(), "mend the pattern, then import again"))?;
+        let compiled = Compiled::of(&set).map_err(|error| {
+            ImportFault::new(error.origin.line, error.to_string(), "mend the pattern, then import again")
+        })?;
         let compiled = Arc::new(compiled);
         let lines: BTreeMap<Arc<str>, u32> = set.rules.iter().map(|r| (Arc::clone(&r.id), r.origin.line)).collect();
         let mut lost = false;
@@ -308,7 +321,8 @@ impl Draft {
 }
 
 fn written(taxonomy: &Taxonomy, drafts: &[Draft]) -> String {
-    let version = taxonomy.version.as_deref().map_or_else(String::new, |version| format!(", version {}", shown(version)));
+    let version =
+        taxonomy.version.as_deref().map_or_else(String::new, |version| format!(", version {}", shown(version)));
     let kept = drafts.iter().filter(|draft| draft.left_out.is_none()).count();
     let mut toml = format!(
         "# Imported from {FILE}{version}: {kept} of {} classes. Examples are made from the patterns.\n\nformat = 1\n",

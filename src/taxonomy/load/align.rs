@@ -90,9 +90,9 @@ fn merge(parts: Vec<Part>, words: &[&str], done: usize) -> Vec<Part> {
             }
             j += 1;
         }
-        let common = words.get(j).is_some_and(|word| {
-            equal(&part, word) && at(&best, i, j) == at(&best, i + 1, j + 1) + worth(word)
-        });
+        let common = words
+            .get(j)
+            .is_some_and(|word| equal(&part, word) && at(&best, i, j) == at(&best, i + 1, j + 1) + worth(word));
         if common {
             flush(&mut gap, &mut out);
             out.push(part);
@@ -122,7 +122,8 @@ mod tests {
         let text = |text: &str| Part::Text(text.to_owned());
         let gap = |texts: &[&str]| Part::Gap(texts.iter().map(|&text| text.to_owned()).collect());
         let lines = ["push of zlib-1 failed: 503", "push of hdf5-2 failed: 429", "push of x failed: 500"];
-        let expected = [text("push of "), gap(&["zlib-1", "hdf5-2", "x"]), text(" failed: "), gap(&["503", "429", "500"])];
+        let expected =
+            [text("push of "), gap(&["zlib-1", "hdf5-2", "x"]), text(" failed: "), gap(&["503", "429", "500"])];
         assert_eq!(align(&lines), expected);
         assert_eq!(align(&["same"; 3]), [text("same")]);
         assert_eq!(align(&["a", "b"]), [gap(&["a", "b"])]);

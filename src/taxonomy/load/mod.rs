@@ -32,5 +32,5 @@ pub use shipped::shipped;
 pub use source::Source;
 
 pub(super) use pattern::{Cost, Refused, check};
-pub(super) use rule::{MOST_EXAMPLES, MOST_PATTERNS, is_class};
+pub(super) use rule::{MOST_PATTERNS, is_class};
 pub(super) use write::{AnyText, ExampleText, RuleText};

@@ -2,7 +2,8 @@
 
 use crate::ci::{Timestamp, short};
 use crate::console::failures::{ClassRow, SignatureRow, Sum};
-use crate::taxonomy::{Dimension, Owner, Spread, Transient};
+use crate::taxonomy::judge::{Dimension, Spread};
+use crate::taxonomy::{Owner, Transient};
 use crate::tui::screen::Cx;
 use crate::tui::theme::Role;
 use crate::tui::widgets::{Cell, Column, Row, Width};
