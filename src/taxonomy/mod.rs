@@ -9,12 +9,16 @@
 
 mod facts;
 mod failure;
+mod matcher;
 mod rule;
+mod signature;
 mod verdict;
 mod words;
 
 pub use facts::JobFacts;
 pub use failure::Failure;
+pub use matcher::{Classifier, CompileError, Compiled, classify};
 pub use rule::{Origin, Pattern, Requires, Rule, RuleSet, Scope, Strength};
+pub use signature::{SignatureContext, signature};
 pub use verdict::{Also, Cause, Evidence, Signature, Verdict};
 pub use words::{Owner, Severity, Transient};
