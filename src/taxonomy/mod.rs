@@ -7,10 +7,14 @@
 //!
 //! Classes and owners are those of Spack's production taxonomy (`spack/spack-infrastructure`, analytics), so that figures can be compared.
 
+#[cfg(test)]
+mod data_tests;
 mod facts;
 mod failure;
 mod matcher;
 mod rule;
+#[cfg(test)]
+mod score;
 mod signature;
 mod verdict;
 mod words;
