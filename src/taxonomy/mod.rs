@@ -7,6 +7,8 @@
 //!
 //! Classes and owners are those of Spack's production taxonomy (`spack/spack-infrastructure`, analytics), so that figures can be compared.
 
+#[cfg(test)]
+mod data_tests;
 mod facts;
 mod failure;
 mod import;
@@ -15,6 +17,8 @@ mod lint;
 mod load;
 mod matcher;
 mod rule;
+#[cfg(test)]
+mod score;
 mod signature;
 mod verdict;
 mod words;
