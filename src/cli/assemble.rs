@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use directories::ProjectDirs;
 use serde::Deserialize;
-use tokio::sync::watch;
 
 use super::args::{Color, Globals};
 use super::exit::{Exit, Failure};
@@ -24,7 +23,7 @@ use crate::console::fault::{Fault, FaultKind};
 use crate::console::filter::Filter;
 use crate::console::polling::{Periods, PollRules};
 use crate::console::world::World;
-use crate::controller::{Core, CoreSetup, Link, Outside, Spill};
+use crate::controller::{Core, CoreSetup, Link, Outside, Rulebook, Spill};
 use crate::tui::glyphs::Glyphs;
 
 /// What the command line and its surroundings say, before any file is read.
@@ -127,7 +126,7 @@ impl Wanted {
         rules.read_only = read_only(&loaded);
         let gitlab = GitLab::new(Settings { token, ..gitlab_settings(config, &clock) })
             .map_err(|fault| Failure::new(Exit::Config, fault.to_string()))?;
-        let judging = rulebook::compiled(self.paths.config_dir.as_deref(), &[])?;
+        let config_dir = self.paths.config_dir.clone();
         let project: Arc<str> = project_name(config).into();
         let store = match database(config, self.scratch.as_deref(), state.as_deref(), &project) {
             Some(path) => Store::open(&path, clock.now()).await.map_err(|error| error.to_string()),
@@ -146,7 +145,9 @@ impl Wanted {
                 gitlab,
                 store,
                 spill: spill(self.scratch.as_deref()),
-                rules: Arc::new(watch::Sender::new(judging)),
+                rules: Rulebook::new(move || {
+                    rulebook::compiled(config_dir.as_deref(), &[]).map_err(|failure| failure.to_string())
+                }),
             },
             who: who().into(),
             paths: self.paths,
@@ -180,7 +181,6 @@ impl Setup {
     /// A world in which nothing is known yet.
     pub fn world(&self) -> World {
         let mut world = World::new(&self.project, self.rules.clone(), self.poll.clone());
-        world.taxonomy = Arc::new(self.outside.rules.borrow().rules().clone());
         world.log_budget = Some(self.loaded.config.log.memory_mb as usize * 1_024 * 1_024);
         world
     }

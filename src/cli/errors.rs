@@ -144,7 +144,7 @@ async fn read_more(setup: &Setup, now: Timestamp, length: Duration, requests: u3
     let store = outside.store.as_ref().map_err(|fault| Failure::new(Exit::Failed, fault.to_string()))?;
     let retention = Duration::from_hours(24) * setup.loaded.config.taxonomy.keep_days;
     let wanted = Wanted { now, back: length, retention, settle: SETTLE };
-    let rules = std::sync::Arc::clone(&outside.rules.borrow());
+    let rules = outside.rules.get().await.map_err(|fault| Failure::new(Exit::Config, fault.to_string()))?;
     let mut progress = Progress::new();
     let told = |filled: crate::controller::Filled, plan: &crate::console::backfill::Backfill| {
         let left = short(plan.left());

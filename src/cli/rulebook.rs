@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::exit::{Exit, Failure};
-use crate::taxonomy::{Compiled, Loaded, Source, load_with_lints, shipped};
+use crate::taxonomy::{Compiled, Loaded, RuleFault, Source, load_with_lints, shipped};
 
 /// The user's own rules, in the configuration folder.
 pub const OWN: &str = "rules.toml";
@@ -14,21 +14,33 @@ pub fn own(config_dir: Option<&Path>) -> Option<PathBuf> {
     config_dir.map(|folder| folder.join(OWN))
 }
 
-/// Reads the shipped rules, the user's own if there are any, and more files.
-pub fn read(config_dir: Option<&Path>, more: &[PathBuf]) -> Result<Loaded, Failure> {
+/// The user's own rules if there are any, and more files.
+pub fn texts(config_dir: Option<&Path>, more: &[PathBuf]) -> Result<Vec<(String, String)>, Failure> {
     let own = own(config_dir).filter(|path| path.exists());
-    let mut texts = Vec::new();
-    for path in own.iter().chain(more) {
+    let read = |path: &PathBuf| {
         let text = std::fs::read_to_string(path).map_err(|error| {
             Failure::new(Exit::Config, format!("cannot read the rules {}: {error}; check the file", path.display()))
         })?;
-        texts.push((path.display().to_string(), text));
-    }
-    let files: Vec<Source<'_>> =
-        shipped().into_iter().chain(texts.iter().map(|(name, text)| Source { name, text })).collect();
-    load_with_lints(&files).map_err(|faults| {
-        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        Failure::new(Exit::Config, told.join("\n"))
+        Ok((path.display().to_string(), text))
+    };
+    own.iter().chain(more).map(read).collect()
+}
+
+/// Loads the shipped rules and these.
+pub fn load(texts: &[(String, String)]) -> Result<Loaded, Vec<RuleFault>> {
+    let named = texts.iter().map(|(name, text)| Source { name, text });
+    load_with_lints(&shipped().into_iter().chain(named).collect::<Vec<_>>())
+}
+
+/// Reads the shipped rules, the user's own if there are any, and more files.
+pub fn read(config_dir: Option<&Path>, more: &[PathBuf]) -> Result<Loaded, Failure> {
+    load(&texts(config_dir, more)?).map_err(|faults| {
+        let first = faults.first().map(ToString::to_string).unwrap_or_default();
+        let more = match faults.len() {
+            0 | 1 => String::new(),
+            n => format!(" (and {} more: `stackhand rules check` lists them)", n - 1),
+        };
+        Failure::new(Exit::Config, format!("{first}{more}"))
     })
 }
 

@@ -68,7 +68,13 @@ pub fn run(globals: &Globals, ask: &Ask) -> Result<Exit, Failure> {
     match &ask.what {
         What::List { json } => list(out, &wanted, *json),
         What::Check { files } => {
-            let loaded = rulebook::read(wanted.config_dir(), files)?;
+            let loaded = match rulebook::load(&rulebook::texts(wanted.config_dir(), files)?) {
+                Ok(loaded) => loaded,
+                Err(faults) => {
+                    faults.iter().for_each(|fault| out.note(&clean(&fault.to_string())));
+                    return Ok(Exit::Config);
+                }
+            };
             warn(out, &loaded.lints);
             out.line(&format!("{} rules are fine (rule set {})", loaded.rules.rules.len(), loaded.rules.hash))?;
             Ok(Exit::Ok)

@@ -5,10 +5,12 @@ mod backfill;
 mod core;
 mod executor;
 mod judge;
+mod rulebook;
 mod spill;
 
 pub use backfill::{FillError, Filled, fill};
 pub use core::{Core, CoreSetup, Link};
 pub use executor::Outside;
 pub use judge::judge;
+pub use rulebook::{ReadRules, Rulebook};
 pub use spill::Spill;

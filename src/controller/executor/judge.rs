@@ -42,7 +42,7 @@ impl Hands {
 
     /// Reads a log once, keeps the verdict and tells it.
     pub(super) async fn judge(&self, failure: &Failure, facts: &JobFacts, web_url: Option<&str>) -> Result<(), Fault> {
-        let rules = Arc::clone(&self.outside.rules.borrow());
+        let rules = self.outside.rules.get().await?;
         let failure = judge(&self.outside.gitlab, &rules, failure.clone(), facts, web_url).await?;
         if let Ok(store) = &self.outside.store
             && let Err(error) = store.put_failures(std::slice::from_ref(&failure)).await

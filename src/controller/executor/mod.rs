@@ -8,9 +8,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::rulebook::Rulebook;
 use super::spill::Spill;
 use crate::adapters::clock::Clock;
 use crate::adapters::gitlab::GitLab;
@@ -22,7 +23,6 @@ use crate::console::effect::{Effect, Order};
 use crate::console::event::Event;
 use crate::console::fault::{Fault, FaultKind};
 use crate::console::log::PageNo;
-use crate::taxonomy::Compiled;
 
 /// Everything outside that the core may touch.
 #[derive(Clone)]
@@ -33,8 +33,8 @@ pub struct Outside {
     /// `None`: it could not be opened, and the reason. Actions are refused then, because nothing may happen without its audit row.
     pub store: Result<Store, Fault>,
     pub spill: Spill,
-    /// The rules by which logs are judged; they can be replaced while the core runs.
-    pub rules: Arc<watch::Sender<Arc<Compiled>>>,
+    /// The rules by which logs are judged.
+    pub rules: Arc<Rulebook>,
 }
 
 /// Audit rows read at the start; the store keeps all.
@@ -73,7 +73,11 @@ impl Executor {
     }
 
     /// Reads what is kept on disk, and what the token may do.
-    pub fn begin(&mut self) {
+    pub fn begin(&mut self, judges: bool) {
+        if judges {
+            let rules = self.hands.clone();
+            self.tasks.spawn(async move { rules.read_rules().await });
+        }
         let (project, disk) = (self.hands.clone(), self.hands.clone());
         self.tasks.spawn(async move { project.read_access().await });
         self.tasks.spawn(async move { disk.recall().await });
@@ -122,6 +126,14 @@ impl Hands {
             {
                 self.say(Event::AccessKnown(level)).await;
             }
+        }
+    }
+
+    /// Reads the rules before the first log is there to be judged.
+    async fn read_rules(&self) {
+        match self.outside.rules.get().await {
+            Ok(rules) => self.say(Event::TaxonomyChanged(Arc::new(rules.rules().clone()))).await,
+            Err(fault) => self.complain(fault.to_string()).await,
         }
     }
 
