@@ -7,9 +7,11 @@
 //!
 //! Classes and owners are those of Spack's production taxonomy (`spack/spack-infrastructure`, analytics), so that figures can be compared.
 
+mod decide;
 mod facts;
 mod failure;
 mod matcher;
+mod redact;
 mod rule;
 mod signature;
 mod verdict;
@@ -18,6 +20,7 @@ mod words;
 pub use facts::JobFacts;
 pub use failure::Failure;
 pub use matcher::{Classifier, CompileError, Compiled, classify};
+pub use redact::{redact, redact_lines};
 pub use rule::{Origin, Pattern, Requires, Rule, RuleSet, Scope, Strength};
 pub use signature::{SignatureContext, signature};
 pub use verdict::{Also, Cause, Evidence, Signature, Verdict};
