@@ -7,12 +7,16 @@
 //!
 //! Classes and owners are those of Spack's production taxonomy (`spack/spack-infrastructure`, analytics), so that figures can be compared.
 
+#[cfg(test)]
+mod data_tests;
 mod decide;
 mod facts;
 mod failure;
 mod matcher;
 mod redact;
 mod rule;
+#[cfg(test)]
+mod score;
 mod signature;
 mod verdict;
 mod words;
