@@ -9,6 +9,7 @@
 
 #[cfg(test)]
 mod data_tests;
+mod decide;
 mod facts;
 mod failure;
 mod import;
@@ -16,6 +17,7 @@ pub mod judge;
 mod lint;
 mod load;
 mod matcher;
+mod redact;
 mod rule;
 #[cfg(test)]
 mod score;
@@ -29,6 +31,7 @@ pub use import::{ImportFault, Imported, import};
 pub use lint::{Lint, LintKind};
 pub use load::{Draft, Loaded, RuleFault, Source, append, draft, load, load_with_lints, shipped};
 pub use matcher::{Classifier, CompileError, Compiled, classify};
+pub use redact::{redact, redact_lines};
 pub use rule::{Origin, Pattern, Requires, Rule, RuleSet, Scope, Strength};
 pub use signature::{Cluster, Clusters, SignatureContext, signature};
 pub use verdict::{Also, Cause, Evidence, Signature, Verdict};
