@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::actions::{PlanId, Target, Verb};
 use super::audit::AuditRow;
 use super::durations::Took;
+use super::failures::{LaterTry, PipelineEnd};
 use super::log::PageNo;
 use crate::ci::{Iid, JobId, PipelineId};
 use crate::taxonomy::{Failure, JobFacts};
@@ -111,6 +112,10 @@ pub enum Effect {
     StoreAudit(AuditRow),
     /// Remember how long jobs took.
     StoreDurations(Vec<Took>),
+    /// Remember how new tries of failed jobs ended.
+    StoreLaterTries(Vec<LaterTry>),
+    /// Remember how pipelines ended.
+    StorePipelineEnds(Vec<PipelineEnd>),
     /// Read a page of a log back from its spill file.
     ReadLogPage {
         job: JobId,

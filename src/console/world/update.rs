@@ -11,6 +11,7 @@ use crate::console::audit::AuditRow;
 use crate::console::durations::Took;
 use crate::console::effect::{Effect, Fetch};
 use crate::console::event::{Event, Intent};
+use crate::console::failures::{LaterTry, PipelineEnd, TryEnd};
 use crate::console::fault::{Fault, FaultKind};
 use crate::console::fresh::Completeness;
 use crate::console::log::{Fed, LogState};
@@ -41,12 +42,15 @@ impl World {
                 Vec::new()
             }
             Event::PipelinesFetched { rows, at, whole } => {
+                let ends = self.ends(&rows);
                 self.pipelines_fetched(rows, at, whole);
-                Vec::new()
+                ends
             }
             Event::TriggerJobsFetched { parent, jobs, children, at } => {
+                let mut effects = self.ends(&children);
                 self.children_fetched(parent, children, at);
-                self.jobs_fetched(parent, jobs, at, now)
+                effects.extend(self.jobs_fetched(parent, jobs, at, now));
+                effects
             }
             Event::JobsFetched { pipeline, jobs, at } => self.jobs_fetched(pipeline, jobs, at, now),
             Event::DetailsFetched { jobs, at } => {
@@ -180,6 +184,25 @@ impl World {
         self.pipelines.read(at, if whole { Completeness::Whole } else { Completeness::Partial });
     }
 
+    /// Pipelines that have ended since they were last seen.
+    fn ends(&self, rows: &[Pipeline]) -> Vec<Effect> {
+        let is_news = |row: &&Pipeline| {
+            matches!(row.status, Status::Success | Status::Failed)
+                && self.pipeline(row.id).is_none_or(|facts| facts.pipeline.status != row.status)
+        };
+        let end = |row: &Pipeline| {
+            Some(PipelineEnd {
+                id: row.id,
+                git_ref: Arc::clone(&row.git_ref),
+                stack: row.stack.clone(),
+                ok: row.status == Status::Success,
+                finished_at: row.finished_at.or(row.updated_at)?,
+            })
+        };
+        let ends: Vec<PipelineEnd> = rows.iter().filter(is_news).filter_map(end).collect();
+        if ends.is_empty() { Vec::new() } else { vec![Effect::StorePipelineEnds(ends)] }
+    }
+
     fn put_pipeline(&mut self, row: Pipeline, at: Timestamp) {
         match self.pipelines.value.get_mut(&row.id) {
             Some(facts) => facts.describe(row, at),
@@ -223,10 +246,25 @@ impl World {
         facts.jobs.read(at, Completeness::Partial);
         let stack: Arc<str> = facts.title().into();
         let mut took = Vec::new();
+        let mut later = Vec::new();
         for id in &changed {
             self.homes.insert(*id, pipeline);
             let Some(job) = facts.jobs.value.get(*id) else { continue };
             self.failures.see(job);
+            let ended = match job.status {
+                Status::Success => Some(TryEnd::Succeeded),
+                Status::Failed => Some(TryEnd::Failed),
+                Status::Canceled => Some(TryEnd::Unknown),
+                _ => None,
+            };
+            // The try before this one, where its log was judged.
+            let before_it = facts.jobs.value.tries(&job.name).iter().rev().find(|other| **other < *id);
+            if let (Some(ended), Some(failed)) = (ended, before_it)
+                && before.get(id).is_none_or(|status| !status.is_terminal())
+                && self.failures.get(*failed).is_some()
+            {
+                later.push(LaterTry { job: *failed, ended, at: job.finished_at.unwrap_or(server_now) });
+            }
             let (name, status, ran) = (Arc::clone(&job.name), job.status, job.run_time(server_now));
             let finished_at = job.finished_at.unwrap_or(server_now);
             if status == Status::Success
@@ -248,7 +286,9 @@ impl World {
         {
             facts.connect(edges, origin, &self.durations, server_now);
         }
-        if took.is_empty() { Vec::new() } else { vec![Effect::StoreDurations(took)] }
+        let took = (!took.is_empty()).then(|| Effect::StoreDurations(took));
+        let later = (!later.is_empty()).then(|| Effect::StoreLaterTries(later));
+        took.into_iter().chain(later).collect()
     }
 
     fn jobs_listed(&mut self, pipeline: PipelineId, ids: &BTreeSet<JobId>, at: Timestamp) {

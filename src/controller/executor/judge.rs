@@ -8,7 +8,7 @@ use super::Hands;
 use crate::adapters::store::{Store, StoreError};
 use crate::ci::Timestamp;
 use crate::console::event::Event;
-use crate::console::failures::{By, FailureFilter, History, LIST, Piece};
+use crate::console::failures::{By, FailureFilter, History, LIST, LaterTry, Piece, PipelineEnd};
 use crate::console::fault::{Fault, FaultKind};
 use crate::controller::judge;
 use crate::taxonomy::judge::{Zone, success_trend, trend};
@@ -27,6 +27,22 @@ impl Hands {
         match store.failures_since(range, &FailureFilter::default(), Piece::newest(RECALLED)).await {
             Ok(failures) => self.say(Event::FailuresKnown(failures.into_iter().map(Arc::new).collect())).await,
             Err(error) => self.complain(format!("failures not read: {error}")).await,
+        }
+    }
+
+    pub(super) async fn store_later_tries(&self, tries: &[LaterTry]) {
+        if let Ok(store) = &self.outside.store
+            && let Err(error) = store.put_later_tries(tries).await
+        {
+            tracing::warn!(%error, "ends of new tries not stored");
+        }
+    }
+
+    pub(super) async fn store_pipeline_ends(&self, ends: &[PipelineEnd]) {
+        if let Ok(store) = &self.outside.store
+            && let Err(error) = store.put_pipeline_ends(ends).await
+        {
+            tracing::warn!(%error, "ends of pipelines not stored");
         }
     }
 

@@ -17,7 +17,7 @@ fn lints(rules: &str) -> Vec<String> {
     loaded.unwrap_or_else(|faults| panic!("{}\n{text}", faults[0])).lints.iter().map(ToString::to_string).collect()
 }
 
-/// The warnings about a pattern that stands in line 11 beside a good one.
+/// The warnings about a pattern that stands in line 12 beside a good one.
 fn about(pattern: &str) -> Vec<String> {
     lints(&rule("a", &format!("'a good text',\n{{ regex = '''{pattern}''' }}"), "a good text", ""))
 }
@@ -89,7 +89,7 @@ fn spellings_that_mean_something_else() {
         ),
     ] {
         let shown = shown(pattern);
-        assert_eq!(about(pattern), [format!("a.toml:11: `{shown}`: {expected}")]);
+        assert_eq!(about(pattern), [format!("a.toml:12: `{shown}`: {expected}")]);
     }
 }
 
@@ -135,7 +135,7 @@ fn patterns_that_differ_in_capitals_are_told() {
     assert_eq!(
         lints(&text),
         [
-            "a.toml:23: `lost the node here`: rule `a` (a.toml:10) has the same pattern with other capitals; find out which of them tools write [capitals]"
+            "a.toml:24: `lost the node here`: rule `a` (a.toml:11) has the same pattern with other capitals; find out which of them tools write [capitals]"
         ]
     );
 }
@@ -160,7 +160,7 @@ fn hidden_patterns_are_proven() {
     assert_eq!(
         lints(&text),
         [
-            r"a.toml:11: `curl: \(6\) Could not resolve \S+`: rule `high` (a.toml:24) ranks higher and matches every line that it matches; raise this rule's precedence, narrow the other pattern, or remove this one [shadowed]"
+            r"a.toml:12: `curl: \(6\) Could not resolve \S+`: rule `high` (a.toml:25) ranks higher and matches every line that it matches; raise this rule's precedence, narrow the other pattern, or remove this one [shadowed]"
         ]
     );
     for (low, high) in [

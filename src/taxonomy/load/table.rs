@@ -11,6 +11,9 @@ use super::nearest::meant;
 use super::source::Text;
 use crate::taxonomy::Origin;
 
+/// Most unknown keys of one table that are told.
+const MOST_STRANGE: usize = 20;
+
 /// One table of a rules file.
 pub(super) struct Table<'a> {
     text: &'a Text<'a>,
@@ -30,11 +33,10 @@ impl<'a> Table<'a> {
 
     /// Every key must be one of these.
     pub fn only(&self, known: &[&str], faults: &mut Faults) {
-        for (key, _) in self.table {
-            if !known.contains(&key.get_ref().as_ref()) {
-                let word = shown(key.get_ref());
-                faults.hard(&self.place(key), format!("{} has no key `{word}`", self.of), meant(&word, known));
-            }
+        let strange = self.table.keys().filter(|key| !known.contains(&key.get_ref().as_ref()));
+        for key in strange.take(MOST_STRANGE) {
+            let word = shown(key.get_ref());
+            faults.hard(&self.place(key), format!("{} has no key `{word}`", self.of), meant(&word, known));
         }
     }
 

@@ -111,7 +111,7 @@ fn the_words_are_these() {
 }
 
 #[test]
-fn the_imported_file_loads_and_judges_as_production_does() {
+fn the_imported_file_loads_and_judges_by_its_order() {
     let imported = import(YAML).unwrap();
     let set = load(&[Source { name: "imported.toml", text: &imported.toml }]).unwrap_or_else(|f| panic!("{}", f[0]));
     let rule =
@@ -148,7 +148,7 @@ fn the_imported_file_loads_and_judges_as_production_does() {
 fn what_is_left_out_stays_as_a_comment_with_its_reason() {
     let toml = import(YAML).unwrap().toml;
     for line in [
-        "# Imported from error_taxonomy.yaml, version 0.0.0-dev: 31 of 32 classes. Examples are made from the patterns.",
+        "# Imported from error_taxonomy.yaml, version 0.0.0-dev: 32 of 33 classes. Examples are made from the patterns.",
         "    # left out, lookahead has no equal here: 'InstallError: (?!skipped)'",
         r"    # left out, backreferences have no equal here: '(\d{3}) \1'",
         "# Left out: no pattern of it is left.",

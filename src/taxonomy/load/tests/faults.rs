@@ -26,7 +26,7 @@ fn files_of_another_format_are_not_read() {
             "format = '1'",
             "a.toml:1: `format` of the file is a text; write a whole number from 0 to 9223372036854775807",
         ),
-        ("format = 1\nrule = [1,\n", "a.toml:3: this is no TOML: unclosed array, expected `]`; mend the syntax"),
+        ("format = 1\nrule = [1,\n", "a.toml:2: this is no TOML: unclosed array, expected `]`; mend the syntax"),
     ];
     for (text, expected) in cases {
         assert_eq!(faults(&[text])[0], expected);
@@ -94,7 +94,7 @@ fn unknown_keys_and_words_bring_the_nearest() {
         "a.toml:8: `runbook` of rule `oom` is empty; add runbook = \"…\", one line that says what to do"
     );
     assert_eq!(
-        fault(&file.replace("[[rule]]", "[[rules]]")),
+        faults(&[&file.replace("[[rule]]", "[[rules]]")])[0],
         "a.toml:2: the file has no key `rules`; did you mean `rule`?"
     );
     assert_eq!(
