@@ -83,7 +83,12 @@ impl Way {
 pub async fn run(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
     let store = setup.outside.store.as_ref().map_err(|fault| Failure::new(Exit::Failed, fault.to_string()))?;
     let broken = |error: crate::adapters::store::StoreError| Failure::new(Exit::Failed, error.to_string());
-    let now = setup.clock.now();
+    // What is kept has the server's times. Where it does not answer, our clock has to do.
+    let gitlab = &setup.outside.gitlab;
+    if let Err(fault) = gitlab.project().await {
+        setup.out.note(&format!("{fault}; times are by the clock of this machine"));
+    }
+    let now = setup.clock.now().shifted(gitlab.stats().skew_ms.unwrap_or(0));
     let mut whole = false;
     if let Some(requests) = ask.fill {
         whole = read_more(setup, now, ask.since, requests).await?;

@@ -7,7 +7,7 @@ use super::audit::AuditRow;
 use super::durations::Took;
 use super::failures::{LaterTry, PipelineEnd};
 use super::log::PageNo;
-use crate::ci::{Iid, JobId, PipelineId};
+use crate::ci::{Iid, JobId, PipelineId, Timestamp};
 use crate::taxonomy::{Failure, JobFacts};
 
 /// Something that is read again and again; names its schedule, its failures and its place in the queue.
@@ -60,8 +60,10 @@ pub enum Order {
         /// Pass on what is on disk already, too.
         replay: bool,
     },
-    /// Ask the store for the last days.
-    History,
+    /// Ask the store for the last days before this moment of the server's.
+    History {
+        until: Timestamp,
+    },
     /// Read the log once, judge it, keep the judgement.
     Verdict {
         web_url: Option<Arc<str>>,
@@ -82,7 +84,7 @@ impl Order {
             Self::Report { pipeline, .. } => vec![Fetch::Report(*pipeline)],
             Self::FailureReasons => vec![Fetch::FailureReasons],
             Self::Log { job, .. } => vec![Fetch::Log(*job)],
-            Self::History => vec![Fetch::History],
+            Self::History { .. } => vec![Fetch::History],
             Self::Verdict { failure, .. } => vec![Fetch::Verdict(failure.job)],
         }
     }

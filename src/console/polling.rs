@@ -347,7 +347,7 @@ fn assemble(world: &World, due: &[(Urgency, Reverse<PipelineId>, Fetch)], free: 
                 orders.push(Order::Report { pipeline, generate, stack });
             }
             Fetch::FailureReasons => orders.push(Order::FailureReasons),
-            Fetch::History => orders.push(Order::History),
+            Fetch::History => orders.push(Order::History { until: world.server_time(now) }),
             Fetch::Log(job) => {
                 let web_url = world.job(job).and_then(|j| j.web_url.clone());
                 let replay = world.polling.replays.contains(&job);

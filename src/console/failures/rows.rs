@@ -42,6 +42,8 @@ pub struct Sum {
     pub live: Vec<JobId>,
     /// What explains most of them.
     pub place: Option<Spread>,
+    /// Where they are, by stack; trigger jobs and the like have none.
+    pub stacks: BTreeSet<Arc<str>>,
     pub newest: Option<Timestamp>,
     pub oldest: Option<Timestamp>,
 }
@@ -93,6 +95,7 @@ impl Sum {
             blocks: blocks(world, &live),
             live: live.into_iter().collect(),
             place: spread(failures),
+            stacks: failures.iter().filter_map(|failure| failure.stack.clone()).collect(),
             newest: failures.iter().map(|failure| failure.at).max(),
             oldest: failures.iter().map(|failure| failure.at).min(),
         }

@@ -14,7 +14,7 @@ use crate::controller::judge;
 use crate::taxonomy::judge::{Zone, success_trend, trend};
 use crate::taxonomy::{Failure, JobFacts};
 
-/// Failures that are read back at the start: those of a week, the newest first.
+/// Failures that are read back at the start, the newest first.
 const RECALLED: u32 = 20_000;
 /// Failures that a trend counts; a week against the week before.
 const COUNTED: u32 = 50_000;
@@ -23,8 +23,9 @@ const WEEK: Duration = Duration::from_hours(7 * 24);
 impl Hands {
     /// Reads back what was judged in the last days.
     pub(super) async fn recall_failures(&self, store: &Store) {
-        let range = before(self.clock.now(), WEEK);
-        match store.failures_since(range, &FailureFilter::default(), Piece::newest(RECALLED)).await {
+        // The server's clock is not known yet: the newest ones, whenever they were.
+        let ever = Timestamp::from_millis(i64::MIN)..Timestamp::from_millis(i64::MAX);
+        match store.failures_since(ever, &FailureFilter::default(), Piece::newest(RECALLED)).await {
             Ok(failures) => self.say(Event::FailuresKnown(failures.into_iter().map(Arc::new).collect())).await,
             Err(error) => self.complain(format!("failures not read: {error}")).await,
         }

@@ -10,13 +10,13 @@ use crate::tui::widgets::{Cell, Column, Row, Width};
 
 /// The columns, in order; the highest sacrifice goes first when it gets narrow.
 pub const COLUMNS: &[Column] = &[
-    Column::new("CLASS / SIGNATURE", Width::Grow { least: 28, weight: 4 }),
+    Column::new("CLASS / SIGNATURE", Width::Grow { least: 26, weight: 3 }),
     Column::new("JOBS", Width::Fixed(5)).right(),
     Column::new("NEW", Width::Fixed(5)).right().sacrifice(3),
     Column::new("BLOCKS", Width::Fixed(6)).right(),
     Column::new("RETRY-OK", Width::Fixed(8)).right().sacrifice(2),
     Column::new("SINCE", Width::Fixed(5)).right().sacrifice(4),
-    Column::new("WHERE", Width::Grow { least: 12, weight: 1 }).cut_middle().sacrifice(1),
+    Column::new("WHERE", Width::Grow { least: 14, weight: 1 }).cut_middle().sacrifice(1),
     Column::new("OWNER", Width::Fixed(8)).sacrifice(5),
 ];
 
@@ -35,8 +35,7 @@ pub fn calm(cx: Cx<'_>) -> (String, Option<(&'static str, &'static str)>) {
 pub fn class<'a>(cx: Cx<'a>, row: &'a ClassRow, is_unfolded: bool) -> Row<'a> {
     let (open, closed) = cx.look.glyphs.fold;
     let fold = if is_unfolded { open } else { closed };
-    let several =
-        if row.signatures.len() > 1 { format!("  {} signatures", row.signatures.len()) } else { String::new() };
+    let several = if row.signatures.len() > 1 { format!(" ({})", row.signatures.len()) } else { String::new() };
     let name = format!("{fold} {} {}{several}", owner(row.owner), row.class);
     let history = &cx.world.history.value;
     let retries =
@@ -91,7 +90,7 @@ fn cells<'a>(
         Cell::new(blocks, Role::Text),
         Cell::new(or(helped, "-"), helped_role),
         Cell::new(or(since.map(|at| short(cx.server_now().since(at))), "?"), Role::TextDim),
-        Cell::new(or(sum.place.as_ref().map(place), "mixed"), Role::TextDim),
+        Cell::new(place(sum), Role::TextDim),
         Cell::new(who, Role::TextDim),
     ]
 }
@@ -111,8 +110,17 @@ const fn owner(owner: Owner) -> &'static str {
     }
 }
 
-/// `uo-19 100 %`.
-fn place(spread: &Spread) -> String {
+/// `uo-19 100 %`; where nothing explains most of them, the stack or how many there are.
+fn place(sum: &Sum) -> String {
+    match (&sum.place, sum.stacks.len(), sum.stacks.first()) {
+        (Some(spread), ..) => spread_text(spread),
+        (None, 1, Some(stack)) => stack.to_string(),
+        (None, 0, _) => "-".to_owned(),
+        (None, n, _) => format!("{n} stacks"),
+    }
+}
+
+fn spread_text(spread: &Spread) -> String {
     let percent = spread.share.rate().map_or_else(String::new, |rate| format!(" {:.0} %", rate * 100.0));
     match spread.dimension {
         Dimension::Hour => format!("one hour{percent}"),
