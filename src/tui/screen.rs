@@ -62,6 +62,8 @@ pub struct Selection {
     pub jobs: Vec<JobId>,
     pub pipeline: Option<PipelineId>,
     pub plan: Option<PlanId>,
+    /// The jobs were not chosen one by one, but share a cause.
+    pub is_group: bool,
 }
 
 /// The line that a screen wants typed.

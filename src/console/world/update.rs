@@ -85,7 +85,9 @@ impl World {
                 Vec::new()
             }
             Event::Judged(failure) => {
+                let job = failure.job;
                 self.failures.note(failure);
+                self.mark_cause(job);
                 Vec::new()
             }
             Event::FailuresKnown(failures) => {
@@ -112,6 +114,7 @@ impl World {
                 {
                     log.doc.reset();
                 }
+                self.mark_cause(job);
                 Vec::new()
             }
             Event::LogReset { job } => {
@@ -169,7 +172,10 @@ impl World {
         let waiting = self.actions.running().next().is_some();
         let p95 = if waiting { self.pending_p95(now) } else { None };
         let held_or_sent = self.actions.held().len();
-        let mut effects = self.actions.advance(&rules, p95, now, server_now);
+        // Out of the world for a moment, because trials ask it what became of their jobs.
+        let mut actions = std::mem::take(&mut self.actions);
+        let mut effects = actions.advance(&rules, p95, &|made| self.trial(made), now, server_now);
+        self.actions = actions;
         if !effects.is_empty() || held_or_sent != self.actions.held().len() {
             self.revision += 1;
         }
@@ -182,6 +188,15 @@ impl World {
             self.put_pipeline(row, at);
         }
         self.pipelines.read(at, if whole { Completeness::Whole } else { Completeness::Partial });
+    }
+
+    /// Shows in an opened log where the verdict's evidence stands.
+    fn mark_cause(&mut self, job: JobId) {
+        if let Some(line) = self.failures.get(job).and_then(|failure| failure.line?.checked_sub(1))
+            && let Some(log) = self.log_mut(job)
+        {
+            log.doc.tell_cause(line);
+        }
     }
 
     /// Pipelines that have ended since they were last seen.

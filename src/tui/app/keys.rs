@@ -264,6 +264,7 @@ impl App {
     /// Opens the preview of a plan for the marks, or for the selection when nothing is marked.
     fn plan(&mut self, verb: Verb, action: ActionId, now: Timestamp) -> Vec<Wish> {
         let selection = self.screen.selection(self.cx(now));
+        let is_group = selection.is_group && self.marks.is_empty();
         let jobs: Vec<JobId> = if !self.marks.is_empty() {
             self.marks.iter().copied().collect()
         } else if !selection.jobs.is_empty() {
@@ -275,7 +276,10 @@ impl App {
             self.say(false, format!("nothing here to {}", verb.word()), now);
             return Vec::new();
         }
-        let plan = Plan::for_jobs(&self.world, verb, jobs, now);
+        let plan = match verb {
+            Verb::Retry if is_group => Plan::retry_group(&self.world, jobs, now),
+            _ => Plan::for_jobs(&self.world, verb, jobs, now),
+        };
         self.overlay = Some(Overlay::Preview(Box::new(Preview::new(plan))));
         Vec::new()
     }

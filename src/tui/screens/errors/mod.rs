@@ -275,7 +275,7 @@ impl Screen for ErrorsScreen {
 
     fn selection(&self, _cx: Cx<'_>) -> Selection {
         let jobs = self.sum().map(|sum| sum.live.clone()).unwrap_or_default();
-        Selection { jobs, ..Selection::default() }
+        Selection { jobs, is_group: true, ..Selection::default() }
     }
 
     fn focus(&self, _cx: Cx<'_>) -> Focus {

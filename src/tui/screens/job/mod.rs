@@ -241,7 +241,7 @@ impl Screen for JobScreen {
 
     fn selection(&self, cx: Cx<'_>) -> Selection {
         let pipeline = cx.world.home(self.job).map(|facts| facts.pipeline.id);
-        Selection { jobs: vec![self.job], pipeline, plan: None }
+        Selection { jobs: vec![self.job], pipeline, ..Selection::default() }
     }
 
     fn focus(&self, cx: Cx<'_>) -> Focus {
