@@ -9,9 +9,11 @@
 
 #[cfg(test)]
 mod data_tests;
+mod decide;
 mod facts;
 mod failure;
 mod matcher;
+mod redact;
 mod rule;
 #[cfg(test)]
 mod score;
@@ -22,6 +24,7 @@ mod words;
 pub use facts::JobFacts;
 pub use failure::Failure;
 pub use matcher::{Classifier, CompileError, Compiled, classify};
+pub use redact::{redact, redact_lines};
 pub use rule::{Origin, Pattern, Requires, Rule, RuleSet, Scope, Strength};
 pub use signature::{SignatureContext, signature};
 pub use verdict::{Also, Cause, Evidence, Signature, Verdict};
