@@ -9,6 +9,8 @@ mod network;
 mod runner;
 mod spack;
 
+use std::fmt::Write as _;
+
 use crate::ci::{FailureReason, Status};
 use crate::taxonomy::JobFacts;
 
