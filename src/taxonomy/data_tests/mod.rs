@@ -5,8 +5,10 @@
 
 mod aside;
 mod build;
+mod machines;
 mod network;
 mod runner;
+mod servers;
 mod spack;
 
 use std::fmt::Write as _;
@@ -35,7 +37,9 @@ const fn system(want: &'static str, body: &'static str) -> Case {
 
 /// Every short log.
 pub fn all() -> impl Iterator<Item = &'static Case> {
-    [runner::CASES, network::CASES, spack::CASES, build::CASES, aside::CASES].into_iter().flatten()
+    [runner::CASES, network::CASES, spack::CASES, build::CASES, servers::CASES, machines::CASES, aside::CASES]
+        .into_iter()
+        .flatten()
 }
 
 impl Case {
