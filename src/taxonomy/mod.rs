@@ -8,13 +8,19 @@
 //!
 //! Classes and owners are those of Spack's production taxonomy (`spack/spack-infrastructure`, analytics), so that figures can be compared.
 
+#[cfg(test)]
+mod data_tests;
+mod decide;
 mod facts;
 mod failure;
 mod import;
 mod lint;
 mod load;
 mod matcher;
+mod redact;
 mod rule;
+#[cfg(test)]
+mod score;
 mod signature;
 mod verdict;
 mod words;
@@ -25,6 +31,7 @@ pub use import::{ImportFault, Imported, import};
 pub use lint::{Lint, LintKind, lint};
 pub use load::{Draft, Loaded, RuleFault, Source, append, draft, load, load_with_lints, shipped};
 pub use matcher::{Classifier, CompileError, Compiled, classify};
+pub use redact::{redact, redact_lines};
 pub use rule::{Origin, Pattern, Requires, Rule, RuleSet, Scope, Strength};
 pub use signature::{SignatureContext, signature};
 pub use verdict::{Also, Cause, Evidence, Signature, Verdict};

@@ -2,7 +2,18 @@
 
 use super::source::Source;
 
-const FILES: &[(&str, &str)] = &[("00-placeholder.toml", include_str!("../data/00-placeholder.toml"))];
+const FILES: &[(&str, &str)] = &[
+    ("build.toml", include_str!("../data/build.toml")),
+    ("concretizer.toml", include_str!("../data/concretizer.toml")),
+    ("gitlab.toml", include_str!("../data/gitlab.toml")),
+    ("images.toml", include_str!("../data/images.toml")),
+    ("kubernetes.toml", include_str!("../data/kubernetes.toml")),
+    ("network.toml", include_str!("../data/network.toml")),
+    ("resources.toml", include_str!("../data/resources.toml")),
+    ("runner.toml", include_str!("../data/runner.toml")),
+    ("signing.toml", include_str!("../data/signing.toml")),
+    ("spack.toml", include_str!("../data/spack.toml")),
+];
 
 /// The shipped rules files, in the order in which they are loaded.
 pub fn shipped() -> Vec<Source<'static>> {
