@@ -189,7 +189,8 @@ fn generalised(line: &str) -> Vec<Part> {
         let digits = word.bytes().filter(u8::is_ascii_digit).count();
         let hex = word.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         let base32 = word.bytes().all(|b| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b));
-        (digits == word.len() && digits >= 4) || (digits > 0 && ((hex && word.len() >= 8) || (base32 && word.len() == 32)))
+        (digits == word.len() && digits >= 4)
+            || (digits > 0 && ((hex && word.len() >= 8) || (base32 && word.len() == 32)))
     };
     let part = |word: &str| if varies(word) { Part::Gap(vec![word.to_owned()]) } else { Part::Text(word.to_owned()) };
     words(line).into_iter().map(part).collect()
@@ -235,7 +236,10 @@ fn title(parts: &[Part], lines: &[&str]) -> String {
     let plain = |text: &str| -> String { text.chars().filter(|c| !c.is_control()).take(80).collect() };
     let telling = |title: &String| title.chars().filter(|c| c.is_alphabetic()).count() > 3;
     let title = Some(plain(&text)).filter(telling).or_else(|| lines.first().map(|line| plain(line)));
-    title.map(|title| title.trim().to_owned()).filter(|title| !title.is_empty()).unwrap_or_else(|| "A failure".to_owned())
+    title
+        .map(|title| title.trim().to_owned())
+        .filter(|title| !title.is_empty())
+        .unwrap_or_else(|| "A failure".to_owned())
 }
 
 /// At most so many bytes, in whole characters.
