@@ -91,7 +91,7 @@ fn the_labelled_logs_are_judged_right() {
         let verdict = classify(&rules, &log, &facts(row));
         let good = class(&verdict) == row["label"];
         kinds.entry(row["kind"].clone()).or_default().add(good);
-        let mut miss = |what: &str, wanted: &str| {
+        let miss = |what: &str, wanted: &str| {
             println!("{what}: {} wants {wanted}, got {} ({})", row["file"], class(&verdict), rule(&verdict));
             println!("    {}", first(&verdict).chars().take(160).collect::<String>());
         };

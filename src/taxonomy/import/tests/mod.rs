@@ -153,13 +153,9 @@ fn what_is_left_out_stays_as_a_comment_with_its_reason() {
         r"    # left out, backreferences have no equal here: '(\d{3}) \1'",
         "# Left out: no pattern of it is left.",
         "# id = \"pod_failed\"",
-        r#"    { regex = '''gpg: can't open '/tmp/*'''' },"#,
+        r#"    { regex = "gpg: can't open '/tmp/*'" },"#,
     ] {
-        if line.contains("gpg") {
-            assert!(toml.contains("gpg: can't open '/tmp/*'"), "{toml}");
-        } else {
-            assert!(toml.lines().any(|found| found == line), "{line}\n{toml}");
-        }
+        assert!(toml.lines().any(|found| found == line), "{line}\n{toml}");
     }
 }
 
