@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 const KNOWN: Duration = Duration::from_hours(365 * 24);
 
 /// What is removed by age, in batches, and how long it outlives failures. Failures go first: what belongs to one is never older than it.
-const STEPS: [(&str, Duration); 5] = [
+const STEPS: [(&str, Duration); 6] = [
     (FAILURES, Duration::ZERO),
     (
         "DELETE FROM later_tries WHERE job IN (SELECT job FROM later_tries WHERE at < ? ORDER BY at LIMIT ?)",
@@ -33,7 +33,12 @@ const STEPS: [(&str, Duration); 5] = [
     ),
     (
         "DELETE FROM first_seen WHERE (kind, key) IN \
-         (SELECT kind, key FROM first_seen WHERE last < ? ORDER BY last LIMIT ?)",
+         (SELECT kind, key FROM first_seen WHERE kind = 'class' AND last < ? ORDER BY last LIMIT ?)",
+        KNOWN,
+    ),
+    (
+        "DELETE FROM first_seen WHERE (kind, key) IN \
+         (SELECT kind, key FROM first_seen WHERE kind = 'signature' AND last < ? ORDER BY last LIMIT ?)",
         KNOWN,
     ),
 ];

@@ -13,5 +13,6 @@ mod groups;
 mod put;
 mod read;
 mod spending;
+mod tally;
 #[cfg(test)]
 mod tests;

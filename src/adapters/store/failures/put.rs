@@ -2,27 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite};
 
 use crate::adapters::store::{Store, StoreError};
 use crate::console::failures::LaterTry;
 use crate::taxonomy::Failure;
 
-/// All but `later`, which the table keeps by itself.
+/// Rows per statement: passing a statement on costs about as much as writing a row.
+const AT_ONCE: usize = 32;
+
 const PUT: &str = "INSERT INTO failures (job, at, pipeline, class, fingerprint, rule, owner, transient, confidence, package, hash, \
-     compiler, stack, git_ref, sha, runner, host, failure_reason, exit_code, line, rules, name, template, evidence, later) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, \
-     (SELECT ended FROM later_tries WHERE job = ?1)) \
-     ON CONFLICT (job) DO UPDATE SET at = excluded.at, pipeline = excluded.pipeline, class = excluded.class, \
+     compiler, stack, git_ref, sha, runner, host, failure_reason, exit_code, line, rules, name, template, evidence, later) ";
+
+/// All but `later`, which the table keeps by itself.
+const JUDGED_AGAIN: &str = " ON CONFLICT (job) DO UPDATE SET at = excluded.at, pipeline = excluded.pipeline, class = excluded.class, \
      fingerprint = excluded.fingerprint, rule = excluded.rule, owner = excluded.owner, transient = excluded.transient, \
      confidence = excluded.confidence, package = excluded.package, hash = excluded.hash, compiler = excluded.compiler, \
      stack = excluded.stack, git_ref = excluded.git_ref, sha = excluded.sha, runner = excluded.runner, host = excluded.host, \
      failure_reason = excluded.failure_reason, exit_code = excluded.exit_code, line = excluded.line, rules = excluded.rules, \
      name = excluded.name, template = excluded.template, evidence = excluded.evidence";
 
+const PUT_SEEN: &str = "INSERT INTO first_seen (kind, key, first, last, template) ";
+
 /// The newest template stays: with one algorithm, equal fingerprints have equal templates.
-const PUT_SEEN: &str = "INSERT INTO first_seen (kind, key, first, last, template) VALUES (?, ?, ?, ?, ?) \
-     ON CONFLICT (kind, key) DO UPDATE SET first = min(first, excluded.first), last = max(last, excluded.last), \
+const SEEN_AGAIN: &str = " ON CONFLICT (kind, key) DO UPDATE SET first = min(first, excluded.first), last = max(last, excluded.last), \
      template = coalesce(excluded.template, template)";
 
 /// What is unknown never replaces what is known, and what was seen earlier never what was seen later.
@@ -42,18 +45,12 @@ impl Store {
         }
         let write = async {
             let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-            for failure in failures {
-                put(&mut transaction, failure).await?;
+            for some in failures.chunks(AT_ONCE) {
+                put(some).build().persistent(some.len() == AT_ONCE).execute(&mut *transaction).await?;
             }
-            for ((kind, key), (first, last, template)) in spans(failures) {
-                sqlx::query(PUT_SEEN)
-                    .bind(kind)
-                    .bind(key)
-                    .bind(first)
-                    .bind(last)
-                    .bind(template)
-                    .execute(&mut *transaction)
-                    .await?;
+            let spans: Vec<_> = spans(failures).into_iter().collect();
+            for some in spans.chunks(AT_ONCE) {
+                put_seen(some).build().persistent(some.len() == AT_ONCE).execute(&mut *transaction).await?;
             }
             transaction.commit().await
         };
@@ -81,35 +78,48 @@ impl Store {
     }
 }
 
-async fn put(connection: &mut SqliteConnection, failure: &Failure) -> Result<(), sqlx::Error> {
-    sqlx::query(PUT)
-        .bind(failure.job.0.cast_signed())
-        .bind(failure.at.millis())
-        .bind(failure.pipeline.0.cast_signed())
-        .bind(&*failure.class)
-        .bind(failure.fingerprint.as_deref())
-        .bind(failure.rule.as_deref())
-        .bind(failure.owner.as_str())
-        .bind(failure.transient.as_str())
-        .bind(i64::from(failure.confidence))
-        .bind(failure.package.as_deref())
-        .bind(failure.hash.as_deref())
-        .bind(failure.compiler.as_deref())
-        .bind(failure.stack.as_deref())
-        .bind(&*failure.git_ref)
-        .bind(failure.sha.as_deref())
-        .bind(failure.runner.as_deref())
-        .bind(failure.host.as_deref())
-        .bind(failure.failure_reason.as_ref().map(|reason| reason.as_str()))
-        .bind(failure.exit_code)
-        .bind(failure.line.map(u64::cast_signed))
-        .bind(&*failure.rules)
-        .bind(&*failure.name)
-        .bind(failure.template.as_deref())
-        .bind(failure.evidence.as_deref())
-        .execute(connection)
-        .await
-        .map(drop)
+fn put(failures: &[Failure]) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::new(PUT);
+    query.push_values(failures, |mut row, failure| {
+        row.push_bind(failure.job.0.cast_signed())
+            .push_bind(failure.at.millis())
+            .push_bind(failure.pipeline.0.cast_signed())
+            .push_bind(&*failure.class)
+            .push_bind(failure.fingerprint.as_deref())
+            .push_bind(failure.rule.as_deref())
+            .push_bind(failure.owner.as_str())
+            .push_bind(failure.transient.as_str())
+            .push_bind(i64::from(failure.confidence))
+            .push_bind(failure.package.as_deref())
+            .push_bind(failure.hash.as_deref())
+            .push_bind(failure.compiler.as_deref())
+            .push_bind(failure.stack.as_deref())
+            .push_bind(&*failure.git_ref)
+            .push_bind(failure.sha.as_deref())
+            .push_bind(failure.runner.as_deref())
+            .push_bind(failure.host.as_deref())
+            .push_bind(failure.failure_reason.as_ref().map(|reason| reason.as_str()))
+            .push_bind(failure.exit_code)
+            .push_bind(failure.line.map(u64::cast_signed))
+            .push_bind(&*failure.rules)
+            .push_bind(&*failure.name)
+            .push_bind(failure.template.as_deref())
+            .push_bind(failure.evidence.as_deref())
+            .push("(SELECT ended FROM later_tries WHERE job = ")
+            .push_bind_unseparated(failure.job.0.cast_signed())
+            .push_unseparated(")");
+    });
+    query.push(JUDGED_AGAIN);
+    query
+}
+
+fn put_seen(spans: &[((&'static str, &str), Span<'_>)]) -> QueryBuilder<Sqlite> {
+    let mut query = QueryBuilder::new(PUT_SEEN);
+    query.push_values(spans, |mut row, ((kind, key), (first, last, template))| {
+        row.push_bind(*kind).push_bind(*key).push_bind(*first).push_bind(*last).push_bind(*template);
+    });
+    query.push(SEEN_AGAIN);
+    query
 }
 
 /// Each class and signature once, so that a thousand equal failures cost one row here.

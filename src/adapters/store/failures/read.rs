@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
+use sqlx::{QueryBuilder, Row, Sqlite};
 
 use crate::adapters::store::{Store, StoreError};
 use crate::ci::{FailureReason, JobId, PipelineId, Timestamp};
@@ -38,7 +38,7 @@ impl Store {
             (" AND git_ref = ", &filter.git_ref),
         ] {
             if let Some(wanted) = wanted {
-                query.push(column).push_bind(wanted.to_string());
+                query.push(column).push_bind(&**wanted);
             }
         }
         if let Some(pipeline) = filter.pipeline {
@@ -74,7 +74,26 @@ impl Store {
 
     /// Since when signatures are known, also those whose failures have been forgotten.
     pub async fn first_seen(&self, fingerprints: &[&str]) -> Result<BTreeMap<Arc<str>, Seen>, StoreError> {
-        let read = async { seen(&mut *self.pool.acquire().await?, "signature", fingerprints).await };
+        let read = async {
+            let mut seen = BTreeMap::new();
+            for some in fingerprints.chunks(ASKED_AT_ONCE) {
+                let mut query = QueryBuilder::<Sqlite>::new(
+                    "SELECT key, first, last, template FROM first_seen WHERE kind = 'signature' AND key IN (",
+                );
+                let mut list = query.separated(", ");
+                for key in some {
+                    list.push_bind(*key);
+                }
+                query.push(")");
+                let rows: Vec<(String, i64, i64, Option<String>)> =
+                    query.build_query_as().fetch_all(&self.pool).await?;
+                seen.extend(rows.into_iter().map(|(key, first, last, template)| {
+                    let (first, last) = (Timestamp::from_millis(first), Timestamp::from_millis(last));
+                    (key.into(), Seen { first, last, template: template.map(Into::into) })
+                }));
+            }
+            Ok(seen)
+        };
         read.await.map_err(|error| self.failed(error))
     }
 
@@ -119,30 +138,6 @@ impl Store {
         };
         rows.map(|rows| rows.into_iter().map(count).collect()).map_err(|error| self.failed(error))
     }
-}
-
-/// Since when classes (`class`) or signatures (`signature`) are known.
-pub(super) async fn seen(
-    connection: &mut SqliteConnection,
-    kind: &'static str,
-    keys: &[&str],
-) -> Result<BTreeMap<Arc<str>, Seen>, sqlx::Error> {
-    let mut seen = BTreeMap::new();
-    for some in keys.chunks(ASKED_AT_ONCE) {
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT key, first, last, template FROM first_seen WHERE kind = ");
-        query.push_bind(kind).push(" AND key IN (");
-        let mut list = query.separated(", ");
-        for key in some {
-            list.push_bind((*key).to_owned());
-        }
-        query.push(")");
-        let rows: Vec<(String, i64, i64, Option<String>)> = query.build_query_as().fetch_all(&mut *connection).await?;
-        seen.extend(rows.into_iter().map(|(key, first, last, template)| {
-            let (first, last) = (Timestamp::from_millis(first), Timestamp::from_millis(last));
-            (key.into(), Seen { first, last, template: template.map(Into::into) })
-        }));
-    }
-    Ok(seen)
 }
 
 fn failure(row: &SqliteRow) -> Result<Failure, sqlx::Error> {

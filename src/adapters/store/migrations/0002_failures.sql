@@ -64,7 +64,7 @@ CREATE TABLE first_seen (
     PRIMARY KEY (kind, key)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX first_seen_by_age ON first_seen (last);
+CREATE INDEX first_seen_by_age ON first_seen (kind, last);
 
 -- How pipelines ended.
 CREATE TABLE pipeline_ends (

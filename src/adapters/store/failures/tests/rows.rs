@@ -20,6 +20,25 @@ async fn failures_read_back_as_they_were_newest_first() {
     store.put_failures(&[failure(1, 2), bare(2, 1), odd.clone(), failure(3, 2)]).await.unwrap();
     assert_eq!(all(&store).await, [bare(2, 1), failure(3, 2), failure(1, 2), odd]);
     store.put_failures(&[]).await.unwrap();
+    // Twice in one batch: the later verdict holds, as with two batches.
+    let again = of_class("oom", "s1-b", failure(1, 2));
+    store.put_failures(&[of_class("dns_error", "s1-a", failure(1, 2)), again.clone()]).await.unwrap();
+    assert_eq!(all(&store).await[2], again);
+}
+
+#[tokio::test]
+async fn batches_of_any_size_are_written_whole() {
+    let store = Store::in_memory(NOW).await.unwrap();
+    let mut written = 0;
+    for size in [1, 31, 32, 33, 64, 100, 257] {
+        let batch: Vec<Failure> =
+            (written..written + size).map(|job| of_class("oom", &format!("s1-{job}"), failure(job, 1))).collect();
+        store.put_failures(&batch).await.unwrap();
+        written += size;
+        let fingerprints: Vec<&str> = batch.iter().filter_map(|failure| failure.fingerprint.as_deref()).collect();
+        assert_eq!(store.first_seen(&fingerprints).await.unwrap().len(), batch.len());
+    }
+    assert_eq!(all(&store).await.len() as u64, written);
 }
 
 #[tokio::test]

@@ -197,7 +197,14 @@ async fn no_query_walks_through_a_whole_table() {
             "pipeline_ends_by_ref",
         ),
         ("SELECT count(*) FROM auto_retries WHERE class = 'a' AND at >= 1", "auto_retries_by_class"),
-        ("SELECT kind, key FROM first_seen WHERE last < 1 ORDER BY last LIMIT 9", "first_seen_by_age"),
+        (
+            "SELECT key, first, template FROM first_seen WHERE kind = 'signature' AND last >= 1 AND first < 2",
+            "first_seen_by_age",
+        ),
+        (
+            "SELECT kind, key FROM first_seen WHERE kind = 'class' AND last < 1 ORDER BY last LIMIT 9",
+            "first_seen_by_age",
+        ),
         ("SELECT job FROM later_tries WHERE at < 1 ORDER BY at LIMIT 9", "later_tries_by_age"),
     ] {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}"));
