@@ -14,6 +14,7 @@ mod decide;
 mod facts;
 mod failure;
 mod import;
+pub mod judge;
 mod lint;
 mod load;
 mod matcher;
@@ -26,7 +27,7 @@ mod verdict;
 mod words;
 
 pub use facts::JobFacts;
-pub use failure::Failure;
+pub use failure::{Failure, UNKNOWN};
 pub use import::{ImportFault, Imported, import};
 pub use lint::{Lint, LintKind, lint};
 pub use load::{Draft, Loaded, RuleFault, Source, append, draft, load, load_with_lints, shipped};
