@@ -23,7 +23,7 @@ use crate::console::fault::{Fault, FaultKind};
 use crate::console::filter::Filter;
 use crate::console::polling::{Periods, PollRules};
 use crate::console::world::World;
-use crate::controller::{Core, CoreSetup, Link, Outside, Rulebook, Spill};
+use crate::controller::{Core, CoreSetup, Link, Outside, Spill};
 use crate::tui::glyphs::Glyphs;
 
 /// What the command line and its surroundings say, before any file is read.
@@ -145,9 +145,7 @@ impl Wanted {
                 gitlab,
                 store,
                 spill: spill(self.scratch.as_deref()),
-                rules: Rulebook::new(move || {
-                    rulebook::compiled(config_dir.as_deref(), &[]).map_err(|failure| failure.to_string())
-                }),
+                rules: rulebook::book(config_dir),
             },
             who: who().into(),
             paths: self.paths,

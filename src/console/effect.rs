@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::actions::{PlanId, Target, Verb};
 use super::audit::AuditRow;
 use super::durations::Took;
-use super::failures::{LaterTry, PipelineEnd};
+use super::failures::{Ack, LaterTry, PipelineEnd};
 use super::log::PageNo;
 use crate::ci::{Iid, JobId, PipelineId, Timestamp};
-use crate::taxonomy::{Failure, JobFacts};
+use crate::taxonomy::{Draft, Failure, JobFacts};
 
 /// Something that is read again and again; names its schedule, its failures and its place in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,6 +118,10 @@ pub enum Effect {
     StoreLaterTries(Vec<LaterTry>),
     /// Remember how pipelines ended.
     StorePipelineEnds(Vec<PipelineEnd>),
+    /// Add a rule to the user's own, and judge by it.
+    SaveRule(Arc<Draft>),
+    /// Acknowledge failures, or take that back.
+    StoreAck(Ack),
     /// Read a page of a log back from its spill file.
     ReadLogPage {
         job: JobId,

@@ -7,13 +7,13 @@ use std::time::Duration;
 use super::actions::{Object, Outcome, Plan, PlanId, Rules};
 use super::audit::AuditRow;
 use super::effect::{Fetch, Focus};
-use super::failures::History;
+use super::failures::{Ack, History};
 use super::fault::Fault;
 use super::log::PageNo;
 use super::world::Edges;
 use crate::ci::{Job, JobId, Pipeline, PipelineId, Timestamp};
 use crate::generation::report::Report;
-use crate::taxonomy::{Failure, RuleSet};
+use crate::taxonomy::{Draft, Failure, RuleSet};
 
 /// Where the edges of a graph come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +93,10 @@ pub enum Intent {
         who: Arc<str>,
     },
     Undo(PlanId),
+    /// Add a rule to the user's own.
+    SaveRule(Arc<Draft>),
+    /// Somebody looks after these failures.
+    Acknowledge(Ack),
     OpenLog(JobId),
     /// Change what bounds actions, for this session.
     ChangeRules(Arc<Rules>),

@@ -217,7 +217,7 @@ actions! {
     JobsPlay = "jobs.play", List, Mutate, "Play manual…", "Plans to start the marked manual jobs.", command "play" (Filter), cli "play";
     HoldUndo = "hold.undo", Global, App, "Undo held", "Takes back the newest held plan; nothing was sent.", command "undo";
     AuditCompensate = "audit.compensate", Global, Mutate, "Compensate…", "Plans to cancel the jobs that a retry created.", command "compensate";
-    AlertsAck = "alerts.ack", List, Mutate, "Acknowledge…", "Takes an alert with a note and an expiry.";
+    AlertsAck = "alerts.ack", List, Mutate, "Acknowledge…", "Takes failures or an alert, with a note and an expiry.";
     PreviewConfirm = "preview.confirm", Preview, Mutate, "Confirm", "Holds the plan as shown, then sends it.";
     PreviewCancel = "preview.cancel", Preview, View, "Dismiss", "Closes the preview; nothing is sent.";
     PreviewRows = "preview.rows", Preview, View, "Choose rows", "Lists every target so that some can be left out.";

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use crate::console::fault::{Fault, FaultKind};
-use crate::taxonomy::Compiled;
+use crate::taxonomy::{Compiled, Draft};
 
 /// What a reading came to. The error names file, line and remedy.
 pub type ReadRules = Result<Arc<Compiled>, String>;
@@ -13,13 +13,26 @@ pub type ReadRules = Result<Arc<Compiled>, String>;
 /// The rules, and how they are read.
 pub struct Rulebook {
     read: Box<dyn Fn() -> ReadRules + Send + Sync>,
+    save: Box<dyn Fn(&Draft) -> Result<String, String> + Send + Sync>,
     now: Mutex<Option<Arc<Compiled>>>,
 }
 
 impl Rulebook {
-    /// Rules that nobody has needed yet.
-    pub fn new(read: impl Fn() -> ReadRules + Send + Sync + 'static) -> Arc<Self> {
-        Arc::new(Self { read: Box::new(read), now: Mutex::new(None) })
+    /// Rules that nobody has needed yet. `save` adds one to the user's own and tells where that was.
+    pub fn new(
+        read: impl Fn() -> ReadRules + Send + Sync + 'static,
+        save: impl Fn(&Draft) -> Result<String, String> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self { read: Box::new(read), save: Box::new(save), now: Mutex::new(None) })
+    }
+
+    /// Adds a rule to the user's own and judges by it from now on. Tells where it was saved.
+    pub async fn add(self: &Arc<Self>, draft: Arc<Draft>) -> Result<(String, Arc<Compiled>), Fault> {
+        let book = Arc::clone(self);
+        let fault = |detail: String| Fault::new(FaultKind::Local, "save the rule", detail);
+        let saved = tokio::task::spawn_blocking(move || (book.save)(&draft)).await;
+        let place = saved.map_err(|error| fault(error.to_string()))?.map_err(fault)?;
+        Ok((place, self.reload().await?))
     }
 
     /// The rules, read by now.

@@ -59,6 +59,13 @@ impl Failures {
         }
     }
 
+    /// Other rules judge from now on: what no rule knew is judged again, of the jobs for which `is_live` holds.
+    pub(in crate::console) fn reconsider(&mut self, rules: &str, is_live: impl Fn(JobId) -> bool) {
+        let unknown = self.known.values().filter(|failure| !failure.is_known() && &*failure.rules != rules);
+        let again: Vec<JobId> = unknown.map(|failure| failure.job).filter(|job| is_live(*job)).collect();
+        self.due.extend(again);
+    }
+
     /// A job is no longer known.
     pub(in crate::console) fn forget(&mut self, job: JobId) {
         self.due.remove(&job);

@@ -11,7 +11,7 @@ use crate::console::audit::AuditRow;
 use crate::console::durations::Took;
 use crate::console::effect::{Effect, Fetch};
 use crate::console::event::{Event, Intent};
-use crate::console::failures::{LaterTry, PipelineEnd, TryEnd};
+use crate::console::failures::{Ack, LaterTry, PipelineEnd, TryEnd};
 use crate::console::fault::{Fault, FaultKind};
 use crate::console::fresh::Completeness;
 use crate::console::log::{Fed, LogState};
@@ -95,6 +95,10 @@ impl World {
                 Vec::new()
             }
             Event::TaxonomyChanged(rules) => {
+                let mut failures = std::mem::take(&mut self.failures);
+                let is_live = |job| self.job(job).is_some_and(|job| job.status == Status::Failed && !job.retried);
+                failures.reconsider(&rules.hash, is_live);
+                self.failures = failures;
                 self.taxonomy = rules;
                 Vec::new()
             }
@@ -424,6 +428,11 @@ impl World {
                         Vec::new()
                     }
                 }
+            }
+            Intent::SaveRule(draft) => vec![Effect::SaveRule(draft)],
+            Intent::Acknowledge(ack) => {
+                self.polling.want(Fetch::History);
+                vec![Effect::StoreAck(Ack { created: server_now, ..ack })]
             }
             Intent::Undo(plan) => match self.actions.undo(&plan, server_now) {
                 Some(effects) => {

@@ -8,11 +8,11 @@ use super::Hands;
 use crate::adapters::store::{Store, StoreError};
 use crate::ci::Timestamp;
 use crate::console::event::Event;
-use crate::console::failures::{By, FailureFilter, History, LIST, LaterTry, Piece, PipelineEnd};
+use crate::console::failures::{Ack, By, FailureFilter, History, LIST, LaterTry, Piece, PipelineEnd};
 use crate::console::fault::{Fault, FaultKind};
 use crate::controller::judge;
 use crate::taxonomy::judge::{Zone, success_trend, trend};
-use crate::taxonomy::{Failure, JobFacts};
+use crate::taxonomy::{Draft, Failure, JobFacts};
 
 /// Failures that are read back at the start, the newest first.
 const RECALLED: u32 = 20_000;
@@ -28,6 +28,32 @@ impl Hands {
         match store.failures_since(ever, &FailureFilter::default(), Piece::newest(RECALLED)).await {
             Ok(failures) => self.say(Event::FailuresKnown(failures.into_iter().map(Arc::new).collect())).await,
             Err(error) => self.complain(format!("failures not read: {error}")).await,
+        }
+    }
+
+    pub(super) async fn save_rule(&self, draft: Arc<Draft>) {
+        let id = draft.id.clone();
+        match self.outside.rules.add(draft).await {
+            Ok((place, rules)) => {
+                self.say(Event::TaxonomyChanged(Arc::new(rules.rules().clone()))).await;
+                let text = format!("rule {id} saved in {place}; what was unknown is judged again").into();
+                self.say(Event::Said { error: false, text }).await;
+            }
+            Err(fault) => self.complain(fault.to_string()).await,
+        }
+    }
+
+    pub(super) async fn store_ack(&self, ack: &Ack) {
+        let stored = match &self.outside.store {
+            Ok(store) => store.add_ack(ack).await.map(|_| ()).map_err(|error| error.to_string()),
+            Err(fault) => Err(fault.to_string()),
+        };
+        match stored {
+            Ok(()) => {
+                let text = format!("{} acknowledged by {}", ack.class, ack.who).into();
+                self.say(Event::Said { error: false, text }).await;
+            }
+            Err(error) => self.complain(format!("not acknowledged: {error}")).await,
         }
     }
 

@@ -97,6 +97,8 @@ impl Executor {
                 Effect::Fetch(order) => hands.fetch(order).await,
                 Effect::Act { plan, verb, target } => hands.act(plan, verb, target).await,
                 Effect::StoreDurations(rows) => hands.store_durations(rows).await,
+                Effect::SaveRule(draft) => hands.save_rule(draft).await,
+                Effect::StoreAck(ack) => hands.store_ack(&ack).await,
                 Effect::StoreLaterTries(tries) => hands.store_later_tries(&tries).await,
                 Effect::StorePipelineEnds(ends) => hands.store_pipeline_ends(&ends).await,
                 Effect::ReadLogPage { job, page } => hands.read_log_page(job, page).await,

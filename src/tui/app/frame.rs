@@ -302,6 +302,7 @@ impl App {
                 pen.put(inner.x, inner.y + 1, inner.width, "q quits   u undoes   Esc stays", Role::TextStrong);
                 None
             }
+            Some(Overlay::Teach(teach)) => teach.draw(pen, screen),
             Some(Overlay::Explain { job, top }) => {
                 explain::draw(pen, screen, &self.world, *job, *top, now);
                 None
@@ -314,7 +315,9 @@ impl App {
         match &self.overlay {
             Some(Overlay::Preview(preview)) if preview.wants_typing() => Scope::Prompt,
             Some(Overlay::Preview(_)) => Scope::Preview,
-            Some(Overlay::Prompt { .. } | Overlay::Palette(_) | Overlay::Help { .. }) => Scope::Prompt,
+            Some(Overlay::Prompt { .. } | Overlay::Palette(_) | Overlay::Help { .. } | Overlay::Teach(_)) => {
+                Scope::Prompt
+            }
             Some(Overlay::Quit) => Scope::Global,
             Some(Overlay::Explain { .. }) => Scope::List,
             None => self.screen.scope(),

@@ -14,7 +14,7 @@ use crate::console::registry::{ActionId, Kind, Scope};
 use crate::console::state::JobState;
 use crate::tui::keys::Step;
 use crate::tui::list::jobs_for;
-use crate::tui::screen::{Cx, Place, Reaction};
+use crate::tui::screen::{Ask, Cx, Place, Reaction};
 use crate::tui::widgets::{Line, Look};
 
 /// Lines that leave the console in one go.
@@ -158,7 +158,6 @@ impl App {
             | ActionId::ScreenBridge
             | ActionId::ScreenBot
             | ActionId::ScreenAlerts
-            | ActionId::AlertsAck
             | ActionId::JobsWatch => {
                 self.say(false, format!("{}: not in this version yet", action.action().title), now);
                 Vec::new()
@@ -193,6 +192,17 @@ impl App {
             ActionId::JobsRetry => self.plan(Verb::Retry, action, now),
             ActionId::JobsCancel => self.plan(Verb::Cancel, action, now),
             ActionId::JobsPlay => self.plan(Verb::Play, action, now),
+            ActionId::ErrorsTeach => {
+                self.teach(now);
+                Vec::new()
+            }
+            ActionId::AlertsAck => {
+                if self.screen.failures(self.cx(now)).is_none() {
+                    self.say(false, "acknowledge a class or a signature: `6` lists them", now);
+                    return Vec::new();
+                }
+                self.react(Reaction::Ask { what: Ask::Note, text: String::new() }, now)
+            }
             ActionId::JobsExplain => {
                 self.explain(now);
                 // The report of its generation may have to be read first.

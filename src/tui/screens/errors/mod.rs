@@ -11,7 +11,7 @@ use ratatui::layout::Rect;
 
 use crate::ci::{JobId, Timestamp};
 use crate::console::effect::Focus;
-use crate::console::failures::{self, ClassRow, Sum};
+use crate::console::failures::{self, ClassRow, SignatureRow, Sum};
 use crate::console::registry::{ActionId, Scope};
 use crate::tui::list::List;
 use crate::tui::screen::{Cx, Place, Reaction, Screen, Selection};
@@ -276,6 +276,29 @@ impl Screen for ErrorsScreen {
     fn selection(&self, _cx: Cx<'_>) -> Selection {
         let jobs = self.sum().map(|sum| sum.live.clone()).unwrap_or_default();
         Selection { jobs, is_group: true, ..Selection::default() }
+    }
+
+    fn lines(&self, _cx: Cx<'_>) -> Vec<String> {
+        let text = |sig: &SignatureRow| (sig.fingerprint.is_some()).then(|| sig.text.to_string());
+        match self.list.id() {
+            Some(RowId::Signature(class, fingerprint)) => {
+                let row = self.class(class);
+                let found = row.and_then(|row| row.signatures.iter().find(|sig| sig.fingerprint == *fingerprint));
+                found.and_then(text).into_iter().collect()
+            }
+            // Several signatures have little in common; the greatest one stands for the class.
+            Some(RowId::Class(class)) => {
+                self.class(class).and_then(|row| row.signatures.iter().find_map(text)).into_iter().collect()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    fn failures(&self, _cx: Cx<'_>) -> Option<(Arc<str>, Option<Arc<str>>)> {
+        match self.list.id()?.clone() {
+            RowId::Class(class) => Some((class, None)),
+            RowId::Signature(class, fingerprint) => Some((class, fingerprint)),
+        }
     }
 
     fn focus(&self, _cx: Cx<'_>) -> Focus {
