@@ -203,7 +203,7 @@ actions! {
     JobsDag = "jobs.dag", List, Move, "Show in DAG", "Shows the job among what it needs and what it blocks.";
     JobsExplain = "jobs.explain", List, View, "Explain", "Says why this is in the state it is in.";
     ErrorsWindow = "errors.window", List, View, "Window", "Looks further back, then at the last hour again.";
-    ErrorsTeach = "errors.teach", List, View, "Teach…", "Makes a rule from the line: pattern, matches so far, class; saved in your rules.", command "teach";
+    ErrorsTeach = "errors.teach", List, View, "Teach…", "Makes a rule of the line and saves it in your rules.", command "teach";
     JobsWatch = "jobs.watch", List, View, "Watch", "Tells you when this ends.";
     CopyId = "copy.id", List, View, "Copy id", "Copies the id.";
     CopyLink = "copy.link", List, View, "Copy link", "Copies the address of the page in GitLab.";
