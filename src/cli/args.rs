@@ -213,6 +213,14 @@ pub fn length(text: &str) -> Result<Duration, String> {
     number.checked_mul(factor).map(Duration::from_millis).ok_or_else(wrong)
 }
 
+/// A length of time, days among the units.
+pub fn days(text: &str) -> Result<Duration, String> {
+    match text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok()) {
+        Some(days) => Ok(Duration::from_hours(24) * days),
+        None => length(text).map_err(|_| "write a length of time such as 90m, 6h or 7d".to_owned()),
+    }
+}
+
 /// Reads a job's id, or the address of its page.
 pub fn job_id(text: &str) -> Result<JobId, String> {
     id(text, "jobs").map(JobId).ok_or_else(|| "write a job's id or the address of its page".to_owned())

@@ -5,6 +5,7 @@
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use directories::ProjectDirs;
 use serde::Deserialize;
@@ -145,6 +146,7 @@ impl Wanted {
                 gitlab,
                 store,
                 spill: spill(self.scratch.as_deref()),
+                keep: Duration::from_hours(24) * config.taxonomy.keep_days,
                 rules: rulebook::book(config_dir),
             },
             who: who().into(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde_json::json;
 
-use super::args::length;
+use super::args::days;
 use super::assemble::Setup;
 use super::exit::{Exit, Failure};
 use super::out::{self, Progress};
@@ -188,12 +188,4 @@ fn row(group: &Group) -> serde_json::Value {
 
 fn back(now: Timestamp, length: Duration) -> Timestamp {
     now.shifted(-i64::try_from(length.as_millis()).unwrap_or(i64::MAX))
-}
-
-/// A length of time, days among the units.
-fn days(text: &str) -> Result<Duration, String> {
-    match text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok()) {
-        Some(days) => Ok(Duration::from_hours(24) * days),
-        None => length(text).map_err(|_| "write a length of time such as 90m, 6h or 7d".to_owned()),
-    }
 }

@@ -97,6 +97,9 @@ impl Wish {
     /// Whether enough is known.
     pub fn judge(&self, replica: &Replica) -> Step {
         let world = &replica.world;
+        if !world.failures.is_recalled() {
+            return Step::Wait;
+        }
         match replica.ended(Fetch::Pipelines) {
             None => return Step::Wait,
             Some(Err(fault)) if world.pipelines.completeness == Completeness::Unknown => {

@@ -214,6 +214,7 @@ impl Night {
             gitlab: GitLab::new(settings).unwrap(),
             store: Ok(Store::in_memory(SystemClock.now()).await.unwrap()),
             spill: Spill::new(&folder),
+            keep: Duration::from_hours(24),
             rules: Rulebook::new(|| Err("none".to_owned()), |_| Err("none".to_owned())),
         };
         let (core, link) = Core::start(CoreSetup { world: world(), outside, clock: Arc::new(SystemClock) });

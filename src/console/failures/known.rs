@@ -14,6 +14,8 @@ const KEPT: usize = 20_000;
 pub struct Failures {
     known: BTreeMap<JobId, Arc<Failure>>,
     due: BTreeSet<JobId>,
+    /// What the store remembers has been told.
+    pub(in crate::console) recalled: bool,
 }
 
 impl Failures {
@@ -25,6 +27,11 @@ impl Failures {
     /// Every failure that is known, the oldest job first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Failure>> {
         self.known.values()
+    }
+
+    /// Whether what the store remembers is known.
+    pub fn is_recalled(&self) -> bool {
+        self.recalled
     }
 
     /// Jobs to judge, the newest first.

@@ -92,6 +92,7 @@ impl World {
             }
             Event::FailuresKnown(failures) => {
                 failures.into_iter().for_each(|failure| self.failures.note(failure));
+                self.failures.recalled = true;
                 Vec::new()
             }
             Event::TaxonomyChanged(rules) => {

@@ -23,11 +23,18 @@ const WEEK: Duration = Duration::from_hours(7 * 24);
 impl Hands {
     /// Reads back what was judged in the last days.
     pub(super) async fn recall_failures(&self, store: &Store) {
+        let forgotten = self.clock.now().shifted(-millis(self.outside.keep));
+        if let Err(error) = store.forget_before(forgotten).await {
+            tracing::warn!(%error, "old failures not forgotten");
+        }
         // The server's clock is not known yet: the newest ones, whenever they were.
         let ever = Timestamp::from_millis(i64::MIN)..Timestamp::from_millis(i64::MAX);
         match store.failures_since(ever, &FailureFilter::default(), Piece::newest(RECALLED)).await {
             Ok(failures) => self.say(Event::FailuresKnown(failures.into_iter().map(Arc::new).collect())).await,
-            Err(error) => self.complain(format!("failures not read: {error}")).await,
+            Err(error) => {
+                self.complain(format!("failures not read: {error}")).await;
+                self.say(Event::FailuresKnown(Vec::new())).await;
+            }
         }
     }
 
@@ -119,5 +126,9 @@ async fn history(store: &Store, now: Timestamp) -> Result<History, StoreError> {
 
 /// The time before a moment, the moment itself included.
 fn before(now: Timestamp, length: Duration) -> Range<Timestamp> {
-    now.shifted(-i64::try_from(length.as_millis()).unwrap_or(i64::MAX))..now.shifted(1)
+    now.shifted(-millis(length))..now.shifted(1)
+}
+
+fn millis(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }

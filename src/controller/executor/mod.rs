@@ -33,6 +33,8 @@ pub struct Outside {
     /// `None`: it could not be opened, and the reason. Actions are refused then, because nothing may happen without its audit row.
     pub store: Result<Store, Fault>,
     pub spill: Spill,
+    /// How long failures are remembered.
+    pub keep: Duration,
     /// The rules by which logs are judged.
     pub rules: Arc<Rulebook>,
 }
@@ -154,7 +156,10 @@ impl Hands {
                     Err(error) => self.complain(format!("audit not read: {error}")).await,
                 }
             }
-            Err(fault) => self.complain(format!("{fault}; actions are refused until it can be written")).await,
+            Err(fault) => {
+                self.complain(format!("{fault}; actions are refused until it can be written")).await;
+                self.say(Event::FailuresKnown(Vec::new())).await;
+            }
         }
     }
 
