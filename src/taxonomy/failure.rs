@@ -61,7 +61,8 @@ impl Failure {
             stack: home.stack.clone(),
             git_ref: Arc::clone(&home.git_ref),
             sha: Some(Arc::clone(&home.sha)).filter(|sha| !sha.is_empty()),
-            runner: job.runner.as_ref().map(|runner| runner.description.clone()),
+            // The pods of one class come and go; the machine is told by the log.
+            runner: job.runner.as_ref().map(|runner| runner.class().into()),
             host: None,
             failure_reason: job.failure_reason.clone(),
             exit_code: None,

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
-    Cause, Compiled, JobFacts, SignatureContext, Verdict, classify, data_tests, load, load_with_lints, shipped,
-    signature,
+    Cause, Compiled, JobFacts, LintKind, SignatureContext, Verdict, classify, data_tests, load, load_with_lints,
+    shipped, signature,
 };
 use crate::ci::{FailureReason, Status};
 

@@ -46,7 +46,9 @@ impl Plan {
             Skip {
                 object: Object::Job(id),
                 name: world.job(id).map_or_else(|| "".into(), |job| job.name.clone()),
-                reason: format!("a new try would fail the same way ({class}); mark the job to retry it nevertheless"),
+                reason: format!(
+                    "a new try would fail the same way ({class}); name the job itself to retry it nevertheless"
+                ),
             }
         }));
         if plan.targets.len() > TRIAL {

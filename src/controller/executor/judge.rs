@@ -23,10 +23,6 @@ const WEEK: Duration = Duration::from_hours(7 * 24);
 impl Hands {
     /// Reads back what was judged in the last days.
     pub(super) async fn recall_failures(&self, store: &Store) {
-        let forgotten = self.clock.now().shifted(-millis(self.outside.keep));
-        if let Err(error) = store.forget_before(forgotten).await {
-            tracing::warn!(%error, "old failures not forgotten");
-        }
         // The server's clock is not known yet: the newest ones, whenever they were.
         let ever = Timestamp::from_millis(i64::MIN)..Timestamp::from_millis(i64::MAX);
         match store.failures_since(ever, &FailureFilter::default(), Piece::newest(RECALLED)).await {
@@ -83,6 +79,9 @@ impl Hands {
     /// Asks how retries fared, since when signatures are known, and how the week went.
     pub(super) async fn read_history(&self, now: Timestamp) -> Result<(), Fault> {
         let store = self.outside.store.as_ref().map_err(Clone::clone)?;
+        if let Err(error) = store.forget_before(now.shifted(-millis(self.outside.keep))).await {
+            tracing::warn!(%error, "old failures not forgotten");
+        }
         let history = history(store, now).await;
         let history = history
             .map_err(|error| Fault::new(FaultKind::Local, "read the failures of the last days", error.to_string()))?;

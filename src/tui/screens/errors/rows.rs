@@ -14,9 +14,9 @@ pub const COLUMNS: &[Column] = &[
     Column::new("JOBS", Width::Fixed(5)).right(),
     Column::new("NEW", Width::Fixed(5)).right().sacrifice(3),
     Column::new("BLOCKS", Width::Fixed(6)).right(),
-    Column::new("RETRY-OK", Width::Fixed(8)).right().sacrifice(2),
+    Column::new("RETRY", Width::Fixed(5)).right().sacrifice(2),
     Column::new("SINCE", Width::Fixed(5)).right().sacrifice(4),
-    Column::new("WHERE", Width::Grow { least: 14, weight: 1 }).cut_middle().sacrifice(1),
+    Column::new("WHERE", Width::Grow { least: 13, weight: 1 }).cut_middle().sacrifice(1),
     Column::new("OWNER", Width::Fixed(8)).sacrifice(5),
 ];
 
