@@ -173,7 +173,10 @@ fn a_verdict_over_an_unknown_failure_has_the_signature_of_its_evidence() {
 
 /// How well two partitions agree: 1 for equal ones, about 0 for chance.
 fn adjusted_rand(labels: &[String], found: &[String]) -> f64 {
-    let pairs = |n: usize| (n * n.saturating_sub(1)) as f64 / 2.0;
+    let pairs = |n: usize| {
+        let n = f64::from(u32::try_from(n).unwrap());
+        n * (n - 1.0) / 2.0
+    };
     let (mut cells, mut rows, mut columns) = (HashMap::new(), HashMap::new(), HashMap::new());
     for pair in labels.iter().zip(found) {
         *cells.entry(pair).or_insert(0usize) += 1;
