@@ -15,6 +15,8 @@ use std::time::Duration;
 use stackhand::adapters::store::Store;
 use stackhand::ci::Timestamp;
 use stackhand::console::failures::{By, FailureFilter, Kind, Piece};
+use stackhand::taxonomy::Failure;
+use tokio::runtime::{Builder, Runtime};
 
 use made::failures::{DAY, NOW, failures, later_tries};
 use timing::{Figures, Sheet, measure, prepared};
@@ -27,22 +29,22 @@ fn days(days: i64) -> Range<Timestamp> {
 }
 
 fn main() {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let folder = std::env::temp_dir().join(format!("stackhand-bench-store-{}", std::process::id()));
     let mut sheet = Sheet::open("store, 100,000 failures of 90 days");
     let store = runtime.block_on(Store::open(&folder.join("stackhand.db"), NOW)).expect("a store");
-    fill(&mut sheet, &runtime, &store);
+    let all = failures(STORED, 90, 15_000_000);
+    fill(&mut sheet, &runtime, &store, &all);
     ask(&mut sheet, &runtime, &store);
+    write(&mut sheet, &runtime, &store, &all);
     forget(&mut sheet, &runtime, &store);
     runtime.block_on(store.close());
     std::fs::remove_dir_all(&folder).expect("the folder is ours");
     sheet.close();
 }
 
-fn fill(sheet: &mut Sheet, runtime: &tokio::runtime::Runtime, store: &Store) {
-    let all = failures(STORED, 15_000_000);
-    let tries = later_tries(&all);
+fn fill(sheet: &mut Sheet, runtime: &Runtime, store: &Store, all: &[Failure]) {
+    let tries = later_tries(all);
     let fill = measure(1, |_| {
         runtime.block_on(async {
             for some in all.chunks(WRITTEN) {
@@ -52,18 +54,19 @@ fn fill(sheet: &mut Sheet, runtime: &tokio::runtime::Runtime, store: &Store) {
         });
     });
     sheet.row("fill: 100,000 failures, 40,000 later tries", None, &fill);
-    let mut first = 20_000_000;
-    let new = |_| {
-        first += 1_000_000;
-        failures(WRITTEN, first)
-    };
+}
+
+fn write(sheet: &mut Sheet, runtime: &Runtime, store: &Store, all: &[Failure]) {
     let put = |some: Vec<_>| runtime.block_on(store.put_failures(&some)).expect("room");
-    sheet.row("write 1,000 new failures", Duration::from_millis(100), &prepared(9, new, put));
+    let new = |first: u64, days: i64| move |turn: usize| failures(WRITTEN, days, first + turn as u64 * 1_000_000);
+    sheet.row("write 1,000 failures of a day", Duration::from_millis(100), &prepared(9, new(20_000_000, 1), put));
+    // No page of the file holds two of them.
+    sheet.row("write 1,000 failures of 90 days", None, &prepared(9, new(40_000_000, 90), put));
     let again = |turn: usize| all.iter().skip(turn * WRITTEN).take(WRITTEN).cloned().collect::<Vec<_>>();
     sheet.row("judge 1,000 failures again", Duration::from_millis(100), &prepared(9, again, put));
 }
 
-fn ask(sheet: &mut Sheet, runtime: &tokio::runtime::Runtime, store: &Store) {
+fn ask(sheet: &mut Sheet, runtime: &Runtime, store: &Store) {
     let ms = Duration::from_millis;
     let grouped = |by: &[By], range: Range<Timestamp>, times: usize| -> Figures {
         measure(times, |_| {
@@ -95,7 +98,7 @@ fn hours(hours: i64) -> Range<Timestamp> {
     NOW.shifted(-hours * 3_600_000)..NOW
 }
 
-fn forget(sheet: &mut Sheet, runtime: &tokio::runtime::Runtime, store: &Store) {
+fn forget(sheet: &mut Sheet, runtime: &Runtime, store: &Store) {
     let mut oldest = NOW.shifted(-90 * DAY);
     let forget = measure(3, |_| {
         oldest = oldest.shifted(DAY);

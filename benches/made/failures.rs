@@ -10,19 +10,18 @@ use super::dice::Dice;
 
 pub const NOW: Timestamp = Timestamp::from_millis(1_795_400_000_000);
 pub const DAY: i64 = 86_400_000;
-const DAYS: i64 = 90;
 const CLASSES: usize = 60;
 const SIGNATURES: usize = 2_000;
 const STACKS: usize = 40;
 const RUNNERS: usize = 60;
 const PACKAGES: usize = 1_200;
 
-/// So many, evenly over the time, oldest first; jobs from `first` on.
-pub fn failures(count: usize, first: u64) -> Vec<Failure> {
+/// So many, evenly over the last days, oldest first; jobs from `first` on.
+pub fn failures(count: usize, days: i64, first: u64) -> Vec<Failure> {
     let mut dice = Dice::new(first);
     (0..count)
         .map(|n| {
-            let at = NOW.shifted(-DAYS * DAY + DAYS * DAY * n as i64 / count as i64);
+            let at = NOW.shifted(-days * DAY + days * DAY * n as i64 / count as i64);
             failure(first + n as u64 * 37, at, &mut dice)
         })
         .collect()

@@ -46,6 +46,8 @@ impl Store {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .busy_timeout(patience)
+            // Pages. A thousand failures change two thousand, and should not wait until they are written a second time.
+            .pragma("wal_autocheckpoint", "4000")
             // A commit returns when it is on the disk: nobody may believe in an audit row that a power cut can take back.
             .synchronous(SqliteSynchronous::Full);
         Self::connect(path.to_owned(), SqlitePoolOptions::new().max_connections(4), options, now).await
