@@ -108,6 +108,7 @@ fn list(out: Out, wanted: &Wanted, as_json: bool) -> Result<Exit, Failure> {
             json!({
                 "id": &*rule.id, "class": &*rule.class, "title": rule.title, "owner": rule.owner.as_str(),
                 "transient": rule.transient.as_str(), "runbook": rule.runbook,
+                "patterns": rule.any.iter().map(|pattern| &*pattern.regex).collect::<Vec<_>>(),
                 "file": &*rule.origin.file, "line": rule.origin.line,
             })
         });
