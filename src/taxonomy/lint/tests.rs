@@ -126,6 +126,9 @@ fn what_is_right_is_left_alone() {
         assert_eq!(about(pattern), [""; 0], "{pattern}");
     }
     assert_eq!(lints(&rule("a", "'Killed'", "Killed", "strength = 'hint'")), [""; 0]);
+    assert_eq!(lints(&rule("a", "'LockTimeoutError'", "LockTimeoutError", "")), [""; 0]);
+    let both = "'No installed spec matches the hash',\n{ regex = 'No spec with hash \\S+' }";
+    assert_eq!(lints(&rule("a", both, "No spec with hash /abc", "")), [""; 0]);
 }
 
 #[test]
