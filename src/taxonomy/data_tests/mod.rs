@@ -5,9 +5,13 @@
 
 mod aside;
 mod build;
+mod machines;
 mod network;
 mod runner;
+mod servers;
 mod spack;
+
+use std::fmt::Write as _;
 
 use crate::ci::{FailureReason, Status};
 use crate::taxonomy::JobFacts;
@@ -33,7 +37,9 @@ const fn system(want: &'static str, body: &'static str) -> Case {
 
 /// Every short log.
 pub fn all() -> impl Iterator<Item = &'static Case> {
-    [runner::CASES, network::CASES, spack::CASES, build::CASES, aside::CASES].into_iter().flatten()
+    [runner::CASES, network::CASES, spack::CASES, build::CASES, servers::CASES, machines::CASES, aside::CASES]
+        .into_iter()
+        .flatten()
 }
 
 impl Case {
@@ -50,11 +56,14 @@ impl Case {
             ),
         };
         let mut log = String::from("\x1b[0KRunning with gitlab-runner 18.4.0 (139a0ac0)\x1b[0;m\n");
-        log +=
-            "section_start:1770000000:step_script\r\x1b[0K\x1b[0K\x1b[36;1mExecuting \"step_script\" stage\x1b[0;m\n";
+        // What the runner says of itself stands where it prepares the job.
+        let scripted = self.reason == "script_failure" || self.reason.is_empty();
+        let section = if scripted { "step_script" } else { "prepare_script" };
+        writeln!(log, "section_start:1770000000:{section}\r\x1b[0K\x1b[0K\x1b[36;1mA stage of the job\x1b[0;m")
+            .unwrap();
         log += script.trim_end();
-        log +=
-            "\nsection_end:1770000900:step_script\r\x1b[0Ksection_start:1770000900:cleanup_file_variables\r\x1b[0K\n";
+        write!(log, "\nsection_end:1770000900:{section}\r\x1b[0K").unwrap();
+        log += "section_start:1770000900:cleanup_file_variables\r\x1b[0K\n";
         log += "section_end:1770000901:cleanup_file_variables\r\x1b[0K\n";
         log += &last;
         log.into_bytes()

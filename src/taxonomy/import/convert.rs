@@ -9,10 +9,17 @@ use super::sample::sample;
 use super::yaml::{Class, FILE, ImportFault, Taxonomy, origin, read};
 use crate::ci::{FailureReason, Status};
 use crate::taxonomy::lint::{Lint, LintKind, lint, shown};
-use crate::taxonomy::load::{AnyText, Cost, ExampleText, MOST_PATTERNS, Refused, RuleText, check, is_class};
+use crate::taxonomy::load::{
+    AnyText, Cost, ExampleText, MOST_PATTERNS, MOST_RULES, MOST_STATES, Refused, RuleText, check, is_class,
+};
 use crate::taxonomy::{
     Cause, Compiled, JobFacts, Pattern, Requires, Rule, RuleSet, Scope, Severity, Source, Strength, classify, load,
 };
+
+/// Most patterns of a file; production has 102.
+const MOST_ALL_PATTERNS: usize = 5_000;
+/// Most times that losers are sought; the second time should find none.
+const MOST_ROUNDS: usize = 8;
 
 /// A taxonomy in our format.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +33,11 @@ pub struct Imported {
 /// Turns the text of the production file `error_taxonomy.yaml` into a rules file.
 pub fn import(yaml: &str) -> Result<Imported, ImportFault> {
     let taxonomy = read(yaml)?;
+    let patterns: usize = taxonomy.classes.iter().filter_map(|class| class.patterns.as_ref()).map(Vec::len).sum();
+    if taxonomy.classes.len() > MOST_RULES || patterns > MOST_ALL_PATTERNS {
+        let what = format!("{} classes with {patterns} patterns are too many", taxonomy.classes.len());
+        return Err(ImportFault::new(1, what, "give the production file error_taxonomy.yaml"));
+    }
     let mut lints = Vec::new();
     for (name, line) in &taxonomy.strange {
         lints.push(said(*line, LintKind::LeftOut, format!("`{}` has no meaning here", shown(name)), "remove it"));
@@ -36,6 +48,10 @@ pub fn import(yaml: &str) -> Result<Imported, ImportFault> {
         let draft = Draft::of(class, &ranks, &drafts, &mut lints);
         drafts.extend(draft);
     }
+    if drafts.iter().flat_map(|draft| &draft.patterns).map(|entry| entry.weight).sum::<usize>() > MOST_STATES {
+        let remedy = "use smaller counts in { } and fewer patterns";
+        return Err(ImportFault::new(1, "all patterns together are too large", remedy));
+    }
     let set = RuleSet { rules: drafts.iter().filter_map(Draft::rule).collect(), ..RuleSet::default() };
     lints.extend(lint(&set));
     drop_losers(&mut drafts, &mut lints)?;
@@ -43,7 +59,11 @@ pub fn import(yaml: &str) -> Result<Imported, ImportFault> {
     let toml = written(&taxonomy, &drafts);
     load(&[Source { name: "imported rules", text: &toml }]).map_err(|faults| {
         let first = faults.first().map(ToString::to_string).unwrap_or_default();
-        ImportFault::new(1, format!("the imported rules do not load: {first}"), "take the class out of the file and import it again")
+        ImportFault::new(
+            1,
+            format!("the imported rules do not load: {first}"),
+            "take the class out of the file and import it again",
+        )
     })?;
     lints.sort_by(|a, b| (a.at.line, a.kind, &a.what).cmp(&(b.at.line, b.kind, &b.what)));
     lints.dedup();
@@ -94,6 +114,7 @@ struct Entry {
     regex: String,
     line: u32,
     slow: bool,
+    weight: usize,
     log: String,
     left_out: Option<String>,
 }
@@ -108,7 +129,12 @@ impl Draft {
         }
         let known = known(&class.name).unwrap_or_else(|| {
             let what = format!("nobody is known to own the class `{name}`");
-            lints.push(said(class.line, LintKind::UnknownClass, what, "give owner, transient and runbook in the imported rule"));
+            lints.push(said(
+                class.line,
+                LintKind::UnknownClass,
+                what,
+                "give owner, transient and runbook in the imported rule",
+            ));
             &STRANGER
         });
         let base = class.name.to_ascii_lowercase();
@@ -143,7 +169,10 @@ impl Draft {
 
     /// Leaves the rule out when nothing of it is left.
     fn settle(&mut self, lints: &mut Vec<Lint>) {
-        if self.reason.is_none() && self.left_out.is_none() && self.patterns.iter().all(|entry| entry.left_out.is_some()) {
+        if self.reason.is_none()
+            && self.left_out.is_none()
+            && self.patterns.iter().all(|entry| entry.left_out.is_some())
+        {
             self.left_out = Some("no pattern of it is left".to_owned());
             let what = format!("the rule `{}` is left out: no pattern of it is left", self.id);
             lints.push(said(self.line, LintKind::LeftOut, what, "mend its patterns, then import again"));
@@ -232,8 +261,8 @@ impl Entry {
             lints.push(said(line, LintKind::Widened, what, "check that the line alone tells the cause"));
         }
         let regex = translated.regex;
-        let slow = match check(&regex) {
-            Ok(Cost { slow, .. }) => slow,
+        let Cost { slow, weight } = match check(&regex) {
+            Ok(cost) => cost,
             Err(Refused { what, .. }) => return Self::left_out(python, line, format!("it {what}"), lints),
         };
         if slow {
@@ -243,22 +272,23 @@ impl Entry {
         let Some(log) = sample(&regex) else {
             return Self::left_out(python, line, "no line was found that it matches".to_owned(), lints);
         };
-        Self { regex, line, slow, log, left_out: None }
+        Self { regex, line, slow, weight, log, left_out: None }
     }
 
     fn left_out(python: &str, line: u32, why: String, lints: &mut Vec<Lint>) -> Self {
         let what = format!("`{}` is left out: {why}", shown(python));
         lints.push(said(line, LintKind::LeftOut, what, "write it anew"));
-        Self { regex: python.to_owned(), line, slow: false, log: String::new(), left_out: Some(why) }
+        Self { regex: python.to_owned(), line, slow: false, weight: 0, log: String::new(), left_out: Some(why) }
     }
 }
 
 /// Leaves out patterns whose own example goes to another rule, until every example is won.
 fn drop_losers(drafts: &mut [Draft], lints: &mut Vec<Lint>) -> Result<(), ImportFault> {
-    loop {
+    for _ in 0..MOST_ROUNDS {
         let set = RuleSet { rules: drafts.iter().filter_map(Draft::rule).collect(), ..RuleSet::default() };
-        let compiled = Compiled::of(&set)
-            .map_err(|error| ImportFault::new(error.origin.line, error.to_string(), "mend the pattern, then import again"))?;
+        let compiled = Compiled::of(&set).map_err(|error| {
+            ImportFault::new(error.origin.line, error.to_string(), "mend the pattern, then import again")
+        })?;
         let compiled = Arc::new(compiled);
         let lines: BTreeMap<Arc<str>, u32> = set.rules.iter().map(|r| (Arc::clone(&r.id), r.origin.line)).collect();
         let mut lost = false;
@@ -290,6 +320,7 @@ fn drop_losers(drafts: &mut [Draft], lints: &mut Vec<Lint>) -> Result<(), Import
             return Ok(());
         }
     }
+    Err(ImportFault::new(1, "the examples go to other rules again and again", "take out classes, then import again"))
 }
 
 impl Draft {
@@ -308,7 +339,8 @@ impl Draft {
 }
 
 fn written(taxonomy: &Taxonomy, drafts: &[Draft]) -> String {
-    let version = taxonomy.version.as_deref().map_or_else(String::new, |version| format!(", version {}", shown(version)));
+    let version =
+        taxonomy.version.as_deref().map_or_else(String::new, |version| format!(", version {}", shown(version)));
     let kept = drafts.iter().filter(|draft| draft.left_out.is_none()).count();
     let mut toml = format!(
         "# Imported from {FILE}{version}: {kept} of {} classes. Examples are made from the patterns.\n\nformat = 1\n",

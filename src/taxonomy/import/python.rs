@@ -40,7 +40,9 @@ fn without_line_ends(python: &str) -> (&str, bool, bool) {
         }
     }
     for start in ["\n", r"\n"] {
-        if let Some(inner) = body.strip_prefix(start).filter(|inner| !inner.is_empty() && !inner.starts_with(['*', '+', '?', '{'])) {
+        if let Some(inner) =
+            body.strip_prefix(start).filter(|inner| !inner.is_empty() && !inner.starts_with(['*', '+', '?', '{']))
+        {
             body = inner;
             starts = true;
             break;
@@ -272,7 +274,11 @@ mod tests {
             assert_eq!(translated.regex, ours, "{python}");
             Regex::new(&translated.regex).unwrap();
         }
-        assert!(translate("^a").unwrap().anchored && translate(r"a\Z").unwrap().anchored && !translate("a$").unwrap().anchored);
+        assert!(
+            translate("^a").unwrap().anchored
+                && translate(r"a\Z").unwrap().anchored
+                && !translate("a$").unwrap().anchored
+        );
     }
 
     #[test]

@@ -25,7 +25,11 @@ pub(super) fn sample(regex: &str) -> Option<String> {
 }
 
 fn is_line(line: &str) -> bool {
-    !line.trim().is_empty() && !line.bytes().any(|byte| NEVER_SHOWN.iter().any(|(never, _)| *never == byte))
+    !line.trim().is_empty() && !line.bytes().any(is_unshown)
+}
+
+fn is_unshown(byte: u8) -> bool {
+    NEVER_SHOWN.iter().any(|(never, _)| *never == byte)
 }
 
 fn fits(regex: &Regex, line: &str) -> bool {
@@ -38,6 +42,7 @@ fn write(hir: &Hir, liked: &[u8], out: &mut Vec<u8>) -> Option<()> {
     }
     match hir.kind() {
         HirKind::Empty | HirKind::Look(_) => {}
+        HirKind::Literal(literal) if literal.0.iter().any(|byte| is_unshown(*byte)) => return None,
         HirKind::Literal(literal) => out.extend_from_slice(&literal.0),
         HirKind::Class(class) => out.extend(member(class, liked)?),
         HirKind::Capture(capture) => write(&capture.sub, liked, out)?,
@@ -65,11 +70,12 @@ fn write(hir: &Hir, liked: &[u8], out: &mut Vec<u8>) -> Option<()> {
 
 /// A character of a class, as bytes: a liked one, or the first that is shown.
 fn member(class: &Class, liked: &[u8]) -> Option<Vec<u8>> {
-    let shown = |byte: u8| !NEVER_SHOWN.iter().any(|(never, _)| *never == byte) && byte >= b' ';
+    let shown = |byte: u8| !is_unshown(byte) && byte >= b' ';
     match class {
         Class::Bytes(class) => {
             let has = |byte: u8| class.ranges().iter().any(|range| (range.start()..=range.end()).contains(&byte));
-            let first = || class.ranges().iter().flat_map(|r| r.start()..=r.end()).find(|byte| shown(*byte) && byte.is_ascii());
+            let first =
+                || class.ranges().iter().flat_map(|r| r.start()..=r.end()).find(|byte| shown(*byte) && byte.is_ascii());
             Some(vec![liked.iter().copied().find(|byte| has(*byte)).or_else(first)?])
         }
         Class::Unicode(class) => {

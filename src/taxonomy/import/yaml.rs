@@ -60,7 +60,8 @@ pub(super) fn read(yaml: &str) -> Result<Taxonomy, ImportFault> {
         let text: String = error.to_string().lines().next().unwrap_or_default().chars().take(200).collect();
         ImportFault::new(line, format!("this is no YAML that can be read: {text}"), "mend the syntax")
     })?;
-    let shape = "write taxonomy: {version, error_classes: {name: {grep_for: [regex]} | null}, deconflict_order: [name]}";
+    let shape =
+        "write taxonomy: {version, error_classes: {name: {grep_for: [regex]} | null}, deconflict_order: [name]}";
     let missing = |what: &str| ImportFault::new(root.line.max(1), what.to_owned(), shape);
     let taxonomy = root.get("taxonomy").ok_or_else(|| missing("there is no `taxonomy`"))?;
     let classes = taxonomy.get("error_classes").ok_or_else(|| missing("`taxonomy` has no `error_classes`"))?;
@@ -95,7 +96,11 @@ impl Taxonomy {
                     Some(list) => Ok(class(Some(list.texts(&format!("grep_for of {}", key.name), shape)?))),
                 }
             }
-            _ => Err(ImportFault::new(node.line, format!("the class `{}` is neither null nor a map", key.name), "write grep_for below it")),
+            _ => Err(ImportFault::new(
+                node.line,
+                format!("the class `{}` is neither null nor a map", key.name),
+                "write grep_for below it",
+            )),
         }
     }
 

@@ -16,4 +16,4 @@ pub use report::{Lint, LintKind};
 pub use set::lint;
 
 pub(super) use report::shown;
-pub(super) use shape::Shape;
+pub(super) use shape::{NEVER_SHOWN, Shape};

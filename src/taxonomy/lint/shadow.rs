@@ -37,7 +37,8 @@ pub(super) fn lints(rules: &[Rule]) -> Vec<Lint> {
         }
         if let Some(&(other, cover)) = found.and_then(|at| pairs.get(at)) {
             let (file, line) = (&cover.origin.file, cover.origin.line);
-            let what = format!("rule `{}` ({file}:{line}) ranks higher and matches every line that it matches", other.id);
+            let what =
+                format!("rule `{}` ({file}:{line}) ranks higher and matches every line that it matches", other.id);
             let remedy = "raise this rule's precedence, narrow the other pattern, or remove this one";
             lints.push(place(pattern, Finding::new(LintKind::Shadowed, what, remedy)));
         }

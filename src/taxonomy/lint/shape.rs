@@ -6,8 +6,12 @@ use regex_syntax::hir::translate::TranslatorBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
 
 /// Bytes that no shown line holds: what they do to a terminal is done.
-pub const NEVER_SHOWN: &[(u8, &str)] =
-    &[(b'\n', "a line break"), (b'\r', "a carriage return"), (b'\t', "a tab (it is shown as a space)"), (0x1b, "an escape")];
+pub const NEVER_SHOWN: &[(u8, &str)] = &[
+    (b'\n', "a line break"),
+    (b'\r', "a carriage return"),
+    (b'\t', "a tab (it is shown as a space)"),
+    (0x1b, "an escape"),
+];
 /// Classes of so many characters still count as text.
 const FEW: usize = 4;
 /// Most texts in one set of [`Shape::texts`].
@@ -243,7 +247,8 @@ fn texts(hir: &Hir) -> Texts {
             for sub in subs {
                 match texts(sub) {
                     Texts::Exact(set) if run.len().saturating_mul(set.len()) <= MOST_TEXTS => {
-                        let joined = run.iter().flat_map(|a| set.iter().map(move |b| [a.as_slice(), b.as_slice()].concat()));
+                        let joined =
+                            run.iter().flat_map(|a| set.iter().map(move |b| [a.as_slice(), b.as_slice()].concat()));
                         run = joined.collect();
                     }
                     other => {
@@ -299,8 +304,20 @@ mod tests {
     #[test]
     fn the_text_that_every_match_holds_is_measured() {
         for (regex, len) in [
-            ("abc", 3), (r"a\d+bcd", 3), ("(?i)abc", 3), ("abc|de", 2), ("x(?:abc|de)y", 4), ("(?:ab)+", 2), ("(?:ab){3}", 6),
-            (".*", 0), (r"\d{9}", 0), ("[Cc]ould", 5), (r"\bKilled\b", 6), ("a?b", 1), ("5[00|02|03]", 2), ("^$", 0),
+            ("abc", 3),
+            (r"a\d+bcd", 3),
+            ("(?i)abc", 3),
+            ("abc|de", 2),
+            ("x(?:abc|de)y", 4),
+            ("(?:ab)+", 2),
+            ("(?:ab){3}", 6),
+            (".*", 0),
+            (r"\d{9}", 0),
+            ("[Cc]ould", 5),
+            (r"\bKilled\b", 6),
+            ("a?b", 1),
+            ("5[00|02|03]", 2),
+            ("^$", 0),
         ] {
             assert_eq!(shape(regex).text(), len, "{regex}");
         }
@@ -309,12 +326,35 @@ mod tests {
     #[test]
     fn what_can_never_match_is_told_and_nothing_else() {
         for regex in [
-            r"a\nb", r"a\tb", r"\x1b\[31m", "a^b", "a$b", "(?:a$|b$)c", r"[\n\r]a", r"(?m)a^b", "a(^b)", "(a$)+b", r"[^\s\S]", r"\d^",
+            r"a\nb",
+            r"a\tb",
+            r"\x1b\[31m",
+            "a^b",
+            "a$b",
+            "(?:a$|b$)c",
+            r"[\n\r]a",
+            r"(?m)a^b",
+            "a(^b)",
+            "(a$)+b",
+            r"[^\s\S]",
+            r"\d^",
         ] {
             assert!(shape(regex).never().is_some(), "{regex}");
         }
         for regex in [
-            "a", "^a$", "a*^b", "a$b*", "a|b^c", r"[\n ]a", r"\sa", r"a\n?", "(?:^|a)b", "a(?:$|b)", r"[^a]", r"(?:\n)*a", "é^*",
+            "a",
+            "^a$",
+            "a*^b",
+            "a$b*",
+            "a|b^c",
+            r"[\n ]a",
+            r"\sa",
+            r"a\n?",
+            "(?:^|a)b",
+            "a(?:$|b)",
+            r"[^a]",
+            r"(?:\n)*a",
+            "é^*",
         ] {
             assert_eq!(shape(regex).never(), None, "{regex}");
         }

@@ -105,15 +105,17 @@ impl<'a> Look<'a> {
     fn flags(&mut self, flags: &Flags) {
         if flags.flag_state(Flag::DotMatchesNewLine) == Some(true) {
             let what = "the flag `s` lets `.` reach over the ends of lines, but lines are matched one by one";
-            self.found.push(Finding::new(LintKind::SpansLines, what, "remove it, or match the line that tells the cause"));
+            self.found.push(Finding::new(
+                LintKind::SpansLines,
+                what,
+                "remove it, or match the line that tells the cause",
+            ));
         }
     }
 
     /// `socket.timeout`, but not `can.t`.
     fn dots(&mut self, concat: &Concat) {
-        let letter = |ast: Option<&Ast>| {
-            matches!(ast, Some(Ast::Literal(l)) if l.kind == LiteralKind::Verbatim && l.c.is_ascii_alphabetic())
-        };
+        let letter = |ast: Option<&Ast>| matches!(ast, Some(Ast::Literal(l)) if l.kind == LiteralKind::Verbatim && l.c.is_ascii_alphabetic());
         let asts = &concat.asts;
         let is_dot = |at: usize| {
             matches!(asts.get(at), Some(Ast::Dot(_))) && at > 0 && letter(asts.get(at - 1)) && letter(asts.get(at + 1))

@@ -17,6 +17,10 @@ pub(super) fn align(lines: &[&str]) -> Vec<Part> {
     for (done, line) in (1..).zip(rest) {
         parts = merge(parts, &words(line), done);
     }
+    joined(tidied(parts))
+}
+
+fn joined(parts: Vec<Part>) -> Vec<Part> {
     let mut joined: Vec<Part> = Vec::new();
     for part in parts {
         match (joined.last_mut(), part) {
@@ -25,6 +29,59 @@ pub(super) fn align(lines: &[&str]) -> Vec<Part> {
         }
     }
     joined
+}
+
+/// Signs between two gaps say nothing when one of the gaps is loose: they become one gap.
+fn tidied(parts: Vec<Part>) -> Vec<Part> {
+    let loose = |gap: &[String]| gap.iter().any(|text| text.is_empty() || text.contains(char::is_whitespace));
+    let mut out: Vec<Part> = Vec::new();
+    for part in joined(parts) {
+        let Part::Gap(gap) = part else {
+            out.push(part);
+            continue;
+        };
+        match out.as_mut_slice() {
+            [.., Part::Gap(before), Part::Text(signs)]
+                if !signs.contains(char::is_alphanumeric) && (loose(before) || loose(&gap)) =>
+            {
+                for (text, more) in before.iter_mut().zip(&gap) {
+                    text.push_str(signs);
+                    text.push_str(more);
+                }
+                out.pop();
+            }
+            _ => out.push(Part::Gap(gap)),
+        }
+    }
+    out.into_iter().flat_map(apart).collect()
+}
+
+/// Signs at the edges of a gap that all lines have are text.
+fn apart(part: Part) -> Vec<Part> {
+    let Part::Gap(mut gap) = part else { return vec![part] };
+    let common = |gap: &[String], at: fn(&str) -> Option<char>| {
+        let first = gap.first().and_then(|text| at(text)).filter(|c| !c.is_alphanumeric())?;
+        gap.iter().all(|text| at(text) == Some(first)).then_some(first)
+    };
+    let (mut head, mut tail) = (String::new(), String::new());
+    while let Some(c) = common(&gap, |text| text.chars().next()) {
+        head.push(c);
+        for text in &mut gap {
+            text.remove(0);
+        }
+    }
+    while let Some(c) = common(&gap, |text| text.chars().next_back()) {
+        tail.insert(0, c);
+        for text in &mut gap {
+            text.pop();
+        }
+    }
+    let mut parts = vec![Part::Text(head), Part::Gap(gap), Part::Text(tail)];
+    parts.retain(|part| match part {
+        Part::Text(text) => !text.is_empty(),
+        Part::Gap(texts) => texts.iter().any(|text| !text.is_empty()),
+    });
+    parts
 }
 
 /// Runs of letters and digits, runs of blanks, and everything else by itself.
@@ -90,9 +147,9 @@ fn merge(parts: Vec<Part>, words: &[&str], done: usize) -> Vec<Part> {
             }
             j += 1;
         }
-        let common = words.get(j).is_some_and(|word| {
-            equal(&part, word) && at(&best, i, j) == at(&best, i + 1, j + 1) + worth(word)
-        });
+        let common = words
+            .get(j)
+            .is_some_and(|word| equal(&part, word) && at(&best, i, j) == at(&best, i + 1, j + 1) + worth(word));
         if common {
             flush(&mut gap, &mut out);
             out.push(part);
@@ -122,7 +179,8 @@ mod tests {
         let text = |text: &str| Part::Text(text.to_owned());
         let gap = |texts: &[&str]| Part::Gap(texts.iter().map(|&text| text.to_owned()).collect());
         let lines = ["push of zlib-1 failed: 503", "push of hdf5-2 failed: 429", "push of x failed: 500"];
-        let expected = [text("push of "), gap(&["zlib-1", "hdf5-2", "x"]), text(" failed: "), gap(&["503", "429", "500"])];
+        let expected =
+            [text("push of "), gap(&["zlib-1", "hdf5-2", "x"]), text(" failed: "), gap(&["503", "429", "500"])];
         assert_eq!(align(&lines), expected);
         assert_eq!(align(&["same"; 3]), [text("same")]);
         assert_eq!(align(&["a", "b"]), [gap(&["a", "b"])]);

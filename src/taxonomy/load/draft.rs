@@ -76,6 +76,25 @@ pub fn draft(lines: &[&str]) -> Option<Draft> {
     Some(Draft { toml: toml(&id, &pattern, &rule), id, pattern, rule })
 }
 
+impl Draft {
+    /// The same with another pattern and another id, which names the class as well. The error says what is wrong, to whoever types.
+    pub fn with(&self, pattern: &str, id: &str) -> Result<Self, String> {
+        let cost = check(pattern).map_err(|refused| format!("{}; {}", refused.what, refused.remedy))?;
+        let regex =
+            Regex::new(pattern).map_err(|error| error.to_string().lines().last().unwrap_or_default().to_owned())?;
+        if let Some(line) = self.rule.logs.iter().find(|line| !regex.is_match(line.as_bytes())) {
+            return Err(format!("it no longer matches the picked line `{}`", cut(line, 60)));
+        }
+        if !is_id(id) {
+            return Err(format!(
+                "`{id}` is no id; use small letters, digits, `_` and `-`, parts joined by single dots"
+            ));
+        }
+        let rule = Template { slow: cost.slow, ..self.rule.clone() };
+        Ok(Self { toml: toml(id, pattern, &rule), id: id.to_owned(), pattern: pattern.to_owned(), rule })
+    }
+}
+
 /// Adds a draft to a file. What is there stays as it is, byte for byte; an id that is taken gets a number.
 pub fn append(file: Source<'_>, draft: &Draft) -> Result<String, RuleFault> {
     let refuse = |line: u32, what: String, remedy: &str| RuleFault {
@@ -189,7 +208,8 @@ fn generalised(line: &str) -> Vec<Part> {
         let digits = word.bytes().filter(u8::is_ascii_digit).count();
         let hex = word.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         let base32 = word.bytes().all(|b| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b));
-        (digits == word.len() && digits >= 4) || (digits > 0 && ((hex && word.len() >= 8) || (base32 && word.len() == 32)))
+        (digits == word.len() && digits >= 4)
+            || (digits > 0 && ((hex && word.len() >= 8) || (base32 && word.len() == 32)))
     };
     let part = |word: &str| if varies(word) { Part::Gap(vec![word.to_owned()]) } else { Part::Text(word.to_owned()) };
     words(line).into_iter().map(part).collect()
@@ -235,7 +255,10 @@ fn title(parts: &[Part], lines: &[&str]) -> String {
     let plain = |text: &str| -> String { text.chars().filter(|c| !c.is_control()).take(80).collect() };
     let telling = |title: &String| title.chars().filter(|c| c.is_alphabetic()).count() > 3;
     let title = Some(plain(&text)).filter(telling).or_else(|| lines.first().map(|line| plain(line)));
-    title.map(|title| title.trim().to_owned()).filter(|title| !title.is_empty()).unwrap_or_else(|| "A failure".to_owned())
+    title
+        .map(|title| title.trim().to_owned())
+        .filter(|title| !title.is_empty())
+        .unwrap_or_else(|| "A failure".to_owned())
 }
 
 /// At most so many bytes, in whole characters.

@@ -64,7 +64,12 @@ impl Trial<'_> {
         let what = format!("the example of rule `{id}` {how} rule `{by}` ({}:{})", place.file, place.line);
         if winner.file > self.member.file {
             let remedy = "narrow the later rule if that is not meant".to_owned();
-            lints.push(Lint { at: place.clone(), kind: LintKind::Overtakes, what: format!("{what} of a later file"), remedy });
+            lints.push(Lint {
+                at: place.clone(),
+                kind: LintKind::Overtakes,
+                what: format!("{what} of a later file"),
+                remedy,
+            });
         } else {
             faults.soft(at, what, format!("mend the pattern, raise its precedence or strength, or narrow `{by}`"));
         }
@@ -73,7 +78,8 @@ impl Trial<'_> {
     fn must_not_touch(&self, faults: &mut Faults) {
         let id = &self.member.read.rule.id;
         let wins = matches!(&self.verdict.cause, Cause::Known { rule, .. } if rule == id);
-        let line = if wins { self.verdict.evidence.first().map(|e| e.line) } else { self.touched().map(|(line, _)| line) };
+        let line =
+            if wins { self.verdict.evidence.first().map(|e| e.line) } else { self.touched().map(|(line, _)| line) };
         if wins || line.is_some() {
             let place = line.map_or_else(|| "by its facts".to_owned(), |line| format!("in line {line} of its log"));
             let what = format!("rule `{id}` matches an example with match = false, {place}");

@@ -3,10 +3,10 @@
 use toml::de::DeTable;
 
 use super::fault::Faults;
+use super::pattern;
 use super::rule::{self, ReadRule};
 use super::source::{Source, Text};
 use super::table::Table;
-use super::pattern;
 use crate::taxonomy::{Origin, Pattern};
 
 const LARGEST_FILE: usize = 1_000_000;

@@ -16,7 +16,8 @@ pub(super) fn hash(set: &RuleSet) -> Arc<str> {
     for lines in [&set.progress, &set.secondary] {
         canon.list(sorted(lines.iter().map(|p| &*p.regex)), Canon::text);
     }
-    canon.0.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect::<String>().into()
+    let number = canon.0.finalize().iter().take(6).fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+    format!("{number:012x}").into()
 }
 
 /// Every field is written with its length before it, so that no two sets are written alike.

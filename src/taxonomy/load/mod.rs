@@ -32,5 +32,6 @@ pub use shipped::shipped;
 pub use source::Source;
 
 pub(super) use pattern::{Cost, Refused, check};
-pub(super) use rule::{MOST_EXAMPLES, MOST_PATTERNS, is_class};
+pub(super) use rule::{MOST_PATTERNS, is_class};
+pub(super) use set::{MOST_RULES, MOST_STATES};
 pub(super) use write::{AnyText, ExampleText, RuleText};

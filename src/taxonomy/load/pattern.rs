@@ -42,7 +42,9 @@ pub fn check(regex: &str) -> Result<Cost, Refused> {
     }
     let shape = match Shape::of(regex) {
         Ok(shape) => shape,
-        Err(reason) => return refuse(format!("does not compile: {reason}"), "mend it, or escape what is meant as text"),
+        Err(reason) => {
+            return refuse(format!("does not compile: {reason}"), "mend it, or escape what is meant as text");
+        }
     };
     let weight = shape.weight();
     let build = |unicode| RegexBuilder::new(regex).unicode(unicode).size_limit(LARGEST_COMPILED).build();

@@ -7,19 +7,30 @@ use super::nearest::meant;
 use super::pattern;
 use super::table::{Table, shown};
 use crate::ci::{FailureReason, Status};
-use crate::taxonomy::{
-    JobFacts, Origin, Owner, Pattern, Requires, Rule, Scope, Severity, Strength, Transient,
-};
+use crate::taxonomy::{JobFacts, Origin, Owner, Pattern, Requires, Rule, Scope, Severity, Strength, Transient};
 
 /// Most patterns of one rule.
 pub const MOST_PATTERNS: usize = 64;
-pub const MOST_EXAMPLES: usize = 64;
+const MOST_EXAMPLES: usize = 64;
 const LARGEST_EXAMPLE: usize = 64 * 1024;
 const LONGEST_NAME: usize = 64;
 const LONGEST_LINE: usize = 400;
 const KEYS: &[&str] = &[
-    "id", "class", "title", "owner", "severity", "transient", "runbook", "strength", "precedence", "recovers", "scope",
-    "any", "none", "requires", "example",
+    "id",
+    "class",
+    "title",
+    "owner",
+    "severity",
+    "transient",
+    "runbook",
+    "strength",
+    "precedence",
+    "recovers",
+    "scope",
+    "any",
+    "none",
+    "requires",
+    "example",
 ];
 
 /// A log that a rule must win, or must not touch.
@@ -87,7 +98,8 @@ pub(super) fn name(table: &Table<'_>, number: usize) -> String {
 /// Small letters, digits, `_`, `-`, and single dots between them.
 pub(super) fn is_id(text: &str) -> bool {
     let part = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
+        !part.is_empty()
+            && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
     };
     text.len() <= LONGEST_NAME && text.split('.').all(part)
 }
@@ -169,13 +181,19 @@ fn line(table: &Table<'_>, key: &str, remedy: &str, faults: &mut Faults) -> Stri
     if text.trim().is_empty() {
         faults.soft(&at, format!("`{key}` of {of} is empty"), remedy);
     } else if text.len() > LONGEST_LINE || text.chars().any(char::is_control) {
-        faults.soft(&at, format!("`{key}` of {of} is no short line"), format!("write one line of {LONGEST_LINE} bytes at most"));
+        faults.soft(
+            &at,
+            format!("`{key}` of {of} is no short line"),
+            format!("write one line of {LONGEST_LINE} bytes at most"),
+        );
     }
     text.to_owned()
 }
 
 fn scope(table: &Table<'_>, faults: &mut Faults) -> Scope {
-    let Some(scope) = table.table("scope", format!("the scope of {}", table.of), faults) else { return Scope::default() };
+    let Some(scope) = table.table("scope", format!("the scope of {}", table.of), faults) else {
+        return Scope::default();
+    };
     scope.only(&["tail_kb", "sections", "job_kinds"], faults);
     let names = |key: &str, faults: &mut Faults| {
         let texts = scope.texts(key, faults);
@@ -201,7 +219,11 @@ fn requires(table: &Table<'_>, faults: &mut Faults) -> Requires {
         let number = item.get_ref().as_integer().and_then(|n| i32::from_str_radix(n.as_str(), n.radix()).ok());
         match number {
             Some(code) => exit_code.push(code),
-            None => faults.hard(&requires.place(item), format!("`exit_code` of {} holds no exit code", requires.of), "write whole numbers"),
+            None => faults.hard(
+                &requires.place(item),
+                format!("`exit_code` of {} holds no exit code", requires.of),
+                "write whole numbers",
+            ),
         }
     }
     let failure_reason = requires.texts("failure_reason", faults).into_iter().map(|(word, _)| word.into()).collect();

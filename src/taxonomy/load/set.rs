@@ -15,9 +15,12 @@ use crate::taxonomy::lint::{Lint, lint};
 use crate::taxonomy::{Origin, RuleSet};
 
 /// Most rules of a set.
-pub(super) const MOST_RULES: usize = 2_000;
+pub const MOST_RULES: usize = 2_000;
 /// Most states of all patterns together.
-const MOST_STATES: usize = 2_000_000;
+pub const MOST_STATES: usize = 2_000_000;
+const MOST_EXAMPLES: usize = 10_000;
+/// Most unknown ids of one `off` that are told.
+const MOST_STRANGE: usize = 20;
 
 /// A rule set, with what is probably wrong in it.
 #[derive(Debug, Clone)]
@@ -73,6 +76,11 @@ fn assemble(files: &[Source<'_>]) -> Result<(RuleSet, Vec<Lint>), Vec<RuleFault>
             faults.hard(&at, "all patterns together are too large", "use smaller counts in { } and fewer patterns");
             break;
         }
+        if members.iter().map(|member| member.read.examples.len()).sum::<usize>() > MOST_EXAMPLES {
+            let at = Origin { file: source.name.into(), line: 1 };
+            faults.hard(&at, format!("there are more than {MOST_EXAMPLES} examples"), "keep those that differ");
+            break;
+        }
     }
     let mut lints = Vec::new();
     // Without every rule as it was meant, an example would blame the wrong one.
@@ -110,11 +118,13 @@ impl Ids {
     }
 
     fn switch_off(&mut self, off: &[(String, Origin)], members: &mut Vec<Member>, faults: &mut Faults) {
+        let mut strange = 0;
         for (id, at) in off {
             if let Some((id, place)) = self.on.remove_entry(id.as_str()) {
                 members.retain(|member| member.read.rule.id != id);
                 self.off.insert(id, place);
-            } else if !self.off.contains_key(id.as_str()) && !self.incomplete {
+            } else if !self.off.contains_key(id.as_str()) && !self.incomplete && strange < MOST_STRANGE {
+                strange += 1;
                 let near = nearest(id, self.on.keys().map(AsRef::as_ref));
                 let remedy = near.map_or_else(
                     || "remove it from `off`; `off` knows the rules of earlier files only".to_owned(),

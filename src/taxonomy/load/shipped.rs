@@ -31,7 +31,8 @@ mod tests {
     fn every_file_is_shipped_in_order_and_loads() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/taxonomy/data");
         let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        let mut names: Vec<String> = entries.filter(|name| name.ends_with(".toml")).collect();
+        let mut names: Vec<String> =
+            entries.filter(|name| Path::new(name).extension().is_some_and(|ending| ending == "toml")).collect();
         names.sort();
         assert_eq!(shipped().iter().map(|source| source.name).collect::<Vec<_>>(), names);
         if let Err(faults) = load(&shipped()) {

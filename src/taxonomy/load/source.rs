@@ -16,7 +16,7 @@ pub struct Source<'a> {
 /// A text that knows its lines.
 pub(super) struct Text<'a> {
     name: Arc<str>,
-    text: Cow<'a, str>,
+    whole: Cow<'a, str>,
     /// Where each line after the first begins.
     begins: Vec<usize>,
 }
@@ -24,14 +24,14 @@ pub(super) struct Text<'a> {
 impl<'a> Text<'a> {
     /// Line ends become `\n`: a rule means the same on every system.
     pub fn of(source: Source<'a>) -> Self {
-        let text: Cow<'a, str> =
+        let whole: Cow<'a, str> =
             if source.text.contains("\r\n") { source.text.replace("\r\n", "\n").into() } else { source.text.into() };
-        let begins = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1).collect();
-        Self { name: source.name.into(), text, begins }
+        let begins = whole.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1).collect();
+        Self { name: source.name.into(), whole, begins }
     }
 
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.whole
     }
 
     /// The place of a byte.

@@ -11,10 +11,13 @@ use super::nearest::meant;
 use super::source::Text;
 use crate::taxonomy::Origin;
 
+/// Most unknown keys of one table that are told.
+const MOST_STRANGE: usize = 20;
+
 /// One table of a rules file.
 pub(super) struct Table<'a> {
     text: &'a Text<'a>,
-    table: &'a DeTable<'a>,
+    keys: &'a DeTable<'a>,
     pub at: Origin,
     /// As messages tell it: ``rule `oom` ``.
     pub of: String,
@@ -25,16 +28,15 @@ pub(super) type Placed<T> = (T, Origin);
 
 impl<'a> Table<'a> {
     pub fn new(text: &'a Text<'a>, table: &'a DeTable<'a>, at: Origin, of: impl Into<String>) -> Self {
-        Self { text, table, at, of: of.into() }
+        Self { text, keys: table, at, of: of.into() }
     }
 
     /// Every key must be one of these.
     pub fn only(&self, known: &[&str], faults: &mut Faults) {
-        for (key, _) in self.table {
-            if !known.contains(&key.get_ref().as_ref()) {
-                let word = shown(key.get_ref());
-                faults.hard(&self.place(key), format!("{} has no key `{word}`", self.of), meant(&word, known));
-            }
+        let strange = self.keys.keys().filter(|key| !known.contains(&key.get_ref().as_ref()));
+        for key in strange.take(MOST_STRANGE) {
+            let word = shown(key.get_ref());
+            faults.hard(&self.place(key), format!("{} has no key `{word}`", self.of), meant(&word, known));
         }
     }
 
@@ -68,7 +70,7 @@ impl<'a> Table<'a> {
 
     /// A list; absent is empty.
     pub fn list(&self, key: &str, faults: &mut Faults) -> &'a [Spanned<DeValue<'a>>] {
-        match self.table.get(key).map(|value| (value, value.get_ref().as_array())) {
+        match self.keys.get(key).map(|value| (value, value.get_ref().as_array())) {
             None => &[],
             Some((_, Some(items))) => items,
             Some((value, None)) => {
@@ -102,7 +104,7 @@ impl<'a> Table<'a> {
 
     /// The tables of `[[key]]`; absent is empty. `of` says how messages call each.
     pub fn tables<D: Display>(&self, key: &str, of: D, faults: &mut Faults) -> Vec<Table<'a>> {
-        let Some(value) = self.table.get(key) else { return Vec::new() };
+        let Some(value) = self.keys.get(key) else { return Vec::new() };
         let mut tables = Vec::new();
         let items = value.get_ref().as_array();
         for item in items.into_iter().flatten() {
@@ -118,12 +120,12 @@ impl<'a> Table<'a> {
     }
 
     pub fn has(&self, key: &str) -> bool {
-        self.table.contains_key(key)
+        self.keys.contains_key(key)
     }
 
     /// Where a key's value stands; the table itself when there is no such key.
     pub fn place_of(&self, key: &str) -> Origin {
-        self.table.get(key).map_or_else(|| self.at.clone(), |value| self.place(value))
+        self.keys.get(key).map_or_else(|| self.at.clone(), |value| self.place(value))
     }
 
     pub fn place<T>(&self, what: &Spanned<T>) -> Origin {
@@ -142,7 +144,7 @@ impl<'a> Table<'a> {
         expected: &str,
         read: impl FnOnce(&'a DeValue<'a>) -> Option<T>,
     ) -> Option<Placed<T>> {
-        let value = self.table.get(key)?;
+        let value = self.keys.get(key)?;
         let at = self.place(value);
         let Some(read) = read(value.get_ref()) else {
             let what = format!("`{key}` of {} is {}", self.of, kind(value.get_ref()));
