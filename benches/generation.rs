@@ -1,4 +1,5 @@
-//! Budgets of generation. The graph of 4,000 specs and 60,000 edges: build, prune, reduce and sort into levels in < 100 ms and < 50 MB; how
+//! Budgets of generation. All of it for 4,000 specs and 60,000 edges, from the bytes of lock and index to YAML: < 1 s, < 300 MB. An index of
+//! 100 MB: < 500 MB besides its own bytes. The graph of 4,000 specs and 60,000 edges: build, prune, reduce and sort into levels in < 100 ms and < 50 MB; how
 //! that grows; and what a hostile graph costs.
 
 #![expect(
@@ -12,18 +13,36 @@ mod made {
     pub mod bytes;
     pub mod dag;
     pub mod dice;
+    pub mod spack;
 }
 
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use stackhand::generation::{Dag, Kept, affected, gaps, joins};
+use stackhand::ci::Timestamp;
+use stackhand::generation::{
+    Answers, Dag, Inputs, Kept, Listing, Mirror, MirrorState, MirrorView, Options, affected, gaps, generate, joins,
+};
+use stackhand::spack::Lock;
+use stackhand::spack::buildcache::read_index;
+use stackhand::spack::yaml::{Layers, Scope, Value};
 
-use made::bytes;
 use made::dag::{Stack, chain, hub};
+use made::{bytes, spack};
 use timing::{Sheet, measure};
 
 const NODES: usize = 4_000;
 const EDGES: usize = 60_000;
+
+const CI: &str = "
+ci:
+  pipeline-gen:
+  - submapping:
+    - {match: [package-7, package-8 +pic], build-job: {tags: [huge], variables: {CI_JOB_SIZE: huge}}}
+    - {match: ['@1.2:'], build-job: {tags: [small], variables: {CI_JOB_SIZE: small}}}
+  - build-job: {tags: [x86], image: 'img:1', script: [[. ./setup-env.sh], spack ci rebuild]}
+  - any-job: {tags: [spack]}
+";
 
 /// What a plot is of.
 type Run = fn(&Stack, &[bool]);
@@ -31,6 +50,8 @@ type Run = fn(&Stack, &[bool]);
 fn main() {
     let mut sheet = Sheet::open("graph of a stack");
     memory(&mut sheet);
+    whole_generation(&mut sheet);
+    large_index(&mut sheet);
     stack(&mut sheet);
     growth(&mut sheet);
     hostile(&mut sheet);
@@ -63,6 +84,66 @@ fn memory(sheet: &mut Sheet) {
         bytes::row(sheet, &what, after.saturating_sub(before), Some(50_000_000));
     }
     drop((dag, kept, reduced));
+}
+
+/// From bytes to YAML, with every third spec in the cache.
+fn whole_generation(sheet: &mut Sheet) {
+    let stack = Stack::layered(NODES, EDGES);
+    let (lock, wanted) = (spack::lock(&stack), (0..40).map(|at| format!("package-{at}")).collect::<Vec<_>>());
+    let cached: HashSet<String> = (0..NODES).filter(|at| at % 3 == 0).map(spack::hash).collect();
+    let index = spack::index(2_000 * NODES).0;
+    let Ok(Value::Map(sections)) = Value::parse(CI.as_bytes()) else { return };
+    let layers = Layers(vec![Scope { name: "ci.yaml".into(), sections }]);
+    let made = || {
+        let lock = Lock::parse(lock.as_bytes()).expect("the lock is whole");
+        let index = read_index(index.as_bytes(), &|hash| cached.contains(hash.as_str())).expect("the index is whole");
+        let url = "s3://bin/develop/demo";
+        let listing =
+            Listing { layout: 3, source: url.into(), checksum: "0".into(), modified: None, listed: index.listed };
+        let view = MirrorView {
+            name: "buildcache-destination".into(),
+            url: url.into(),
+            state: MirrorState::Read(vec![listing]),
+            direct: HashMap::new(),
+        };
+        let env = BTreeMap::from([("SPACK_PIPELINE_TYPE".to_owned(), "spack_protected_branch".to_owned())]);
+        let mut options = Options::of(&env).0;
+        (options.limits.jobs, options.limits.hours) = (NODES, 1e9);
+        let inputs = Inputs {
+            lock: &lock,
+            wanted: &wanted,
+            layers: &layers,
+            mirrors: &[Mirror::at("buildcache-destination", url)],
+            views: &[view],
+            changes: None,
+            options: &options,
+            answers: &Answers::default(),
+            broken: &BTreeMap::new(),
+            durations: &HashMap::new(),
+            now: Timestamp::from_millis(0),
+        };
+        let made = generate(&inputs).expect("nothing is refused");
+        (made.yaml.len(), made.jobs.len(), bytes::resident())
+    };
+    let before = bytes::resident();
+    let (size, jobs, after) = made();
+    println!("{NODES} specs, {EDGES} edges: {jobs} jobs, {:.1} MB of YAML", size as f64 / 1e6);
+    if let (Some(before), Some(after)) = (before, after) {
+        bytes::row(sheet, "whole generation: held at its end", after.saturating_sub(before), Some(300_000_000));
+    }
+    sheet.row("whole generation: lock, index, YAML", ms(1_000), &measure(5, |_| made()));
+}
+
+fn large_index(sheet: &mut Sheet) {
+    let (text, count) = spack::index(100 << 20);
+    let read = || read_index(text.as_bytes(), &|hash| hash.as_str().starts_with("aa")).expect("the index is whole");
+    let before = bytes::resident();
+    let index = read();
+    if let (Some(before), Some(after)) = (before, bytes::resident()) {
+        bytes::row(sheet, "index of 100 MB: held", after.saturating_sub(before), Some(400_000_000));
+    }
+    assert_eq!(index.total, count, "every record was seen");
+    sheet.row("index of 100 MB", ms(1_000), &measure(3, |_| read()));
 }
 
 fn stack(sheet: &mut Sheet) {

@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::args::{Reach, job_id, pipeline_id};
+use super::args::{Reach, days, job_id, pipeline_id};
 use super::assemble::Setup;
 use super::exit::{Exit, Failure};
 use super::find::Finder;
@@ -18,17 +19,18 @@ use super::out::{self, Out};
 use super::send;
 use super::session::{Session, Wish};
 use super::shape::Knowledge;
-use crate::ci::{Job, JobId, JobKind, PipelineId, Status};
+use crate::ci::{Job, JobId, JobKind, PipelineId, Status, Timestamp};
 use crate::console::actions::{GuardRule, Object, PLAN_VERSION, Plan, Skip, Target, Verb};
 use crate::console::filter::Filter;
 use crate::console::text::plural;
+use crate::console::world::World;
 
 /// What `--plan` and `--json` print.
 pub const SHAPE: &str = "\
 Without --plan, --apply or --yes nothing is sent and the plan is told in words.
 
 JSON of --plan `stackhand.plan/1`: `version`, `id`, `verb`, `project`, `made_at`, `targets` [{`object` {`kind`, `id`}, `pipeline`, `name`, `status` (as \
-shown; only what still has it is touched), `tries`, `cause`}], `skips` [{`object`, `name`, `reason`}], `typed`, `refused`, `notes`. A plan is good for \
+shown; only what still has it is touched), `tries`, `cause`}], `skips` [{`object`, `name`, `reason`}], `typed`, `refused`, `notes`, `trial` {`first`: so many go alone, the rest only when at most half of them fail again}. A plan is good for \
 ten minutes.
 
 JSON of --apply and --yes with --json `stackhand.VERB/1`: `version`, `project`, `plan`, `who`, `tally` {`done`, `skipped`, `failed`, `uncertain`}, \
@@ -63,6 +65,12 @@ pub struct Ask {
     /// Jobs that pass: `state:failed cause:runner_system_failure`.
     #[arg(long, value_name = "FILTER", conflicts_with = "apply")]
     filter: Option<String>,
+    /// Failed jobs of this class, as their logs were judged; what a new try cannot help is left out, and a few go first.
+    #[arg(long, value_name = "CLASS", conflicts_with_all = ["jobs", "apply"])]
+    class: Option<String>,
+    /// Only jobs that failed so lately: 90m, 6h, 7d.
+    #[arg(long, value_name = "TIME", value_parser = days, requires = "class")]
+    since: Option<Duration>,
     /// Only jobs of this pipeline and its children.
     #[arg(long, value_name = "ID", value_parser = pipeline_id, conflicts_with = "apply")]
     pipeline: Option<PipelineId>,
@@ -70,6 +78,15 @@ pub struct Ask {
     way: Way,
     #[command(flatten)]
     pub reach: Reach,
+}
+
+impl Ask {
+    /// Whether the class and the time that were asked for are those of a job.
+    fn is_of_class(&self, world: &World, job: &Job, server_now: Timestamp) -> bool {
+        let Some(class) = &self.class else { return true };
+        let failure = world.failures.get(job.id).filter(|failure| *failure.class == **class);
+        failure.is_some_and(|failure| self.since.is_none_or(|since| server_now.since(failure.at) <= since))
+    }
 }
 
 /// What `retry-pipeline` can be asked for.
@@ -99,17 +116,19 @@ pub async fn run(setup: &Setup, ask: &Ask, verb: Verb) -> Result<Exit, Failure> 
     if let Some(path) = &ask.way.apply {
         return apply(setup, path, &ask.way, verb).await;
     }
-    if ask.jobs.is_empty() && ask.filter.is_none() && ask.pipeline.is_none() {
-        let message = format!("nothing is named; give {} the ids of jobs, --filter or --pipeline", word(verb));
+    if ask.jobs.is_empty() && ask.filter.is_none() && ask.pipeline.is_none() && ask.class.is_none() {
+        let message = format!("nothing is named; give {} the ids of jobs, --filter, --class or --pipeline", word(verb));
         return Err(Failure::usage(message));
     }
     let filter = Filter::parse(ask.filter.as_deref().unwrap_or_default())?;
     let (mut session, wanted): (Session, Vec<JobId>) = if ask.jobs.is_empty() {
         let (mut session, wish) = jobs::open(setup, ask.pipeline).await?;
         Knowledge::gather(&mut session, wish, ask.reach.within).await?.tell(setup.out);
+        let (world, server_now) = (&session.replica.world, session.replica.server_now());
         let chosen = jobs::chosen(&session.replica, ask.pipeline, &filter);
+        let chosen = chosen.into_iter().filter(|job| ask.is_of_class(world, job, server_now));
         // Trigger jobs are named by id or not at all: each starts a whole pipeline.
-        let builds = chosen.into_iter().filter(|job| job.kind == JobKind::Build);
+        let builds = chosen.filter(|job| job.kind == JobKind::Build);
         // A filter says what it means; a bare pipeline means what the verb is for.
         let wanted = builds.filter(|job| ask.filter.is_some() || fits(verb, job)).map(|job| job.id).collect();
         (session, wanted)
@@ -119,7 +138,11 @@ pub async fn run(setup: &Setup, ask: &Ask, verb: Verb) -> Result<Exit, Failure> 
         (session, ask.jobs.clone())
     };
     learn_tries(setup, &mut session, verb, &wanted).await?;
-    let plan = Plan::for_jobs(&session.replica.world, verb, wanted, setup.clock.now());
+    let world = &session.replica.world;
+    let plan = match verb {
+        Verb::Retry if ask.class.is_some() => Plan::retry_group(world, wanted, setup.clock.now()),
+        _ => Plan::for_jobs(world, verb, wanted, setup.clock.now()),
+    };
     finish(setup, session, plan, &ask.way).await
 }
 

@@ -170,6 +170,14 @@ pub enum Verb {
     /// Makes the child pipeline of a stack from its lock, the caches and what changed; says why, and compares.
     #[command(after_long_help = super::generate::SHAPE)]
     Generate(Box<super::generate::Ask>),
+    #[command(about = help(ActionId::ScreenErrors), after_long_help = super::errors::SHAPE)]
+    Errors(super::errors::Ask),
+    /// Says why jobs failed, from their logs: class, owner, evidence, and whether a new try may help.
+    #[command(after_long_help = super::classify::SHAPE)]
+    Classify(super::classify::Ask),
+    /// Looks after the rules by which logs are judged: lists, checks, imports and tests them.
+    #[command(after_long_help = super::rules::SHAPE)]
+    Rules(super::rules::Ask),
     /// Shows the effective settings, and where each came from.
     #[command(after_long_help = config::SHAPE)]
     Config(config::Ask),
@@ -203,6 +211,14 @@ pub fn length(text: &str) -> Result<Duration, String> {
         _ => return Err(wrong()),
     };
     number.checked_mul(factor).map(Duration::from_millis).ok_or_else(wrong)
+}
+
+/// A length of time, days among the units.
+pub fn days(text: &str) -> Result<Duration, String> {
+    match text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok()) {
+        Some(days) => Ok(Duration::from_hours(24) * days),
+        None => length(text).map_err(|_| "write a length of time such as 90m, 6h or 7d".to_owned()),
+    }
 }
 
 /// Reads a job's id, or the address of its page.

@@ -5,6 +5,7 @@
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use directories::ProjectDirs;
 use serde::Deserialize;
@@ -13,6 +14,7 @@ use super::args::{Color, Globals};
 use super::exit::{Exit, Failure};
 use super::journal;
 use super::out::Out;
+use super::rulebook;
 use crate::adapters::clock::{Clock, SystemClock};
 use crate::adapters::gitlab::{GitLab, Settings};
 use crate::adapters::store::Store;
@@ -88,6 +90,11 @@ impl Wanted {
         self
     }
 
+    /// The folder of the user's configuration.
+    pub fn config_dir(&self) -> Option<&Path> {
+        self.paths.config_dir.as_deref()
+    }
+
     /// Keeps database and logs in a folder that the caller removes.
     pub fn in_folder(mut self, folder: &Path) -> Self {
         self.scratch = Some(folder.to_owned());
@@ -120,6 +127,7 @@ impl Wanted {
         rules.read_only = read_only(&loaded);
         let gitlab = GitLab::new(Settings { token, ..gitlab_settings(config, &clock) })
             .map_err(|fault| Failure::new(Exit::Config, fault.to_string()))?;
+        let config_dir = self.paths.config_dir.clone();
         let project: Arc<str> = project_name(config).into();
         let store = match database(config, self.scratch.as_deref(), state.as_deref(), &project) {
             Some(path) => Store::open(&path, clock.now()).await.map_err(|error| error.to_string()),
@@ -133,7 +141,14 @@ impl Wanted {
         Ok(Setup {
             out: Out { ascii: is_ascii(config) },
             poll: poll_rules(config, gitlab.has_token()),
-            outside: Outside { project: Arc::clone(&project), gitlab, store, spill: spill(self.scratch.as_deref()) },
+            outside: Outside {
+                project: Arc::clone(&project),
+                gitlab,
+                store,
+                spill: spill(self.scratch.as_deref()),
+                keep: Duration::from_hours(24) * config.taxonomy.keep_days,
+                rules: rulebook::book(config_dir),
+            },
             who: who().into(),
             paths: self.paths,
             project,
@@ -226,6 +241,7 @@ fn poll_rules(config: &Config, token: bool) -> PollRules {
         followed: config.pipelines.limit as usize,
         refs: config.pipelines.refs.iter().map(Arc::from).collect(),
         token,
+        verdicts: 0,
     }
 }
 

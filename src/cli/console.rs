@@ -54,6 +54,7 @@ pub async fn run(setup: Setup, context: &str) -> Result<(), Failure> {
 
     let mut core_world = setup.world();
     core_world.log_budget = None;
+    core_world.polling.rules.verdicts = setup.loaded.config.taxonomy.logs as usize;
     let (core, link) = setup.start(core_world);
     let mut app = App::new(setup.world(), face);
     for warning in warnings {

@@ -6,10 +6,12 @@
 mod act;
 mod args;
 mod assemble;
+mod classify;
 mod config;
 mod console;
 mod dag;
 mod demo;
+mod errors;
 mod exit;
 mod find;
 mod generate;
@@ -19,6 +21,8 @@ mod log;
 mod manual;
 mod out;
 mod pipelines;
+mod rulebook;
+mod rules;
 mod send;
 mod session;
 mod shape;
@@ -75,6 +79,8 @@ async fn dispatch(Args { globals, verb }: Args) -> Result<Exit, Failure> {
             return one_shot(&globals, None, Verb::Watch(ask)).await;
         }
         Some(Verb::Generate(ask)) => return Box::pin(generate::run(&globals, *ask)).await,
+        Some(Verb::Classify(ask)) => return Box::pin(classify::run(&globals, &ask)).await,
+        Some(Verb::Rules(ask)) => return rules::run(&globals, &ask),
         Some(Verb::Config(ask)) => config::run(&globals, &ask)?,
         Some(Verb::Completions { shell }) => manual::completions(shell)?,
         Some(Verb::Man { dir }) => manual::man(dir.as_deref())?,
@@ -118,13 +124,20 @@ async fn run_verb(setup: &Setup, verb: Verb) -> Result<Exit, Failure> {
         Verb::Jobs(ask) => jobs::run(setup, &ask).await?,
         Verb::Dag(ask) => dag::run(setup, &ask).await?,
         Verb::Log(ask) => log::run(setup, &ask).await?,
+        Verb::Errors(ask) => return errors::run(setup, &ask).await,
         Verb::Watch(ask) => watch::run(setup, &ask).await?,
         Verb::Retry(ask) => return act::run(setup, &ask, actions::Verb::Retry).await,
         Verb::Cancel(ask) => return act::run(setup, &ask, actions::Verb::Cancel).await,
         Verb::Play(ask) => return act::run(setup, &ask, actions::Verb::Play).await,
         Verb::RetryPipeline(ask) => return act::run_pipeline(setup, &ask).await,
         // Handled before anything was assembled.
-        Verb::Generate(_) | Verb::Config(_) | Verb::Demo(_) | Verb::Completions { .. } | Verb::Man { .. } => {}
+        Verb::Generate(_)
+        | Verb::Classify(_)
+        | Verb::Rules(_)
+        | Verb::Config(_)
+        | Verb::Demo(_)
+        | Verb::Completions { .. }
+        | Verb::Man { .. } => {}
     }
     Ok(Exit::Ok)
 }

@@ -97,6 +97,9 @@ impl Wish {
     /// Whether enough is known.
     pub fn judge(&self, replica: &Replica) -> Step {
         let world = &replica.world;
+        if !world.failures.is_recalled() {
+            return Step::Wait;
+        }
         match replica.ended(Fetch::Pipelines) {
             None => return Step::Wait,
             Some(Err(fault)) if world.pipelines.completeness == Completeness::Unknown => {
@@ -167,7 +170,7 @@ impl Wish {
             Fetch::TriggerJobs(id) | Fetch::Jobs(id) => wished.contains(id),
             Fetch::Needs(id) => self.graphs && wished.contains(id),
             Fetch::FailureReasons => self.reasons,
-            Fetch::Log(_) | Fetch::Report(_) => false,
+            Fetch::Log(_) | Fetch::Report(_) | Fetch::Verdict(_) | Fetch::History => false,
         };
         replica.ended.iter().filter(|(fetch, _)| concerns(fetch)).filter_map(|(_, end)| end.as_ref().err()).collect()
     }

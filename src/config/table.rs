@@ -180,6 +180,13 @@ settings! {
         "The `spack` that concretizes where a lock is missing or older than its manifest; without one, generation stops there."
         spack: Option<PathBuf> {owner} = None;
     }
+    /// Why jobs failed.
+    taxonomy: Taxonomy {
+        "Logs of failed jobs that are read at once to find their causes; with 0 none is read unless somebody opens it."
+        logs: u32 [0..=16] = 2;
+        "Days for which failures are remembered."
+        keep_days: u32 [1..=3_650] = 90;
+    }
     /// What the screen looks like.
     ui: Ui {
         "The theme: one that is built in or a file of the `themes` folder beside the user's configuration."

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use super::actions::{PlanId, Target, Verb};
 use super::audit::AuditRow;
 use super::durations::Took;
+use super::failures::{Ack, LaterTry, PipelineEnd};
 use super::log::PageNo;
-use crate::ci::{Iid, JobId, PipelineId};
+use crate::ci::{Iid, JobId, PipelineId, Timestamp};
+use crate::taxonomy::{Draft, Failure, JobFacts};
 
 /// Something that is read again and again; names its schedule, its failures and its place in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +23,10 @@ pub enum Fetch {
     /// Why jobs failed: GraphQL lists leave it out.
     FailureReasons,
     Log(JobId),
+    /// Why a job failed, by its log.
+    Verdict(JobId),
+    /// What the store remembers of the last days.
+    History,
 }
 
 /// A fetch with all that the executor needs to do it.
@@ -54,6 +60,17 @@ pub enum Order {
         /// Pass on what is on disk already, too.
         replay: bool,
     },
+    /// Ask the store for the last days before this moment of the server's.
+    History {
+        until: Timestamp,
+    },
+    /// Read the log once, judge it, keep the judgement.
+    Verdict {
+        web_url: Option<Arc<str>>,
+        facts: JobFacts,
+        /// What is known but for the verdict.
+        failure: Box<Failure>,
+    },
 }
 
 impl Order {
@@ -67,6 +84,8 @@ impl Order {
             Self::Report { pipeline, .. } => vec![Fetch::Report(*pipeline)],
             Self::FailureReasons => vec![Fetch::FailureReasons],
             Self::Log { job, .. } => vec![Fetch::Log(*job)],
+            Self::History { .. } => vec![Fetch::History],
+            Self::Verdict { failure, .. } => vec![Fetch::Verdict(failure.job)],
         }
     }
 }
@@ -78,6 +97,8 @@ pub struct Focus {
     pub log: Option<JobId>,
     /// The child pipeline whose report of generation somebody reads.
     pub report: Option<PipelineId>,
+    /// Somebody looks at trends and at how retries fared.
+    pub history: bool,
 }
 
 /// One request to the outside.
@@ -93,6 +114,14 @@ pub enum Effect {
     StoreAudit(AuditRow),
     /// Remember how long jobs took.
     StoreDurations(Vec<Took>),
+    /// Remember how new tries of failed jobs ended.
+    StoreLaterTries(Vec<LaterTry>),
+    /// Remember how pipelines ended.
+    StorePipelineEnds(Vec<PipelineEnd>),
+    /// Add a rule to the user's own, and judge by it.
+    SaveRule(Arc<Draft>),
+    /// Acknowledge failures, or take that back.
+    StoreAck(Ack),
     /// Read a page of a log back from its spill file.
     ReadLogPage {
         job: JobId,

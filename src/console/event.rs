@@ -7,11 +7,13 @@ use std::time::Duration;
 use super::actions::{Object, Outcome, Plan, PlanId, Rules};
 use super::audit::AuditRow;
 use super::effect::{Fetch, Focus};
+use super::failures::{Ack, History};
 use super::fault::Fault;
 use super::log::PageNo;
 use super::world::Edges;
 use crate::ci::{Job, JobId, Pipeline, PipelineId, Timestamp};
 use crate::generation::report::Report;
+use crate::taxonomy::{Draft, Failure, RuleSet};
 
 /// Where the edges of a graph come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,14 @@ pub enum Event {
     NeedsFetched { pipeline: PipelineId, edges: Edges, origin: NeedsOrigin },
     /// The report that a generate job left of a child pipeline.
     ReportFetched { pipeline: PipelineId, report: Arc<Report>, at: Timestamp },
+    /// The log of a failed job was judged.
+    Judged(Arc<Failure>),
+    /// Failures that the store remembers.
+    FailuresKnown(Vec<Arc<Failure>>),
+    /// Other rules judge from now on.
+    TaxonomyChanged(Arc<RuleSet>),
+    /// What the store tells of the last days.
+    HistoryKnown(Arc<History>),
     /// A fetch ended. `at` is when it began.
     Fetched { fetch: Fetch, at: Timestamp, result: Result<(), Fault> },
     /// More of a log.
@@ -83,6 +93,10 @@ pub enum Intent {
         who: Arc<str>,
     },
     Undo(PlanId),
+    /// Add a rule to the user's own.
+    SaveRule(Arc<Draft>),
+    /// Somebody looks after these failures.
+    Acknowledge(Ack),
     OpenLog(JobId),
     /// Change what bounds actions, for this session.
     ChangeRules(Arc<Rules>),

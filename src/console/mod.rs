@@ -2,10 +2,12 @@
 
 pub mod actions;
 pub mod audit;
+pub mod backfill;
 pub mod dag;
 pub mod durations;
 pub mod effect;
 pub mod event;
+pub mod failures;
 pub mod fault;
 pub mod filter;
 pub mod fresh;

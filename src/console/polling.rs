@@ -13,6 +13,7 @@ use super::fault::{Fault, FaultKind};
 use super::fresh::Completeness;
 use super::world::{Needs, PipelineFacts, World};
 use crate::ci::{JobId, PipelineId, Status, Timestamp, stack_of};
+use crate::taxonomy::{Failure, JobFacts};
 
 /// How often things are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,8 @@ pub struct PollRules {
     pub refs: Arc<[Arc<str>]>,
     /// A token is there: GraphQL batches, project-wide lists.
     pub token: bool,
+    /// Logs of failed jobs that are read at once, to be judged; none: causes are what GitLab says and what the store remembers.
+    pub verdicts: usize,
 }
 
 impl PollRules {
@@ -59,12 +62,16 @@ fn fits(pattern: &str, text: &str) -> bool {
 
 impl Default for PollRules {
     fn default() -> Self {
-        Self { periods: Periods::default(), slots: 4, followed: 20, refs: Arc::new([]), token: false }
+        Self { periods: Periods::default(), slots: 4, followed: 20, refs: Arc::new([]), token: false, verdicts: 0 }
     }
 }
 
 /// Children per GraphQL order.
 const BATCH: usize = 8;
+/// Failed jobs that are looked at for the next log to judge; others wait until these are through or were put off.
+const LOOKED_AT: usize = 64;
+/// How long no log is read to be judged after one was refused.
+const VERDICTS_PAUSE: Duration = Duration::from_mins(10);
 const BACKOFF_FIRST: Duration = Duration::from_secs(2);
 const BACKOFF_MOST: Duration = Duration::from_secs(60);
 
@@ -89,6 +96,8 @@ pub struct Polling {
     pub focus: Focus,
     turns: BTreeMap<Fetch, Turn>,
     orders_made: u64,
+    /// No log is judged before: it was refused, and the next one would be, too.
+    verdicts_not_before: Option<Timestamp>,
     /// Logs that a face wants from their beginning.
     replays: BTreeSet<JobId>,
 }
@@ -103,6 +112,8 @@ enum Urgency {
     Visible,
     FirstNeeds,
     Again,
+    /// Logs to be judged: whatever else is due goes first.
+    Verdict,
 }
 
 impl Polling {
@@ -126,6 +137,16 @@ impl Polling {
 
     /// Notes the end of a read that began at `at`.
     pub fn ended(&mut self, fetch: Fetch, at: Timestamp, result: Result<(), &Fault>, now: Timestamp) {
+        if let Fetch::Verdict(_) = fetch {
+            match result {
+                Ok(()) => {
+                    self.turns.remove(&fetch);
+                    return;
+                }
+                Err(fault) if !fault.is_transient() => self.verdicts_not_before = Some(now.plus(VERDICTS_PAUSE)),
+                Err(_) => {}
+            }
+        }
         let turn = self.turns.entry(fetch).or_default();
         turn.in_flight = None;
         match result {
@@ -203,6 +224,9 @@ impl Polling {
         {
             consider(Fetch::Report(id), Some(BACKOFF_MOST), Urgency::Asked, newest);
         }
+        if polling.focus.history {
+            consider(Fetch::History, Some(periods.list), Urgency::Visible, newest);
+        }
         if polling.rules.token && world.lacks_details() {
             consider(Fetch::FailureReasons, Some(periods.visible), Urgency::FirstNeeds, newest);
         }
@@ -242,8 +266,15 @@ impl Polling {
                 consider(Fetch::Needs(id), Some(BACKOFF_MOST), first, id);
             }
         }
+        let begun =
+            polling.turns.iter().filter(|(fetch, turn)| matches!(fetch, Fetch::Verdict(_)) && turn.in_flight.is_some());
+        let free_verdicts = polling.rules.verdicts.saturating_sub(begun.count());
+        let open = polling.verdicts_not_before.is_none_or(|at| at <= now);
+        let judged = world.failures.due().take(LOOKED_AT).filter(|_| open).map(Fetch::Verdict);
+        let judged = judged.filter_map(|fetch| Some((polling.due(fetch, None, Urgency::Verdict, now)?, fetch)));
+        due.extend(judged.take(free_verdicts).map(|(urgency, fetch)| (urgency, Reverse(newest), fetch)));
         due.sort_unstable();
-        let orders = assemble(world, &due, free);
+        let orders = assemble(world, &due, free, now);
         let statuses: Vec<Option<Status>> =
             orders.iter().flat_map(Order::fetches).map(|f| status_of(world, f)).collect();
         world.polling.begin(&orders, statuses);
@@ -284,7 +315,7 @@ fn generate_job(world: &World, child: &PipelineFacts) -> Option<JobId> {
     jobs.find(|job| job.name.ends_with("-generate") && stack_of(&job.name) == stack).map(|job| job.id)
 }
 
-fn assemble(world: &World, due: &[(Urgency, Reverse<PipelineId>, Fetch)], free: usize) -> Vec<Order> {
+fn assemble(world: &World, due: &[(Urgency, Reverse<PipelineId>, Fetch)], free: usize, now: Timestamp) -> Vec<Order> {
     let mut orders: Vec<Order> = Vec::new();
     let per_order = if world.polling.rules.token { BATCH } else { 1 };
     for (_, _, fetch) in due {
@@ -316,10 +347,17 @@ fn assemble(world: &World, due: &[(Urgency, Reverse<PipelineId>, Fetch)], free: 
                 orders.push(Order::Report { pipeline, generate, stack });
             }
             Fetch::FailureReasons => orders.push(Order::FailureReasons),
+            Fetch::History => orders.push(Order::History { until: world.server_time(now) }),
             Fetch::Log(job) => {
                 let web_url = world.job(job).and_then(|j| j.web_url.clone());
                 let replay = world.polling.replays.contains(&job);
                 orders.push(Order::Log { job, web_url, replay });
+            }
+            Fetch::Verdict(id) => {
+                let Some((job, home)) = world.job(id).zip(world.home(id)) else { continue };
+                let failure = Failure::of(job, &home.pipeline, now);
+                let web_url = job.web_url.clone();
+                orders.push(Order::Verdict { web_url, facts: JobFacts::of(job), failure: Box::new(failure) });
             }
         }
     }

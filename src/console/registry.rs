@@ -174,7 +174,7 @@ actions! {
     ScreenDag = "screen.dag", Global, Move, "DAG", "Draws the needs graph of the current pipeline.", command "dag", cli "dag";
     ScreenJobs = "screen.jobs", Global, Move, "Jobs", "Lists jobs, narrowed by a filter.", command "jobs" (Filter), cli "jobs";
     ScreenFleet = "screen.fleet", Global, Move, "Fleet", "Shows capacity and sick machines.", command "fleet";
-    ScreenErrors = "screen.errors", Global, Move, "Errors", "Groups failures by cause.", command "errors";
+    ScreenErrors = "screen.errors", Global, Move, "Errors", "Groups failures by cause.", command "errors", cli "errors";
     ScreenCaches = "screen.caches", Global, Move, "Caches", "Shows size, growth and index health of the binary caches.", command "caches";
     ScreenBridge = "screen.bridge", Global, Move, "PRs / bridge", "Shows what goes from GitHub to GitLab and back.", command "bridge";
     ScreenBot = "screen.bot", Global, Move, "Bot", "Shows the comments that the bot answered.", command "bot";
@@ -202,6 +202,8 @@ actions! {
     JobsLog = "jobs.log", List, Move, "Log", "Opens the job's log at its most likely cause.", cli "log";
     JobsDag = "jobs.dag", List, Move, "Show in DAG", "Shows the job among what it needs and what it blocks.";
     JobsExplain = "jobs.explain", List, View, "Explain", "Says why this is in the state it is in.";
+    ErrorsWindow = "errors.window", List, View, "Window", "Looks further back, then at the last hour again.";
+    ErrorsTeach = "errors.teach", List, View, "Teach…", "Makes a rule of the line and saves it in your rules.", command "teach";
     JobsWatch = "jobs.watch", List, View, "Watch", "Tells you when this ends.";
     CopyId = "copy.id", List, View, "Copy id", "Copies the id.";
     CopyLink = "copy.link", List, View, "Copy link", "Copies the address of the page in GitLab.";
@@ -215,7 +217,7 @@ actions! {
     JobsPlay = "jobs.play", List, Mutate, "Play manual…", "Plans to start the marked manual jobs.", command "play" (Filter), cli "play";
     HoldUndo = "hold.undo", Global, App, "Undo held", "Takes back the newest held plan; nothing was sent.", command "undo";
     AuditCompensate = "audit.compensate", Global, Mutate, "Compensate…", "Plans to cancel the jobs that a retry created.", command "compensate";
-    AlertsAck = "alerts.ack", List, Mutate, "Acknowledge…", "Takes an alert with a note and an expiry.";
+    AlertsAck = "alerts.ack", List, Mutate, "Acknowledge…", "Takes failures or an alert, with a note and an expiry.";
     PreviewConfirm = "preview.confirm", Preview, Mutate, "Confirm", "Holds the plan as shown, then sends it.";
     PreviewCancel = "preview.cancel", Preview, View, "Dismiss", "Closes the preview; nothing is sent.";
     PreviewRows = "preview.rows", Preview, View, "Choose rows", "Lists every target so that some can be left out.";

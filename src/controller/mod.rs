@@ -1,10 +1,16 @@
 //! Runs the core: one dispatcher owns the `World`, one executor does what it asks of the outside. Faces join by two channels: stamped events
 //! out, intents in; the attach socket of a later day carries the same two.
 
+mod backfill;
 mod core;
 mod executor;
+mod judge;
+mod rulebook;
 mod spill;
 
+pub use backfill::{FillError, Filled, fill};
 pub use core::{Core, CoreSetup, Link};
 pub use executor::Outside;
+pub use judge::judge;
+pub use rulebook::{ReadRules, Rulebook};
 pub use spill::Spill;

@@ -33,6 +33,11 @@ impl Document {
     }
 }
 
+/// The `workflow` of every child: it runs whenever it is triggered.
+pub fn always() -> Value {
+    Value::map([("rules", Value::List(vec![Value::map([("when", Value::text("always"))])]))])
+}
+
 /// The keys of a job, as GitLab reads them.
 pub fn job(attributes: Map) -> Job {
     attributes.into_iter().map(|(key, value)| (key.name, Arc::new(settled(value)))).collect()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::build_job::{self, Builder};
 use super::closure;
 use super::dag::Dag;
-use super::document::Document;
+use super::document::{Document, always};
 use super::mapping::{Answers, Mapping, Query};
 use super::mirrors::{DESTINATION, Mirror, SOURCE};
 use super::service_job;
@@ -128,8 +128,7 @@ pub fn generate<'a>(inputs: &Inputs<'a>) -> Result<Generation<'a>, Refusal> {
         document.globals.insert("stages".into(), Value::texts(stages));
         document.globals.insert("variables".into(), service_job::variables(inputs));
     }
-    let always = Value::List(vec![Value::map([("when", Value::text("always"))])]);
-    document.globals.insert("workflow".into(), Value::map([("rules", always)]));
+    document.globals.insert("workflow".into(), always());
     let yaml = document.text(super::Form::Yaml);
     made.check_size(&document, yaml.len(), options)?;
 

@@ -3,6 +3,7 @@
 //! Pure: the same inputs give the same bytes. Whoever calls reads the files, the mirrors and git first, and writes what comes out.
 //!
 //! * [`generate`] goes the whole way: graph, [`Verdict`]s with every reason, [`Document`]; or a [`Refusal`], and then nothing may be written.
+//! * [`occasion`] says which stacks a push generates at all.
 //! * [`Options::of`] reads the environment variables of Spack's generate job; [`Mirror::configured`] reads the mirrors.
 //! * [`Mapping`] applies the `ci` section; [`Dag`] prunes, reconnects and reduces; [`Document::text`] writes.
 //!
@@ -21,6 +22,7 @@ pub mod explain;
 mod make;
 mod mapping;
 mod mirrors;
+pub mod occasion;
 mod options;
 mod refusal;
 pub mod report;

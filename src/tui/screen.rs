@@ -2,6 +2,7 @@
 //! only (cursor, folds, lens); facts live in the `World`, and nothing here sends anything.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use ratatui::layout::Rect;
 
@@ -47,6 +48,7 @@ pub enum Place {
     },
     /// One job with its log.
     Job(JobId),
+    Errors,
     Loops,
     Audit,
     Messages,
@@ -61,6 +63,8 @@ pub struct Selection {
     pub jobs: Vec<JobId>,
     pub pipeline: Option<PipelineId>,
     pub plan: Option<PlanId>,
+    /// The jobs were not chosen one by one, but share a cause.
+    pub is_group: bool,
 }
 
 /// The line that a screen wants typed.
@@ -74,6 +78,8 @@ pub enum Ask {
     Only,
     /// A pattern that log lines must not match.
     Without,
+    /// A note to an acknowledgement, which begins with how long it holds: `1h looks at uo-19`.
+    Note,
 }
 
 /// What a screen answers to an action.
@@ -157,6 +163,16 @@ pub trait Screen {
 
     /// What actions would act on when nothing is marked.
     fn selection(&self, cx: Cx<'_>) -> Selection;
+
+    /// The lines of logs that stand for what the cursor is on: what a rule would be made of.
+    fn lines(&self, _cx: Cx<'_>) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The class of failures that the cursor is on, and the signature when it is on one.
+    fn failures(&self, _cx: Cx<'_>) -> Option<(Arc<str>, Option<Arc<str>>)> {
+        None
+    }
 
     /// What should be read first and more often while this screen shows.
     fn focus(&self, cx: Cx<'_>) -> Focus;

@@ -274,6 +274,54 @@ fn a_file_that_gitlab_would_not_take_is_refused() {
 }
 
 #[test]
+fn case_41_a_tag_gets_a_child_with_one_job() {
+    let project = Project::new().with("NOOP_JOB", "1");
+    std::fs::remove_file(project.stage.folder.join("stacks/demo/spack.lock")).unwrap();
+    assert_eq!(project.generate(&[]).code, 0);
+    assert_eq!(project.jobs(), ["noop"]);
+    let document = project.document();
+    let job = document.get("noop").unwrap();
+    assert_eq!(
+        (job.get("retry"), job.get("allow_failure")),
+        (Some(&yaml::Value::Int(0)), Some(&yaml::Value::Bool(true)))
+    );
+    assert!(!exists(&project.stage.folder.join("jobs_scratch_dir/demo/concrete_environment")));
+}
+
+#[test]
+fn the_stacks_of_a_push_are_told_with_their_rules() {
+    let project = Project::new();
+    let stage = &project.stage;
+    stage.write("stacks/.off/spack.yaml", MANIFEST);
+    stage.write("stacks/other/spack.yaml", MANIFEST);
+    let git = |line: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        command.args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-C"]).arg(&stage.folder).args(line);
+        assert!(command.output().unwrap().status.success(), "{line:?}");
+    };
+    for line in [&["init", "-q"][..], &["add", "."], &["commit", "-qm", "one"]] {
+        git(line);
+    }
+    let ask = |more: &[&str]| stage.run(&[&["generate", "stacks", "--repo", ".", "--json"][..], more].concat());
+    assert_eq!(ask(&["--ref", "pr1_x"]).code, 1, "there is no HEAD~1");
+    stage.write("stacks/demo/note.md", "x");
+    git(&["add", "."]);
+    git(&["commit", "-qm", "two"]);
+    let told = |more: &[&str]| {
+        let document = ask(more).document("stackhand.stacks/1");
+        let stacks = document["stacks"].as_array().unwrap().iter();
+        stacks.map(|row| format!("{} {}", row["stack"], row["turn"]["decision"]).replace('"', "")).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&["--ref", "pr1_x"]), ["demo generate", "other absent"]);
+    assert_eq!(told(&["--ref", "develop"]), ["demo generate", "other generate"]);
+    assert_eq!(told(&["--ref", "v2025.11.1", "--tag"]), ["demo noop", "other noop"]);
+    let text = stage.run(&["generate", "stacks", "e4s", "--ref", "develop"]);
+    assert!(text.out.contains("e4s    generate") && text.out.contains("SPACK_REQUIRE_SIGNING=True"), "{}", text.out);
+    stage.run(&["generate", "stacks", "--ref", "develop"]).failed(2, "--repo DIR");
+    stage.run(&["generate", "stacks", "e4s", "--ref", "pr1_x"]).failed(1, "");
+}
+
+#[test]
 fn explain_and_diff_answer_from_reports() {
     let project = Project::new();
     assert_eq!(project.generate(&["--report", "a.json"]).code, 0);

@@ -7,3 +7,4 @@ mod demo;
 mod generate;
 mod reading;
 mod stage;
+mod taxonomy;

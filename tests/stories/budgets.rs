@@ -30,7 +30,7 @@ fn load(who: Who, most: u64) {
             nightly.map(|p| (size(p.id), p.id)).max().unwrap().1
         });
         let loading = Instant::now();
-        night.intents.send(Intent::Focus(Focus { pipeline: Some(root), log: None, report: None })).await.unwrap();
+        night.intents.send(Intent::Focus(Focus { pipeline: Some(root), ..Focus::default() })).await.unwrap();
         night.wait("something to look at", || night.world.borrow().counts().total() > 0).await;
         let first = night.server().requests();
         night.wait("the whole tree", || is_whole(&night.world.borrow(), root)).await;

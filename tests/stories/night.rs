@@ -20,7 +20,7 @@ use stackhand::console::event::Intent;
 use stackhand::console::input::{Code, InputEvent, Key};
 use stackhand::console::polling::{Periods, PollRules};
 use stackhand::console::world::World;
-use stackhand::controller::{Core, CoreSetup, Link, Outside, Spill};
+use stackhand::controller::{Core, CoreSetup, Link, Outside, Rulebook, Spill};
 use stackhand::sandbox::{Options, Running, Sandbox};
 use stackhand::tui::app::{App, Loader, Nudge, Setup, run};
 use stackhand::tui::glyphs::Glyphs;
@@ -214,6 +214,8 @@ impl Night {
             gitlab: GitLab::new(settings).unwrap(),
             store: Ok(Store::in_memory(SystemClock.now()).await.unwrap()),
             spill: Spill::new(&folder),
+            keep: Duration::from_hours(24),
+            rules: Rulebook::new(|| Err("none".to_owned()), |_| Err("none".to_owned())),
         };
         let (core, link) = Core::start(CoreSetup { world: world(), outside, clock: Arc::new(SystemClock) });
         let Link { mut events, intents } = link;

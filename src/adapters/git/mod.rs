@@ -15,4 +15,4 @@ mod run;
 mod tests;
 
 pub use error::GitError;
-pub use read::{Wanted, change_set};
+pub use read::{Wanted, change_set, touched};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::base::{path_of, range};
+use super::base::{Range, path_of, range};
 use super::error::{GitError, harmless};
 use super::history::{attribute, changed};
 use super::repos::repos;
@@ -52,6 +52,13 @@ pub(super) async fn change_set_of(git: &Git, wanted: &Wanted) -> Result<(ChangeS
             .push(format!("the submodule {} changed; what changed inside it is not known", harmless(&changed.path)));
     }
     Ok((ChangeSet::of(&range.base, &range.head, &paths, &repos, &stack), warnings))
+}
+
+/// The paths that differ between HEAD and its first parent: what GitLab's `rules:changes` with `compare_to: HEAD~1` looks at.
+pub async fn touched(repo: &Path) -> Result<Vec<Vec<u8>>, GitError> {
+    let git = Git::at(repo);
+    let range = Range { base: "HEAD~1".to_owned(), head: "HEAD".to_owned(), is_first: false, warnings: Vec::new() };
+    Ok(changed(&git, &range).await?.into_iter().map(|changed| changed.path).collect())
 }
 
 /// Where the stack's files are in the repository.

@@ -42,7 +42,7 @@ mod write;
 pub use client::{GitLab, Stats};
 pub use graphql::{ChildCursor, ChildPage, Complexity, JobsBatch};
 pub use needs::JobNeeds;
-pub use read::{Cursor, CursorPage, Page, PipelineQuery, Project};
+pub use read::{Cursor, CursorPage, FailedPage, Page, PipelineQuery, Project};
 pub use settings::{Now, Settings};
 pub use trace::Trace;
 pub use wire::TriggerJob;

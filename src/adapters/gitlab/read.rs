@@ -47,6 +47,14 @@ pub struct CursorPage<T> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor(Url);
 
+/// One page of failed jobs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FailedPage {
+    pub jobs: Vec<(Job, Pipeline)>,
+    /// Where the list goes on; only the server knows how to read it.
+    pub next: Option<Arc<str>>,
+}
+
 /// The project, as far as the console needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Project {
@@ -190,6 +198,23 @@ impl GitLab {
         let reply = self.json::<Vec<Option<WireJob>>>(&ask).await?;
         let next = next_link(&reply.headers).map(|link| self.cursor(&ask, link)).transpose()?;
         Ok(CursorPage { items: self.jobs(reply.value.into_iter().flatten(), JobKind::Build), next })
+    }
+
+    /// Lists the failed jobs of the whole project with their pipelines, the newest first. `page` is where an earlier page said that it goes on.
+    /// Needs a token.
+    pub async fn failed_jobs_page(&self, page: Option<&str>) -> Result<FailedPage, Fault> {
+        let what = "list failed jobs of the project";
+        self.require_token(what)?;
+        let route = Route::project_jobs(self.project_path(), &[Status::Failed]);
+        let mut ask = self.ask(what, &route, &[("per_page", PAGE.to_string())])?;
+        if let Some(page) = page {
+            ask.url = self.cursor(&ask, page)?.0;
+        }
+        let reply = self.json::<Vec<Option<WireJob>>>(&ask).await?;
+        let next = next_link(&reply.headers).map(|link| self.cursor(&ask, link)).transpose()?;
+        let words = &mut *self.words();
+        let jobs = reply.value.into_iter().flatten().map(|wire| wire.into_job_of(words)).collect();
+        Ok(FailedPage { jobs, next: next.map(|Cursor(url)| url.as_str().into()) })
     }
 
     /// Reads one job. Needs a token.

@@ -33,7 +33,7 @@ pub(super) struct WireJob {
     queued_duration: Option<Duration>,
     runner: Option<WireRunner>,
     tag_list: Option<Vec<String>>,
-    pipeline: WireRef,
+    pipeline: WirePipeline,
     downstream_pipeline: Option<WirePipeline>,
     web_url: Option<String>,
 }
@@ -43,11 +43,6 @@ pub(super) struct WireJob {
 pub struct TriggerJob {
     pub job: Job,
     pub child: Option<Pipeline>,
-}
-
-#[derive(Debug, Deserialize)]
-struct WireRef {
-    id: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -90,6 +85,12 @@ impl WireJob {
 }
 
 impl WireJob {
+    /// The job, with what its list says of its pipeline.
+    pub fn into_job_of(self, words: &mut Words) -> (Job, Pipeline) {
+        let home = self.pipeline.clone().into_pipeline(words);
+        (self.into_job(JobKind::Build, words), home)
+    }
+
     /// A trigger job with the child that it started.
     pub fn into_trigger_job(mut self, words: &mut Words) -> TriggerJob {
         let child = self.downstream_pipeline.take().map(|p| p.into_pipeline(words));
@@ -100,7 +101,7 @@ impl WireJob {
 }
 
 /// A pipeline of the REST API, in its short or its long form.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct WirePipeline {
     id: u64,
     iid: Option<u64>,
@@ -124,7 +125,7 @@ pub(super) struct WirePipeline {
     web_url: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct WireUser {
     username: Option<String>,
 }

@@ -1,4 +1,5 @@
-//! What is remembered between runs: the audit, needs of pipelines, durations of builds, and small texts by name.
+//! What is remembered between runs: the audit, failures and what belongs to them, needs of pipelines, durations of builds, and small texts
+//! by name.
 //!
 //! One SQLite file in WAL mode: several processes may read and write it at once. The controller opens it and hands plain rows up and down.
 //! A row that was acknowledged is on the disk. A file that cannot be used is never repaired, emptied or deleted here: the error names it
@@ -7,6 +8,7 @@
 mod audit;
 mod durations;
 mod error;
+mod failures;
 mod meta;
 mod needs;
 mod open;

@@ -9,7 +9,7 @@ use super::error::{StoreError, StoreFault};
 use crate::ci::Timestamp;
 
 /// Every step of the schema, in order. Each ends by writing its number into `user_version`; steps that were released never change.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_first.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_failures.sql")];
 
 /// "StHk", as the first migration writes it.
 const APPLICATION_ID: i64 = 0x5374_486b;
@@ -46,6 +46,8 @@ impl Store {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .busy_timeout(patience)
+            // Pages. A thousand failures change two thousand, and should not wait until they are written a second time.
+            .pragma("wal_autocheckpoint", "4000")
             // A commit returns when it is on the disk: nobody may believe in an audit row that a power cut can take back.
             .synchronous(SqliteSynchronous::Full);
         Self::connect(path.to_owned(), SqlitePoolOptions::new().max_connections(4), options, now).await

@@ -9,20 +9,20 @@ use crate::console::actions::{Object, PlanId, Target};
 use crate::console::audit::{AuditDetail, AuditRow, AuditState};
 use crate::console::durations::Took;
 
-const NOW: Timestamp = Timestamp::from_millis(1_780_000_000_000);
-const DAY: i64 = 86_400_000;
+pub(super) const NOW: Timestamp = Timestamp::from_millis(1_780_000_000_000);
+pub(super) const DAY: i64 = 86_400_000;
 
 /// A folder of its own, gone at the end.
-struct Scratch(PathBuf);
+pub(super) struct Scratch(pub PathBuf);
 
 impl Scratch {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("stackhand-store-{}-{name}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         Self(folder)
     }
 
-    fn db(&self) -> PathBuf {
+    pub fn db(&self) -> PathBuf {
         self.0.join("state/stackhand.db")
     }
 }
@@ -184,7 +184,7 @@ async fn files_that_cannot_be_used_stay_as_they_are() {
     for (path, said) in [
         (&text, "the database is damaged"),
         (&foreign, "another program's database"),
-        (&newer, "newer stackhand (schema 99, known up to 1)"),
+        (&newer, "newer stackhand (schema 99, known up to 2)"),
         (&truncated, "the database is damaged"),
         (&scratch.0, "cannot be opened"),
     ] {

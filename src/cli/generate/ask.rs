@@ -140,6 +140,8 @@ pub enum What {
     Explain(Box<Explain>),
     /// Says in what two generations differ, and why.
     Diff(Differ),
+    /// Says which stacks a push generates, with which variables, and by which rule of the root pipeline.
+    Stacks(Stacks),
 }
 
 /// A question about one spec.
@@ -167,6 +169,29 @@ pub struct Differ {
     /// The report of the later one.
     #[arg(value_name = "B")]
     pub b: PathBuf,
+    /// Prints JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A push. What is not named comes from the variables of a GitLab job.
+#[derive(Debug, clap::Args)]
+pub struct Stacks {
+    /// Stacks to judge; without any, the folders below `stacks/` of the repository.
+    #[arg(value_name = "STACK")]
+    pub names: Vec<String>,
+    /// A clone of spack-packages at the pushed commit: its stacks, and what differs from HEAD~1.
+    #[arg(long, value_name = "DIR")]
+    pub repo: Option<PathBuf>,
+    /// `spack` or `spack-packages`.
+    #[arg(long, value_name = "NAME", env = "CI_PROJECT_NAME", default_value = "spack-packages")]
+    pub project: String,
+    /// The branch or tag: develop, releases/v2026.06, pr123_fix.
+    #[arg(long = "ref", value_name = "REF", env = "CI_COMMIT_REF_NAME")]
+    pub git_ref: String,
+    /// The ref is a tag.
+    #[arg(long)]
+    pub tag: bool,
     /// Prints JSON.
     #[arg(long)]
     pub json: bool,

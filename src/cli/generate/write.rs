@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::ask::{Output, Request};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::out;
-use crate::generation::{Copy, Options};
+use crate::cli::out::{self, Out};
+use crate::generation::{Copy, Form, Options, occasion};
 
 /// Where everything goes.
 #[derive(Debug)]
@@ -101,6 +101,21 @@ impl Places {
             _ => Ok(()),
         }
     }
+}
+
+/// Writes the child of a ref that builds nothing. It needs neither lock nor mirrors.
+pub fn noop(out: Out, request: &Request, output: &Output) -> Result<Exit, Failure> {
+    let env = std::env::var("SPACK_CI_STACK_NAME")
+        .map(|stack| ("SPACK_CI_STACK_NAME".to_owned(), stack))
+        .into_iter()
+        .collect();
+    let (options, _) = Options::of(&env);
+    let places = Places::of(request, output, &options)?;
+    let form = if output.json_form() { Form::Json } else { Form::Yaml };
+    let pipeline = occasion::noop().text(form);
+    places.write(&Files { pipeline, manifest: None, lock: &[], copies: None, stack: None, report: None })?;
+    out.note("NOOP_JOB is set: the child has one job, which does nothing");
+    Ok(Exit::Ok)
 }
 
 /// One JSON document as text.

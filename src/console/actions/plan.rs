@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::group::Trial;
 use super::rules::{Guard, GuardRule, Rules};
 use crate::ci::{Job, JobId, JobKind, PipelineId, SpecName, Status, Timestamp};
 use crate::console::world::World;
@@ -127,6 +128,9 @@ pub struct Plan {
     pub refused: Option<String>,
     /// Things worth saying in the preview: rules that applied, estimates.
     pub notes: Vec<String>,
+    /// Some go first, to see whether it helps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
 }
 
 impl Plan {
@@ -322,6 +326,7 @@ impl Draft {
             typed,
             refused: world.read_only(now),
             notes: self.notes,
+            trial: None,
         }
     }
 }

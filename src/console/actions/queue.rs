@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::group::TrialState;
 use super::plan::{Object, Plan, PlanId, Target, Verb};
 use super::rules::Rules;
 use crate::ci::{JobId, PipelineId, Timestamp};
@@ -39,6 +40,16 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// The job that a retry made.
+    fn new_job(&self) -> Option<JobId> {
+        match self {
+            Self::Done { new_job } => *new_job,
+            _ => None,
+        }
+    }
+}
+
 /// A confirmed plan that can still be undone.
 #[derive(Debug, Clone)]
 pub struct Held {
@@ -59,6 +70,8 @@ pub struct Run {
     pub sent: usize,
     pub outcomes: BTreeMap<Object, Outcome>,
     wave_began: Timestamp,
+    /// Its trial, if it has one, went well.
+    passed: bool,
 }
 
 impl Run {
@@ -98,6 +111,11 @@ impl Run {
             }
         }
         parts.join(", ")
+    }
+
+    /// Whether it waits for the ends of its first targets.
+    fn is_on_trial(&self) -> bool {
+        self.plan.trial.is_some() && !self.passed
     }
 
     fn is_over(&self) -> bool {
@@ -179,6 +197,7 @@ impl Actions {
         &mut self,
         rules: &Rules,
         pending_p95: Option<std::time::Duration>,
+        trial: &dyn Fn(&[JobId]) -> TrialState,
         now: Timestamp,
         server_now: Timestamp,
     ) -> Vec<Effect> {
@@ -196,21 +215,27 @@ impl Actions {
                     sent: 0,
                     outcomes: BTreeMap::new(),
                     wave_began: now,
+                    passed: false,
                 };
                 self.running.insert(id, run);
             }
         }
+        effects.extend(self.end_trials(trial, server_now));
         for run in self.running.values_mut() {
             if run.in_flight() > 0 || run.sent == run.plan.targets.len() {
                 continue;
             }
             let calm = pending_p95.is_some_and(|p95| p95 < rules.wave_pending_p95);
             let first = run.sent == 0;
+            if run.is_on_trial() && !first {
+                continue;
+            }
             if !(first || calm || now.since(run.wave_began) >= rules.wave_patience) {
                 continue;
             }
             run.wave_began = now;
-            let wave: Vec<Target> = run.plan.targets.iter().skip(run.sent).take(rules.wave.max(1)).cloned().collect();
+            let size = run.plan.trial.filter(|_| first).map_or(rules.wave.max(1), |trial| trial.first);
+            let wave: Vec<Target> = run.plan.targets.iter().skip(run.sent).take(size).cloned().collect();
             run.sent += wave.len();
             for target in wave {
                 self.sent_at.push_back((now, target.object));
@@ -222,6 +247,29 @@ impl Actions {
             self.sent_at.pop_front();
         }
         effects
+    }
+
+    /// Lets plans go on whose trial was passed, and stops those whose trial failed.
+    fn end_trials(&mut self, trial: &dyn Fn(&[JobId]) -> TrialState, server_now: Timestamp) -> Vec<Effect> {
+        let mut stopped = Vec::new();
+        for run in self.running.values_mut().filter(|run| run.is_on_trial() && run.in_flight() == 0 && run.sent > 0) {
+            let made: Vec<JobId> = run.outcomes.values().filter_map(Outcome::new_job).collect();
+            match trial(&made) {
+                TrialState::Open => {}
+                TrialState::Passed => run.passed = true,
+                TrialState::Failed { failed, ended } => {
+                    let reason = format!("stopped: {failed} of {ended} new tries failed again");
+                    let rest = run.plan.targets.iter().skip(run.sent);
+                    stopped.extend(rest.map(|target| (run.plan.id.clone(), target.object, reason.clone())));
+                    run.sent = run.plan.targets.len();
+                }
+            }
+        }
+        let skip = |(plan, object, reason): (PlanId, Object, String)| {
+            self.sent_total += 1;
+            self.finish(&plan, object, Outcome::Skipped { reason }, server_now)
+        };
+        stopped.into_iter().flat_map(skip).collect()
     }
 
     /// Takes the executor's answer for one target.

@@ -10,10 +10,13 @@ use super::*;
 use crate::ci::{Job, JobId, Pipeline, PipelineId, Status, Timestamp};
 use crate::console::effect::Effect;
 use crate::console::event::{Event, Intent};
+use crate::console::failures::{History, Retries};
 use crate::console::fault::{Fault, FaultKind};
 use crate::console::filter::Filter;
 use crate::console::polling::PollRules;
 use crate::console::world::World;
+use crate::taxonomy::judge::{Zone, trend};
+use crate::taxonomy::{Failure, Transient};
 
 const P: PipelineId = PipelineId(1);
 
@@ -402,4 +405,95 @@ fn a_hundred_thousand_interleavings() {
             .collect();
         walk(&story).unwrap_or_else(|e| panic!("{e} in {story:?}"));
     }
+}
+
+/// A verdict over a job of the rig.
+fn judged(rig: &mut Rig, id: u64, class: &str, transient: Transient) {
+    let (job, home) = (rig.world.job(JobId(id)).unwrap(), rig.world.home(JobId(id)).unwrap());
+    let failure = Failure { class: class.into(), transient, ..Failure::of(job, &home.pipeline, at(rig.clock)) };
+    rig.event(Event::Judged(Arc::new(failure)));
+}
+
+fn group(rig: &Rig, ids: std::ops::RangeInclusive<u64>) -> Arc<Plan> {
+    Arc::new(Plan::retry_group(&rig.world, ids.map(JobId), at(rig.clock)))
+}
+
+/// Twenty-four failures of one class, confirmed as a group, and the trial sent.
+fn on_trial() -> (Rig, Arc<Plan>) {
+    let mut rig = Rig::new(&[Status::Failed; 24], Rules::default());
+    (1..=24).for_each(|id| judged(&mut rig, id, "spot_reclamation", Transient::Yes));
+    let plan = group(&rig, 1..=24);
+    assert_eq!((plan.targets.len(), plan.trial), (24, Some(Trial { first: 10 })));
+    rig.confirm(&plan);
+    rig.wait(5);
+    rig.refresh();
+    rig.wait(3_600);
+    assert_eq!(rig.server.sent.len(), 10, "nothing follows before the trial is over");
+    (rig, plan)
+}
+
+/// The new tries of the trial end: so many of them fail again.
+fn end_trial(rig: &mut Rig, failing: usize) {
+    let made: Vec<JobId> = rig.server.jobs.keys().copied().filter(|id| id.0 > 1_000).collect();
+    for (nth, id) in made.into_iter().enumerate() {
+        rig.server.jobs.get_mut(&id).unwrap().1 = if nth < failing { Status::Failed } else { Status::Success };
+    }
+    rig.refresh();
+    rig.wait(1);
+}
+
+#[test]
+fn a_trial_that_goes_well_lets_the_rest_follow() {
+    let (mut rig, _) = on_trial();
+    end_trial(&mut rig, 5);
+    rig.wait(1);
+    assert_eq!(rig.server.sent.len(), 24);
+    assert_eq!(rig.states(), ["held", "sent", "done"]);
+}
+
+#[test]
+fn a_trial_that_fails_stops_the_rest_and_says_so() {
+    let (mut rig, plan) = on_trial();
+    end_trial(&mut rig, 6);
+    rig.wait(3_600);
+    assert_eq!(rig.server.sent.len(), 10);
+    let run = rig.world.actions.done().next().unwrap();
+    assert_eq!(run.tally(), [10, 14, 0, 0]);
+    let stopped = Outcome::Skipped { reason: "stopped: 6 of 10 new tries failed again".to_owned() };
+    assert_eq!(run.outcomes[&plan.targets[23].object], stopped);
+    assert_eq!(rig.states(), ["held", "sent", "done"]);
+}
+
+#[test]
+fn a_group_leaves_out_what_a_new_try_cannot_help() {
+    let mut rig = Rig::new(&[Status::Failed; 3], Rules::default());
+    judged(&mut rig, 1, "build_error", Transient::No);
+    judged(&mut rig, 2, "dns_error", Transient::Yes);
+    let plan = group(&rig, 1..=3);
+    let targets: Vec<Object> = plan.targets.iter().map(|target| target.object).collect();
+    assert_eq!(targets, [Object::Job(JobId(2)), Object::Job(JobId(3))], "what nobody judged may be tried");
+    assert_eq!(plan.skips.len(), 1);
+    assert!(plan.skips[0].reason.contains("(build_error)"), "{}", plan.skips[0].reason);
+    assert_eq!(plan.trial, None, "two jobs need no trial");
+    assert_eq!(rig.plan(Verb::Retry, [1]).targets.len(), 1, "by itself it may be retried");
+}
+
+#[test]
+fn a_class_that_retries_rarely_helped_must_be_typed() {
+    let mut rig = Rig::new(&[Status::Failed; 2], Rules::default());
+    judged(&mut rig, 1, "no_space", Transient::Maybe);
+    judged(&mut rig, 2, "no_space", Transient::Maybe);
+    let known = |succeeded, failed| {
+        let trend = trend(&[], at(0), Zone::hours(0), &[]);
+        let retries = BTreeMap::from([(Arc::from("no_space"), Retries { succeeded, failed })]);
+        let history = History { retries, first_seen: BTreeMap::new(), trend, success: Vec::new(), acks: Vec::new() };
+        Event::HistoryKnown(Arc::new(history))
+    };
+    for (succeeded, failed, typed) in [(1, 49, true), (1, 5, false), (5, 45, false), (0, 10, true)] {
+        rig.event(known(succeeded, failed));
+        let plan = group(&rig, 1..=2);
+        assert_eq!(plan.typed.as_deref(), typed.then_some("retry 2 anyway"), "{succeeded} of {failed}");
+    }
+    let note = group(&rig, 1..=2).notes.iter().cloned().find(|note| note.contains("no_space")).unwrap();
+    assert!(note.starts_with("of 10 new tries of no_space in 7 days 0 succeeded"), "{note}");
 }

@@ -121,6 +121,11 @@ impl LogDoc {
         self.index.lines()
     }
 
+    /// The evidence of the verdict over this log stands on this line, from 0.
+    pub fn tell_cause(&mut self, line: u64) {
+        self.index.tell_cause(line);
+    }
+
     pub fn index(&self) -> &LogIndex {
         &self.index
     }

@@ -138,6 +138,11 @@ impl LogIndex {
         &self.landmarks
     }
 
+    /// The evidence of the verdict over this log stands on this line.
+    pub(super) fn tell_cause(&mut self, line: u64) {
+        self.landmarks.tell(line);
+    }
+
     /// Looks at an unfinished last line as well: no more bytes are expected.
     pub fn finish(&mut self) {
         let line = self.lines().saturating_sub(1);

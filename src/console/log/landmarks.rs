@@ -1,7 +1,7 @@
 //! Landmarks: lines that look like the cause of a failure, and which of them most likely is.
 //!
-//! A short built-in list, good enough to open a log at the right place. Its inputs are plain line bytes and line numbers, nothing else, so
-//! that the taxonomy can take its place behind the same type. It never claims a cause for a job that succeeded.
+//! A short built-in list, good enough to open a log at the right place before it was judged; the line that the taxonomy names then comes first.
+//! It never claims a cause for a job that succeeded.
 
 use std::collections::VecDeque;
 
@@ -37,9 +37,11 @@ pub enum LandmarkKind {
     Crash,
     /// Disk, memory, time, log size or node ran out.
     Resource,
+    /// The evidence of the verdict.
+    Verdict,
 }
 
-const KINDS: usize = LandmarkKind::Resource as usize + 1;
+const KINDS: usize = LandmarkKind::Verdict as usize + 1;
 
 impl LandmarkKind {
     /// How much a line of this kind explains, before its place in the log is weighed.
@@ -57,6 +59,7 @@ impl LandmarkKind {
             Self::Network => 80,
             Self::Crash => 90,
             Self::Resource => 95,
+            Self::Verdict => 100,
         }
     }
 
@@ -146,11 +149,19 @@ pub struct Landmarks {
     epilogue: Option<u64>,
     succeeded: bool,
     last_line: u64,
+    /// Where the verdict's evidence stands.
+    verdict: Option<u64>,
 }
 
 impl Default for Landmarks {
     fn default() -> Self {
-        Self { kinds: std::array::from_fn(|_| Kept::default()), epilogue: None, succeeded: false, last_line: 0 }
+        Self {
+            kinds: std::array::from_fn(|_| Kept::default()),
+            epilogue: None,
+            succeeded: false,
+            last_line: 0,
+            verdict: None,
+        }
     }
 }
 
@@ -182,8 +193,16 @@ impl Landmarks {
         }
     }
 
-    /// The line that most likely is the cause: the strongest kind near the place where the script ended, and of equals the first.
+    /// The verdict's evidence stands on this line.
+    pub(super) fn tell(&mut self, line: u64) {
+        self.verdict = Some(line);
+    }
+
+    /// The line that most likely is the cause: the verdict's; without one, the strongest kind near the place where the script ended, and of equals the first.
     pub fn best(&self) -> Option<Landmark> {
+        if let Some(line) = self.verdict {
+            return Some(Landmark { line, kind: LandmarkKind::Verdict });
+        }
         if self.succeeded {
             return None;
         }
@@ -205,7 +224,8 @@ impl Landmarks {
     pub fn stops(&self) -> Vec<Landmark> {
         let mut stops: Vec<_> = self.kept().filter(|mark| mark.kind.is_stop()).chain(self.best()).collect();
         stops.sort_unstable();
-        stops.dedup();
+        // The verdict's line may be a landmark by itself.
+        stops.dedup_by_key(|stop| stop.line);
         stops
     }
 
@@ -223,8 +243,23 @@ impl Landmarks {
         const ALL: [LandmarkKind; KINDS] = {
             use LandmarkKind::{
                 BuildReport, Compiler, Crash, Exception, Exit, JobFailed, Make, Network, Resource, Runner, Spack, Tool,
+                Verdict,
             };
-            [Exit, JobFailed, Make, BuildReport, Spack, Exception, Runner, Tool, Compiler, Network, Crash, Resource]
+            [
+                Exit,
+                JobFailed,
+                Make,
+                BuildReport,
+                Spack,
+                Exception,
+                Runner,
+                Tool,
+                Compiler,
+                Network,
+                Crash,
+                Resource,
+                Verdict,
+            ]
         };
         ALL.into_iter().flat_map(|kind| {
             let lines = self.of(kind).into_iter().flat_map(Kept::lines);

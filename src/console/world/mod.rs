@@ -18,6 +18,7 @@ pub use subject::JobSubject;
 use super::actions::{Actions, Rules};
 use super::audit::AuditRow;
 use super::durations::Durations;
+use super::failures::{Failures, History};
 use super::fault::Fault;
 use super::fresh::{Completeness, Fresh};
 use super::log::{LogDoc, PAGE_BUDGET};
@@ -25,6 +26,7 @@ use super::messages::Messages;
 use super::polling::{PollRules, Polling};
 use super::state::{Counts, JobState};
 use crate::ci::{FailureReason, Job, JobId, JobKind, PipelineId, Status, Timestamp};
+use crate::taxonomy::RuleSet;
 
 /// What the server told about itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -55,6 +57,10 @@ pub struct World {
     pub audit: Fresh<VecDeque<AuditRow>>,
     pub messages: Messages,
     pub durations: Durations,
+    pub failures: Failures,
+    pub history: Fresh<Option<Arc<History>>>,
+    /// The rules by which logs are judged.
+    pub taxonomy: Arc<RuleSet>,
     pub polling: Polling,
     logs: VecDeque<(JobId, LogFacts)>,
     /// Memory for the bytes of one log; none: a core without a face passes logs on and keeps none.
@@ -82,6 +88,9 @@ impl World {
             audit: Fresh::default(),
             messages: Messages::default(),
             durations: Durations::default(),
+            failures: Failures::default(),
+            history: Fresh::default(),
+            taxonomy: Arc::default(),
             polling: Polling::new(poll),
             logs: VecDeque::new(),
             log_budget: Some(PAGE_BUDGET),
@@ -198,9 +207,13 @@ impl World {
         JobState::of(job.status, job.allow_failure, blocked)
     }
 
-    /// Why a job failed, as far as GitLab tells; `None` when it did not fail or nobody has read the reason yet.
-    pub fn cause<'a>(&self, job: &'a Job) -> Option<&'a str> {
-        job.failure_reason.as_ref().filter(|_| job.status == Status::Failed).map(FailureReason::as_str)
+    /// Why a job failed: the class that its log was judged to be, else GitLab's reason. `None` when it did not fail or nobody has read either.
+    pub fn cause<'a>(&'a self, job: &'a Job) -> Option<&'a str> {
+        if job.status != Status::Failed {
+            return None;
+        }
+        let judged = self.failures.get(job.id).filter(|failure| failure.is_known());
+        judged.map(|failure| &*failure.class).or_else(|| job.failure_reason.as_ref().map(FailureReason::as_str))
     }
 
     /// A newer parent pipeline of the same ref, if one is known: retrying in the older one would be wasted.
@@ -271,10 +284,10 @@ impl World {
 
     /// Failures by reason, most jobs first: reason, jobs, jobs that wait for them, the first one.
     pub fn causes(&self) -> Vec<CauseRow> {
-        let mut rows: BTreeMap<Option<FailureReason>, CauseRow> = BTreeMap::new();
+        let mut rows: BTreeMap<Option<&str>, CauseRow> = BTreeMap::new();
         for facts in self.pipelines.value.values() {
             for job in facts.jobs.value.iter().filter(|j| j.is_failure() && j.downstream.is_none()) {
-                let row = rows.entry(job.failure_reason.clone()).or_insert_with(|| CauseRow {
+                let row = rows.entry(self.cause(job)).or_insert_with(|| CauseRow {
                     cause: self.cause(job).unwrap_or("reason not read yet").into(),
                     ..CauseRow::default()
                 });

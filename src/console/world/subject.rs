@@ -3,6 +3,7 @@
 use super::{PipelineFacts, World};
 use crate::ci::{Job, SpecName, Status, Timestamp};
 use crate::console::filter::{Field, Subject, Value};
+use crate::taxonomy::Failure;
 
 /// A job together with what is known around it.
 pub struct JobSubject<'a> {
@@ -16,6 +17,17 @@ impl World {
     /// Dresses a job for the filter.
     pub fn subject<'a>(&'a self, job: &'a Job, now: Timestamp) -> JobSubject<'a> {
         JobSubject { world: self, job, home: self.home(job.id), server_now: self.server_time(now) }
+    }
+}
+
+impl JobSubject<'_> {
+    /// What the verdict over a failed job tells.
+    fn judged(&self, tell: impl Fn(&Failure) -> Option<&str>) -> Value<'_> {
+        match self.world.failures.get(self.job.id) {
+            Some(failure) => tell(failure).map_or(Value::Absent, Value::Text),
+            None if self.job.status == Status::Failed => Value::Unknown,
+            None => Value::Absent,
+        }
     }
 }
 
@@ -73,8 +85,12 @@ impl Subject for JobSubject<'_> {
                 let since = job.finished_at.or(job.started_at).or(job.queued_at).or(job.created_at);
                 since.map_or(Value::Unknown, Value::Time)
             }
-            // Their rooms are still to come; until then nobody knows.
-            Field::Compiler | Field::Node | Field::Class | Field::Sig | Field::Size => Value::Unknown,
+            Field::Sig => self.judged(|failure| failure.fingerprint.as_deref()),
+            Field::Node => self.judged(|failure| failure.host.as_deref()),
+            Field::Class => self.judged(|failure| Some(failure.owner.as_str())),
+            Field::Compiler => self.judged(|failure| failure.compiler.as_deref()),
+            // Its room is still to come; until then nobody knows.
+            Field::Size => Value::Unknown,
         }
     }
 }

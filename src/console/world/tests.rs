@@ -7,9 +7,12 @@ use super::*;
 use crate::ci::{Job, Need, Pipeline};
 use crate::console::effect::{Effect, Fetch, Order};
 use crate::console::event::{Event, Intent, NeedsOrigin};
+use crate::console::failures::{TryEnd, rows};
+use crate::console::fault::Fault;
 use crate::console::fault::FaultKind;
 use crate::console::filter::Filter;
 use crate::console::fresh::{Completeness, Freshness};
+use crate::taxonomy::{Failure, RuleSet};
 
 const PARENT: PipelineId = PipelineId(10);
 const CHILD: PipelineId = PipelineId(11);
@@ -269,4 +272,106 @@ fn a_cause_says_where_without_counting_to_one() {
     assert_eq!(row(3, &[("e4s", 3)]).place(), "e4s only");
     assert_eq!(row(3, &[("e4s", 2), ("radiuss", 1)]).place(), "e4s 2 of 3");
     assert_eq!(row(4, &[("e4s", 1), ("radiuss", 1)]).place(), "");
+}
+
+fn verdict(world: &World, id: u64, class: &str, fingerprint: &str) -> Event {
+    let job = world.job(JobId(id)).unwrap();
+    let failure = Failure::of(job, &world.home(job.id).unwrap().pipeline, at(5));
+    Event::Judged(Arc::new(Failure {
+        class: class.into(),
+        fingerprint: Some(fingerprint.into()),
+        evidence: Some(format!("evidence of {fingerprint}").into()),
+        rules: "r1".into(),
+        ..failure
+    }))
+}
+
+#[test]
+fn verdicts_take_the_place_of_gitlabs_reason_and_make_the_rows_of_errors() {
+    let mut world = world();
+    let failed = |id, name| Job {
+        failure_reason: Some(FailureReason::new("script_failure")),
+        finished_at: Some(at(5)),
+        ..job(id, name, Status::Failed)
+    };
+    let jobs = vec![failed(2, "a"), failed(3, "b"), failed(4, "c"), job(5, "d", Status::Skipped)];
+    let names: Vec<Arc<str>> = [3, 1].into_iter().map(|nth: usize| Arc::clone(&jobs[nth].name)).collect();
+    fetched(&mut world, jobs, 1);
+    // d needs b.
+    let edges = vec![
+        (Arc::clone(&names[1]), Vec::new()),
+        (Arc::clone(&names[0]), vec![Need { name: Arc::clone(&names[1]), optional: false }]),
+    ];
+    world.update(Event::NeedsFetched { pipeline: CHILD, edges, origin: NeedsOrigin::Artifact }, at(1));
+    assert_eq!(world.failures.due().collect::<Vec<_>>(), [4, 3, 2].map(JobId), "the newest first");
+    for (id, class, fingerprint) in [(2, "oom", "s1-a"), (3, "oom", "s1-b"), (4, "unknown", "s1-c")] {
+        let event = verdict(&world, id, class, fingerprint);
+        world.update(event, at(6));
+    }
+    assert_eq!(world.failures.due_count(), 0);
+    let cause = |id| world.cause(world.job(JobId(id)).unwrap());
+    assert_eq!((cause(2), cause(4)), (Some("oom"), Some("script_failure")), "what no rule knows keeps GitLab's reason");
+    let rows = rows(&world, at(0), at(4));
+    let told: Vec<_> = rows.iter().map(|row| (&*row.class, row.sum.jobs, row.sum.new, row.sum.blocks)).collect();
+    assert_eq!(told, [("oom", 2, 2, Some(1)), ("unknown", 1, 1, Some(0))]);
+    let texts: Vec<&str> = rows[0].signatures.iter().map(|row| &*row.text).collect();
+    assert_eq!(texts, ["evidence of s1-b", "evidence of s1-a"], "what blocks more comes first");
+    assert_eq!(rows[0].sum.live, [JobId(2), JobId(3)]);
+    assert!(self::rows(&world, at(6), at(6)).is_empty(), "the window has its end");
+
+    // A new try: the failure stays, but nothing of it is left to retry.
+    let try_of_a = |status| Job { id: JobId(9), ..job(2, "a", status) };
+    fetched(&mut world, vec![try_of_a(Status::Running)], 7);
+    let again = self::rows(&world, at(0), at(4));
+    assert_eq!((again[0].sum.jobs, again[0].sum.live.as_slice()), (2, [JobId(3)].as_slice()));
+    let effects = fetched(&mut world, vec![try_of_a(Status::Success)], 8);
+    let tries = effects.iter().find_map(|effect| match effect {
+        Effect::StoreLaterTries(tries) => Some(tries.clone()),
+        _ => None,
+    });
+    assert_eq!(tries.unwrap().iter().map(|t| (t.job, t.ended)).collect::<Vec<_>>(), [(JobId(2), TryEnd::Succeeded)]);
+
+    // Other rules: what was unknown is read again, and only that.
+    world.update(Event::TaxonomyChanged(Arc::new(RuleSet { hash: "r2".into(), ..RuleSet::default() })), at(9));
+    assert_eq!(world.failures.due().collect::<Vec<_>>(), [JobId(4)]);
+}
+
+#[test]
+fn logs_are_judged_a_few_at_a_time_and_not_where_that_is_refused() {
+    let mut world = world();
+    (world.polling.rules.verdicts, world.polling.rules.slots) = (2, 64);
+    fetched(&mut world, (2..9).map(|id| job(id, &format!("p{id}"), Status::Failed)).collect(), 1);
+    let asked = |world: &mut World, s: i64| -> Vec<JobId> {
+        let effects = world.update(Event::Ticked, at(s));
+        let job = |effect: &Effect| match effect {
+            Effect::Fetch(Order::Verdict { failure, .. }) => Some(failure.job),
+            _ => None,
+        };
+        effects.iter().filter_map(job).collect()
+    };
+    let ended = |world: &mut World, id: u64, s: i64, result: Result<(), Fault>| {
+        world.update(Event::Fetched { fetch: Fetch::Verdict(JobId(id)), at: at(s), result }, at(s));
+    };
+    assert_eq!(asked(&mut world, 2), [JobId(7), JobId(8)], "the newest two, while others are on their way");
+    assert!(asked(&mut world, 3).is_empty());
+    let event = verdict(&world, 8, "oom", "s1-a");
+    world.update(event, at(4));
+    ended(&mut world, 8, 2, Ok(()));
+    assert_eq!(asked(&mut world, 5), [JobId(6)]);
+    let refused = Fault::new(FaultKind::Forbidden, "read the log", "no");
+    ended(&mut world, 7, 2, Err(refused));
+    ended(&mut world, 6, 5, Err(Fault::new(FaultKind::Timeout, "read the log", "late")));
+    assert!(asked(&mut world, 300).is_empty(), "none of the others would be told either");
+    assert_eq!(asked(&mut world, 700).len(), 2);
+}
+
+#[test]
+fn ends_of_pipelines_are_remembered_once() {
+    let mut world = world();
+    let row = Pipeline { updated_at: Some(at(9)), ..Pipeline::new(PipelineId(12), "develop", Status::Failed) };
+    let listed = |world: &mut World| {
+        let event = Event::PipelinesFetched { rows: vec![row.clone()], at: at(10), whole: true };
+        world.update(event, at(10)).len()
+    };
+    assert_eq!((listed(&mut world), listed(&mut world)), (1, 0));
 }

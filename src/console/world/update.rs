@@ -11,6 +11,7 @@ use crate::console::audit::AuditRow;
 use crate::console::durations::Took;
 use crate::console::effect::{Effect, Fetch};
 use crate::console::event::{Event, Intent};
+use crate::console::failures::{Ack, LaterTry, PipelineEnd, TryEnd};
 use crate::console::fault::{Fault, FaultKind};
 use crate::console::fresh::Completeness;
 use crate::console::log::{Fed, LogState};
@@ -41,12 +42,15 @@ impl World {
                 Vec::new()
             }
             Event::PipelinesFetched { rows, at, whole } => {
+                let ends = self.ends(&rows);
                 self.pipelines_fetched(rows, at, whole);
-                Vec::new()
+                ends
             }
             Event::TriggerJobsFetched { parent, jobs, children, at } => {
+                let mut effects = self.ends(&children);
                 self.children_fetched(parent, children, at);
-                self.jobs_fetched(parent, jobs, at, now)
+                effects.extend(self.jobs_fetched(parent, jobs, at, now));
+                effects
             }
             Event::JobsFetched { pipeline, jobs, at } => self.jobs_fetched(pipeline, jobs, at, now),
             Event::DetailsFetched { jobs, at } => {
@@ -80,6 +84,30 @@ impl World {
                 }
                 Vec::new()
             }
+            Event::Judged(failure) => {
+                let job = failure.job;
+                self.failures.note(failure);
+                self.mark_cause(job);
+                Vec::new()
+            }
+            Event::FailuresKnown(failures) => {
+                failures.into_iter().for_each(|failure| self.failures.note(failure));
+                self.failures.recalled = true;
+                Vec::new()
+            }
+            Event::TaxonomyChanged(rules) => {
+                let mut failures = std::mem::take(&mut self.failures);
+                let is_live = |job| self.job(job).is_some_and(|job| job.status == Status::Failed && !job.retried);
+                failures.reconsider(&rules.hash, is_live);
+                self.failures = failures;
+                self.taxonomy = rules;
+                Vec::new()
+            }
+            Event::HistoryKnown(history) => {
+                self.history.value = Some(history);
+                self.history.read(now, Completeness::Whole);
+                Vec::new()
+            }
             Event::Fetched { fetch, at, result } => {
                 self.fetched(fetch, at, result, now);
                 Vec::new()
@@ -91,6 +119,7 @@ impl World {
                 {
                     log.doc.reset();
                 }
+                self.mark_cause(job);
                 Vec::new()
             }
             Event::LogReset { job } => {
@@ -148,7 +177,10 @@ impl World {
         let waiting = self.actions.running().next().is_some();
         let p95 = if waiting { self.pending_p95(now) } else { None };
         let held_or_sent = self.actions.held().len();
-        let mut effects = self.actions.advance(&rules, p95, now, server_now);
+        // Out of the world for a moment, because trials ask it what became of their jobs.
+        let mut actions = std::mem::take(&mut self.actions);
+        let mut effects = actions.advance(&rules, p95, &|made| self.trial(made), now, server_now);
+        self.actions = actions;
         if !effects.is_empty() || held_or_sent != self.actions.held().len() {
             self.revision += 1;
         }
@@ -161,6 +193,34 @@ impl World {
             self.put_pipeline(row, at);
         }
         self.pipelines.read(at, if whole { Completeness::Whole } else { Completeness::Partial });
+    }
+
+    /// Shows in an opened log where the verdict's evidence stands.
+    fn mark_cause(&mut self, job: JobId) {
+        if let Some(line) = self.failures.get(job).and_then(|failure| failure.line?.checked_sub(1))
+            && let Some(log) = self.log_mut(job)
+        {
+            log.doc.tell_cause(line);
+        }
+    }
+
+    /// Pipelines that have ended since they were last seen.
+    fn ends(&self, rows: &[Pipeline]) -> Vec<Effect> {
+        let is_news = |row: &&Pipeline| {
+            matches!(row.status, Status::Success | Status::Failed)
+                && self.pipeline(row.id).is_none_or(|facts| facts.pipeline.status != row.status)
+        };
+        let end = |row: &Pipeline| {
+            Some(PipelineEnd {
+                id: row.id,
+                git_ref: Arc::clone(&row.git_ref),
+                stack: row.stack.clone(),
+                ok: row.status == Status::Success,
+                finished_at: row.finished_at.or(row.updated_at)?,
+            })
+        };
+        let ends: Vec<PipelineEnd> = rows.iter().filter(is_news).filter_map(end).collect();
+        if ends.is_empty() { Vec::new() } else { vec![Effect::StorePipelineEnds(ends)] }
     }
 
     fn put_pipeline(&mut self, row: Pipeline, at: Timestamp) {
@@ -206,9 +266,25 @@ impl World {
         facts.jobs.read(at, Completeness::Partial);
         let stack: Arc<str> = facts.title().into();
         let mut took = Vec::new();
+        let mut later = Vec::new();
         for id in &changed {
             self.homes.insert(*id, pipeline);
             let Some(job) = facts.jobs.value.get(*id) else { continue };
+            self.failures.see(job);
+            let ended = match job.status {
+                Status::Success => Some(TryEnd::Succeeded),
+                Status::Failed => Some(TryEnd::Failed),
+                Status::Canceled => Some(TryEnd::Unknown),
+                _ => None,
+            };
+            // The try before this one, where its log was judged.
+            let before_it = facts.jobs.value.tries(&job.name).iter().rev().find(|other| **other < *id);
+            if let (Some(ended), Some(failed)) = (ended, before_it)
+                && before.get(id).is_none_or(|status| !status.is_terminal())
+                && self.failures.get(*failed).is_some()
+            {
+                later.push(LaterTry { job: *failed, ended, at: job.finished_at.unwrap_or(server_now) });
+            }
             let (name, status, ran) = (Arc::clone(&job.name), job.status, job.run_time(server_now));
             let finished_at = job.finished_at.unwrap_or(server_now);
             if status == Status::Success
@@ -230,7 +306,9 @@ impl World {
         {
             facts.connect(edges, origin, &self.durations, server_now);
         }
-        if took.is_empty() { Vec::new() } else { vec![Effect::StoreDurations(took)] }
+        let took = (!took.is_empty()).then(|| Effect::StoreDurations(took));
+        let later = (!later.is_empty()).then(|| Effect::StoreLaterTries(later));
+        took.into_iter().chain(later).collect()
     }
 
     fn jobs_listed(&mut self, pipeline: PipelineId, ids: &BTreeSet<JobId>, at: Timestamp) {
@@ -238,6 +316,7 @@ impl World {
         self.counts.unmerge(facts.jobs.value.counts());
         for gone in facts.jobs.value.retain_listed(ids, at) {
             self.homes.remove(&gone);
+            self.failures.forget(gone);
         }
         self.counts.merge(facts.jobs.value.counts());
         facts.jobs.read(at, Completeness::Whole);
@@ -285,7 +364,11 @@ impl World {
                 }
                 false
             }
-            Fetch::FailureReasons => true,
+            Fetch::FailureReasons | Fetch::Verdict(_) => true,
+            Fetch::History => {
+                self.history.failed(fault.clone());
+                false
+            }
             Fetch::Log(job) => match self.log_mut(job) {
                 Some(LogFacts { doc, error, .. }) => {
                     if fault.kind == FaultKind::NotFound {
@@ -346,6 +429,11 @@ impl World {
                         Vec::new()
                     }
                 }
+            }
+            Intent::SaveRule(draft) => vec![Effect::SaveRule(draft)],
+            Intent::Acknowledge(ack) => {
+                self.polling.want(Fetch::History);
+                vec![Effect::StoreAck(Ack { created: server_now, ..ack })]
             }
             Intent::Undo(plan) => match self.actions.undo(&plan, server_now) {
                 Some(effects) => {

@@ -2,6 +2,7 @@
 
 mod act;
 mod fetch;
+mod judge;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::rulebook::Rulebook;
 use super::spill::Spill;
 use crate::adapters::clock::Clock;
 use crate::adapters::gitlab::GitLab;
@@ -31,6 +33,10 @@ pub struct Outside {
     /// `None`: it could not be opened, and the reason. Actions are refused then, because nothing may happen without its audit row.
     pub store: Result<Store, Fault>,
     pub spill: Spill,
+    /// How long failures are remembered.
+    pub keep: Duration,
+    /// The rules by which logs are judged.
+    pub rules: Arc<Rulebook>,
 }
 
 /// Audit rows read at the start; the store keeps all.
@@ -69,7 +75,11 @@ impl Executor {
     }
 
     /// Reads what is kept on disk, and what the token may do.
-    pub fn begin(&mut self) {
+    pub fn begin(&mut self, judges: bool) {
+        if judges {
+            let rules = self.hands.clone();
+            self.tasks.spawn(async move { rules.read_rules().await });
+        }
         let (project, disk) = (self.hands.clone(), self.hands.clone());
         self.tasks.spawn(async move { project.read_access().await });
         self.tasks.spawn(async move { disk.recall().await });
@@ -89,6 +99,10 @@ impl Executor {
                 Effect::Fetch(order) => hands.fetch(order).await,
                 Effect::Act { plan, verb, target } => hands.act(plan, verb, target).await,
                 Effect::StoreDurations(rows) => hands.store_durations(rows).await,
+                Effect::SaveRule(draft) => hands.save_rule(draft).await,
+                Effect::StoreAck(ack) => hands.store_ack(&ack).await,
+                Effect::StoreLaterTries(tries) => hands.store_later_tries(&tries).await,
+                Effect::StorePipelineEnds(ends) => hands.store_pipeline_ends(&ends).await,
                 Effect::ReadLogPage { job, page } => hands.read_log_page(job, page).await,
                 Effect::StoreAudit(_) | Effect::Refresh(_) => {}
             }
@@ -121,6 +135,14 @@ impl Hands {
         }
     }
 
+    /// Reads the rules before the first log is there to be judged.
+    async fn read_rules(&self) {
+        match self.outside.rules.get().await {
+            Ok(rules) => self.say(Event::TaxonomyChanged(Arc::new(rules.rules().clone()))).await,
+            Err(fault) => self.complain(fault.to_string()).await,
+        }
+    }
+
     async fn recall(&self) {
         match &self.outside.store {
             Ok(store) => {
@@ -128,12 +150,16 @@ impl Hands {
                     Ok(medians) => self.say(Event::DurationsKnown(by_package(medians))).await,
                     Err(error) => self.complain(format!("durations not read: {error}")).await,
                 }
+                self.recall_failures(store).await;
                 match store.list(AUDIT_ROWS, None).await {
                     Ok(rows) => self.say(Event::AuditListed(rows.into_iter().map(|(_, row)| row).collect())).await,
                     Err(error) => self.complain(format!("audit not read: {error}")).await,
                 }
             }
-            Err(fault) => self.complain(format!("{fault}; actions are refused until it can be written")).await,
+            Err(fault) => {
+                self.complain(format!("{fault}; actions are refused until it can be written")).await;
+                self.say(Event::FailuresKnown(Vec::new())).await;
+            }
         }
     }
 

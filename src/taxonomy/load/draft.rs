@@ -76,6 +76,25 @@ pub fn draft(lines: &[&str]) -> Option<Draft> {
     Some(Draft { toml: toml(&id, &pattern, &rule), id, pattern, rule })
 }
 
+impl Draft {
+    /// The same with another pattern and another id, which names the class as well. The error says what is wrong, to whoever types.
+    pub fn with(&self, pattern: &str, id: &str) -> Result<Self, String> {
+        let cost = check(pattern).map_err(|refused| format!("{}; {}", refused.what, refused.remedy))?;
+        let regex =
+            Regex::new(pattern).map_err(|error| error.to_string().lines().last().unwrap_or_default().to_owned())?;
+        if let Some(line) = self.rule.logs.iter().find(|line| !regex.is_match(line.as_bytes())) {
+            return Err(format!("it no longer matches the picked line `{}`", cut(line, 60)));
+        }
+        if !is_id(id) {
+            return Err(format!(
+                "`{id}` is no id; use small letters, digits, `_` and `-`, parts joined by single dots"
+            ));
+        }
+        let rule = Template { slow: cost.slow, ..self.rule.clone() };
+        Ok(Self { toml: toml(id, pattern, &rule), id: id.to_owned(), pattern: pattern.to_owned(), rule })
+    }
+}
+
 /// Adds a draft to a file. What is there stays as it is, byte for byte; an id that is taken gets a number.
 pub fn append(file: Source<'_>, draft: &Draft) -> Result<String, RuleFault> {
     let refuse = |line: u32, what: String, remedy: &str| RuleFault {

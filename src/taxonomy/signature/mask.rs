@@ -3,7 +3,7 @@
 //! One pass over at most [`LONGEST_LINE`] bytes; the template has at most [`LONGEST_TEMPLATE`]. Forms decide (a path, a spec, a number), and a
 //! few words before a word: an exit code or an HTTP status is part of the cause, a byte count is not.
 
-use super::shape::{ANY, NAME, PACKAGE, REF, SPEC, shape, url, without_numbers};
+use super::shape::{ANY, NAME, PACKAGE, PATH, REF, SPEC, TIME, shape, url, without_numbers};
 
 /// What is read of a line, in bytes.
 const LONGEST_LINE: usize = 4_096;
@@ -75,14 +75,28 @@ const REFS: &[&str] = &["branch", "ref"];
 /// Masks one shown line.
 pub(super) fn mask(line: &str) -> String {
     let end = (0..=LONGEST_LINE.min(line.len())).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
-    let line = line.get(..end).unwrap_or(line).trim();
+    let line = without_number(line.get(..end).unwrap_or(line).trim());
     let (line, spack) = line.strip_prefix("==> ").map_or((line, false), |rest| (rest, true));
     let mut masker = Masker { rest: line, before: ' ', prev: String::new(), target: false, out: Out::default() };
     if spack {
         masker.package_first();
     }
     while masker.out.text.len() < LONGEST_TEMPLATE && masker.step() {}
-    masker.out.finish()
+    without_time(&masker.out.finish()).to_owned()
+}
+
+/// Takes off the line number under which Spack repeats a line of a build log: `  >> 20    error: …`.
+fn without_number(line: &str) -> &str {
+    let (marked, rest) = line.strip_prefix(">>").map_or((false, line), |rest| (true, rest.trim_start()));
+    let text = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+    let gap = text.len() - text.trim_start().len();
+    if text.len() < rest.len() && (gap > 2 || (marked && gap > 0)) { text.trim_start() } else { line }
+}
+
+/// Takes off the time that a tool puts before its lines; whether it does is a setting, not a cause.
+fn without_time(template: &str) -> &str {
+    let bare = [format!("[{TIME}]"), TIME.to_owned()].iter().find_map(|stamp| template.strip_prefix(stamp.as_str()));
+    bare.map_or(template, |rest| rest.trim_start_matches([' ', ':', '-']))
 }
 
 struct Masker<'a> {
@@ -213,9 +227,14 @@ impl<'a> Masker<'a> {
             self.out.text.push_str(tail);
             return;
         }
-        self.core(core);
         // `[Makefile:12: target]`: the word after the place is as free as the place.
-        self.target = opened && tail == ":" && core.contains(':') && core.ends_with(|c: char| c.is_ascii_digit());
+        let place = opened && tail == ":" && core.contains(':') && core.ends_with(|c: char| c.is_ascii_digit());
+        if place {
+            self.out.hole(PATH);
+        } else {
+            self.core(if core == "gmake" { "make" } else { core });
+        }
+        self.target = place;
         self.out.text.push_str(tail);
         self.prev.clear();
         self.prev.extend(core.chars().take(32).map(|c| c.to_ascii_lowercase()));
@@ -236,24 +255,30 @@ impl<'a> Masker<'a> {
         if REFS.contains(&prev) && !LINKS.contains(&word) {
             return self.out.hole(REF);
         }
-        let variant = word
-            .strip_prefix(['+', '~', '^', '%'])
-            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()));
-        if variant && self.out.after_hole(SPEC) {
-            return self.out.hole(SPEC);
+        let assigned = word.split_once('=').filter(|(key, _)| is_key(key));
+        if self.out.after_hole(SPEC) {
+            let sigil = word.strip_prefix(['+', '~', '^', '%']).or(word.strip_prefix('/'));
+            let goes_on =
+                sigil.is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"@.:-_=+~%".contains(&b)));
+            if goes_on || assigned.is_some() {
+                return self.out.hole(SPEC);
+            }
         }
-        if let Some(hole) = shape(word) {
-            return self.out.hole(hole);
-        }
-        if let Some((key, value)) = word.split_once('=').filter(|(key, _)| !key.is_empty()) {
+        if let Some((key, value)) = assigned {
             without_numbers(key, &mut self.out.text);
             self.out.text.push('=');
             return self.pieces(value);
+        }
+        if let Some(hole) = shape(word) {
+            return self.out.hole(hole);
         }
         self.pieces(word);
     }
 
     fn pieces(&mut self, word: &str) {
+        if let Some(hole) = shape(word) {
+            return self.out.hole(hole);
+        }
         for (index, piece) in word.split(':').enumerate() {
             if index > 0 {
                 self.out.text.push(':');
@@ -280,6 +305,11 @@ fn is_symbol(content: &str) -> bool {
             && name.bytes().all(|b| b.is_ascii_uppercase())
             && version.starts_with(|c: char| c.is_ascii_digit())
     })
+}
+
+/// What may stand before `=`: an option, a variable, a field.
+fn is_key(key: &str) -> bool {
+    !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
 fn is_quote(c: char) -> bool {

@@ -7,15 +7,15 @@ pub(super) const SPEC: &str = "<spec>";
 pub(super) const NAME: &str = "<name>";
 pub(super) const PACKAGE: &str = "<package>";
 pub(super) const REF: &str = "<ref>";
-pub(super) const URL: &str = "<url>";
+pub(super) const PATH: &str = "<path>";
+const URL: &str = "<url>";
 const S3: &str = "<s3>";
-const PATH: &str = "<path>";
 const HASH: &str = "<hash>";
 const HEX: &str = "<hex>";
 const ID: &str = "<id>";
 const POD: &str = "<pod>";
 const HOST: &str = "<host>";
-const TIME: &str = "<time>";
+pub(super) const TIME: &str = "<time>";
 
 /// Spack's DAG hashes have 32 characters, and 7 where they are shortened.
 const HASH_LEN: usize = 32;
@@ -106,7 +106,7 @@ fn spec(word: &str) -> Option<&'static str> {
 /// Absolute and relative paths, files by their extension, all with or without `:line:column`.
 fn path(word: &str) -> Option<&'static str> {
     let word = without_position(word);
-    if word.contains("-concurrent-") && word.contains("runner-") {
+    if word.contains("runner-") && (word.contains("-concurrent-") || word.contains("-gitlab-runner-")) {
         return Some(POD);
     }
     let rooted = ["/", "./", "../", "~/", "$", "\\\\"].iter().any(|start| word.starts_with(start)) && word.len() > 1;

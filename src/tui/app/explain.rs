@@ -11,6 +11,7 @@ use crate::ci::{Job, JobId, SpecName, Timestamp, precise, short};
 use crate::console::fault::FaultKind;
 use crate::console::text::{clean, plural};
 use crate::console::world::World;
+use crate::taxonomy::Transient;
 use crate::tui::theme::Role;
 use crate::tui::widgets::{Panel, Pen, popup};
 
@@ -50,11 +51,12 @@ fn lines(world: &World, id: JobId, now: Timestamp) -> Vec<(String, Role)> {
 fn state(world: &World, job: &Job, now: Timestamp) -> Vec<String> {
     let server_now = world.server_time(now);
     let mut lines = vec![format!("{} is {} ({})", job.name, world.state(job).name(), job.status)];
-    if let Some(cause) = world.cause(job) {
-        lines.push(format!("GitLab's reason: {cause}"));
+    if let Some(reason) = &job.failure_reason {
+        lines.push(format!("GitLab's reason: {}", reason.as_str()));
     } else if job.is_failure() {
         lines.push("GitLab's reason has not been read yet".to_owned());
     }
+    lines.extend(verdict(world, job));
     if let Some(runner) = &job.runner {
         lines.push(format!("on {}", runner.description));
     }
@@ -77,6 +79,29 @@ fn state(world: &World, job: &Job, now: Timestamp) -> Vec<String> {
                 lines.push(format!("blocked by {}", graph.name(root)));
             }
         }
+    }
+    lines
+}
+
+/// What its log was judged to say, and what to do about it.
+fn verdict(world: &World, job: &Job) -> Vec<String> {
+    let Some(failure) = world.failures.get(job.id) else { return Vec::new() };
+    let rule = failure.rule.as_ref().and_then(|id| world.taxonomy.rules.iter().find(|rule| rule.id == *id));
+    let mut lines = vec![match &failure.rule {
+        Some(id) => {
+            format!("cause: {} ({}; rule {id}, {} % sure)", failure.class, failure.owner.as_str(), failure.confidence)
+        }
+        None => "cause: unknown to every rule; `t` teaches one".to_owned(),
+    }];
+    if let (Some(evidence), Some(line)) = (&failure.evidence, failure.line) {
+        lines.push(format!("  line {line}: {}", clean(evidence.trim())));
+    }
+    lines.extend(rule.map(|rule| format!("  do: {}", rule.runbook)));
+    match failure.transient {
+        Transient::Yes => lines.push("  a new try may succeed".to_owned()),
+        Transient::Maybe => lines.push("  a new try may succeed once what caused it was looked at".to_owned()),
+        Transient::No => lines.push("  a new try would fail in the same way".to_owned()),
+        Transient::Unknown => {}
     }
     lines
 }

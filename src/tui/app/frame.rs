@@ -23,11 +23,12 @@ pub const WHICH_KEY_AFTER: Duration = Duration::from_millis(400);
 const INFO_FOR: Duration = Duration::from_secs(4);
 
 /// The screens of this version, by the key that opens them.
-const TABS: [(&str, &str, ActionId); 6] = [
+const TABS: [(&str, &str, ActionId); 7] = [
     ("1", "Over", ActionId::ScreenOverview),
     ("2", "Pipes", ActionId::ScreenPipelines),
     ("3", "DAG", ActionId::ScreenDag),
     ("4", "Jobs", ActionId::ScreenJobs),
+    ("6", "Errors", ActionId::ScreenErrors),
     ("0", "Loops", ActionId::ScreenLoops),
     ("gz", "Audit", ActionId::ScreenAudit),
 ];
@@ -142,6 +143,7 @@ impl App {
                     | (ActionId::ScreenPipelines, Place::Pipelines)
                     | (ActionId::ScreenDag, Place::Dag { .. })
                     | (ActionId::ScreenJobs, Place::Jobs { .. } | Place::Job(_))
+                    | (ActionId::ScreenErrors, Place::Errors)
                     | (ActionId::ScreenLoops, Place::Loops)
                     | (ActionId::ScreenAudit, Place::Audit)
             )
@@ -300,6 +302,7 @@ impl App {
                 pen.put(inner.x, inner.y + 1, inner.width, "q quits   u undoes   Esc stays", Role::TextStrong);
                 None
             }
+            Some(Overlay::Teach(teach)) => teach.draw(pen, screen),
             Some(Overlay::Explain { job, top }) => {
                 explain::draw(pen, screen, &self.world, *job, *top, now);
                 None
@@ -312,7 +315,9 @@ impl App {
         match &self.overlay {
             Some(Overlay::Preview(preview)) if preview.wants_typing() => Scope::Prompt,
             Some(Overlay::Preview(_)) => Scope::Preview,
-            Some(Overlay::Prompt { .. } | Overlay::Palette(_) | Overlay::Help { .. }) => Scope::Prompt,
+            Some(Overlay::Prompt { .. } | Overlay::Palette(_) | Overlay::Help { .. } | Overlay::Teach(_)) => {
+                Scope::Prompt
+            }
             Some(Overlay::Quit) => Scope::Global,
             Some(Overlay::Explain { .. }) => Scope::List,
             None => self.screen.scope(),

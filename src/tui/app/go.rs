@@ -6,7 +6,8 @@ use crate::ci::Timestamp;
 use crate::console::event::Intent;
 use crate::tui::screen::{Place, Screen};
 use crate::tui::screens::{
-    AuditScreen, DagScreen, JobScreen, JobsScreen, LaterScreen, MessagesScreen, OverviewScreen, PipelinesScreen,
+    AuditScreen, DagScreen, ErrorsScreen, JobScreen, JobsScreen, LaterScreen, MessagesScreen, OverviewScreen,
+    PipelinesScreen,
 };
 
 /// How far back one can go.
@@ -20,6 +21,7 @@ pub fn open(place: &Place) -> Box<dyn Screen> {
         Place::Dag { pipeline, job } => Box::new(DagScreen::new(*pipeline, *job)),
         Place::Jobs { pipeline, filter } => Box::new(JobsScreen::new(*pipeline, filter)),
         Place::Job(job) => Box::new(JobScreen::new(*job)),
+        Place::Errors => Box::new(ErrorsScreen::default()),
         Place::Loops => Box::new(LaterScreen::loops()),
         Place::Audit => Box::new(AuditScreen::default()),
         Place::Messages => Box::new(MessagesScreen::default()),

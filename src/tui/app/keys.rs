@@ -14,7 +14,7 @@ use crate::console::registry::{ActionId, Kind, Scope};
 use crate::console::state::JobState;
 use crate::tui::keys::Step;
 use crate::tui::list::jobs_for;
-use crate::tui::screen::{Cx, Place, Reaction};
+use crate::tui::screen::{Ask, Cx, Place, Reaction};
 use crate::tui::widgets::{Line, Look};
 
 /// Lines that leave the console in one go.
@@ -149,16 +149,15 @@ impl App {
                 };
                 self.go(Place::Jobs { pipeline, filter: String::new() }, now)
             }
+            ActionId::ScreenErrors => self.go(Place::Errors, now),
             ActionId::ScreenLoops => self.go(Place::Loops, now),
             ActionId::ScreenAudit => self.go(Place::Audit, now),
             ActionId::AppMessages => self.go(Place::Messages, now),
             ActionId::ScreenFleet
-            | ActionId::ScreenErrors
             | ActionId::ScreenCaches
             | ActionId::ScreenBridge
             | ActionId::ScreenBot
             | ActionId::ScreenAlerts
-            | ActionId::AlertsAck
             | ActionId::JobsWatch => {
                 self.say(false, format!("{}: not in this version yet", action.action().title), now);
                 Vec::new()
@@ -193,6 +192,17 @@ impl App {
             ActionId::JobsRetry => self.plan(Verb::Retry, action, now),
             ActionId::JobsCancel => self.plan(Verb::Cancel, action, now),
             ActionId::JobsPlay => self.plan(Verb::Play, action, now),
+            ActionId::ErrorsTeach => {
+                self.teach(now);
+                Vec::new()
+            }
+            ActionId::AlertsAck => {
+                if self.screen.failures(self.cx(now)).is_none() {
+                    self.say(false, "acknowledge a class or a signature: `6` lists them", now);
+                    return Vec::new();
+                }
+                self.react(Reaction::Ask { what: Ask::Note, text: String::new() }, now)
+            }
             ActionId::JobsExplain => {
                 self.explain(now);
                 // The report of its generation may have to be read first.
@@ -264,6 +274,7 @@ impl App {
     /// Opens the preview of a plan for the marks, or for the selection when nothing is marked.
     fn plan(&mut self, verb: Verb, action: ActionId, now: Timestamp) -> Vec<Wish> {
         let selection = self.screen.selection(self.cx(now));
+        let is_group = selection.is_group && self.marks.is_empty();
         let jobs: Vec<JobId> = if !self.marks.is_empty() {
             self.marks.iter().copied().collect()
         } else if !selection.jobs.is_empty() {
@@ -275,7 +286,10 @@ impl App {
             self.say(false, format!("nothing here to {}", verb.word()), now);
             return Vec::new();
         }
-        let plan = Plan::for_jobs(&self.world, verb, jobs, now);
+        let plan = match verb {
+            Verb::Retry if is_group => Plan::retry_group(&self.world, jobs, now),
+            _ => Plan::for_jobs(&self.world, verb, jobs, now),
+        };
         self.overlay = Some(Overlay::Preview(Box::new(Preview::new(plan))));
         Vec::new()
     }

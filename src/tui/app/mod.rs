@@ -11,6 +11,7 @@ mod overlay;
 mod palette;
 mod preview;
 mod run;
+mod teach;
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,7 @@
 //! Keys for what lies over the screen: a line being typed, the palette, the help, a preview.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::overlay::{Overlay, sigil};
 use super::palette::{Choice, PALETTE, Palette, Typed};
@@ -8,16 +9,46 @@ use super::preview::Confirmed;
 use super::{App, Wish};
 use crate::ci::Timestamp;
 use crate::console::event::Intent;
+use crate::console::failures::Ack;
 use crate::console::registry::ActionId;
-use crate::tui::screen::Cx;
+use crate::tui::screen::{Ask, Cx};
 use crate::tui::widgets::{Line, Look, help_lines};
 
+/// How long an acknowledgement holds when nobody says.
+const ACK: Duration = Duration::from_hours(1);
+
+/// Reads `2h looks at uo-19`: how long it holds, and the note.
+fn note(text: &str) -> Result<(Duration, String), String> {
+    let (first, rest) = text.trim().split_once(' ').unwrap_or((text.trim(), ""));
+    let number = |suffix| first.strip_suffix(suffix).and_then(|digits| digits.parse::<u64>().ok());
+    let (length, note) = match (number("h"), number("m")) {
+        (Some(hours @ 1..=168), _) => (Duration::from_hours(hours), rest),
+        (_, Some(minutes @ 1..=10_080)) => (Duration::from_mins(minutes), rest),
+        _ => (ACK, text.trim()),
+    };
+    if note.trim().is_empty() {
+        Err("say what you look at; begin with a time such as 2h if not 1h".to_owned())
+    } else {
+        Ok((length, note.trim().to_owned()))
+    }
+}
+
 impl App {
+    /// Takes the failures under the cursor, with a note.
+    fn acknowledged(&mut self, length: Duration, note: &str, now: Timestamp) -> Vec<Wish> {
+        let Some((class, fingerprint)) = self.screen.failures(self.cx(now)) else { return Vec::new() };
+        let created = self.world.server_time(now);
+        let who = Arc::clone(&self.setup.who);
+        let ack = Ack { class, fingerprint, who, note: note.into(), until: Some(created.plus(length)), created };
+        vec![Wish::Intend(Intent::Acknowledge(ack))]
+    }
+
     /// The line that is being typed, wherever it is.
     pub(super) fn line(&mut self) -> Option<&mut Line> {
         match &mut self.overlay {
             Some(Overlay::Prompt { line, .. } | Overlay::Help { line, .. }) => Some(line),
             Some(Overlay::Palette(palette)) => Some(&mut palette.line),
+            Some(Overlay::Teach(teach)) => Some(teach.line()),
             Some(Overlay::Preview(preview)) if preview.wants_typing() => Some(preview.line()),
             _ => None,
         }
@@ -26,6 +57,8 @@ impl App {
     /// Lets the screen see what is being typed, at once.
     pub(super) fn line_changed(&mut self, now: Timestamp) {
         match &mut self.overlay {
+            Some(Overlay::Teach(teach)) => teach.changed(&self.world.failures),
+            Some(Overlay::Prompt { what: Ask::Note, line, error, .. }) => *error = note(line.text()).err(),
             Some(Overlay::Prompt { what, line, error, .. }) => {
                 let look = Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs };
                 let cx = Cx { world: &self.world, look, now, marks: &self.marks };
@@ -124,7 +157,9 @@ impl App {
 
     /// Closes what lies over the screen; a filter goes back to what it was.
     fn dismiss(&mut self, now: Timestamp) -> Vec<Wish> {
-        if let Some(Overlay::Prompt { what, before, .. }) = self.overlay.take() {
+        if let Some(Overlay::Prompt { what, before, .. }) = self.overlay.take()
+            && what != Ask::Note
+        {
             let look = Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs };
             let cx = Cx { world: &self.world, look, now, marks: &self.marks };
             // It was good before, or empty.
@@ -143,6 +178,14 @@ impl App {
 
     fn accept(&mut self, now: Timestamp) -> Vec<Wish> {
         match self.overlay.take() {
+            Some(Overlay::Teach(teach)) => self.taught(teach),
+            Some(Overlay::Prompt { what: Ask::Note, line, before, .. }) => match note(line.text()) {
+                Ok((length, text)) => self.acknowledged(length, &text, now),
+                Err(error) => {
+                    self.overlay = Some(Overlay::Prompt { what: Ask::Note, line, before, error: Some(error) });
+                    Vec::new()
+                }
+            },
             Some(Overlay::Prompt { what, mut line, before, .. }) => {
                 let look = Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs };
                 let cx = Cx { world: &self.world, look, now, marks: &self.marks };

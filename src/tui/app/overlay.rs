@@ -2,6 +2,7 @@
 
 use super::palette::Palette;
 use super::preview::Preview;
+use super::teach::Teach;
 use crate::ci::JobId;
 use crate::tui::screen::Ask;
 use crate::tui::widgets::Line;
@@ -22,6 +23,8 @@ pub enum Overlay {
         chosen: usize,
     },
     Preview(Box<Preview>),
+    /// A rule in the making.
+    Teach(Box<Teach>),
     /// Asked only while plans are held or being sent.
     Quit,
     /// Why a job is as it is, and why it exists at all.
@@ -38,5 +41,6 @@ pub fn sigil(what: Ask) -> &'static str {
         Ask::Filter | Ask::Search => "/",
         Ask::Only => "&",
         Ask::Without => "!&",
+        Ask::Note => "note:",
     }
 }

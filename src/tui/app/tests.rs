@@ -2,14 +2,19 @@
 
 mod night;
 
+use std::sync::Arc;
+
 use ratatui::layout::Rect;
 
 use super::Wish;
 use crate::ci::{FailureReason, Pipeline, PipelineId, Status};
 use crate::console::actions::Rules;
 use crate::console::event::{Event, Intent};
+use crate::console::failures::{Ack, AckId, History, Retries};
 use crate::console::input::InputEvent;
 use crate::console::text;
+use crate::taxonomy::judge::{Zone, success_trend, trend};
+use crate::taxonomy::{Failure, Owner, Transient};
 use crate::tui::testing::snapshot;
 use night::{HDF5, NIGHTLY, Night, ONEAPI, job, spec};
 
@@ -310,4 +315,102 @@ fn nothing_hostile_reaches_a_cell() {
             assert!(bad.is_none(), "`{keys}` at {width}x{height}: {bad:?}");
         }
     }
+}
+
+/// What the logs of a busy night were judged to say, and what the store remembers.
+fn judged() -> Night {
+    let mut night = Night::busy();
+    let failed: Vec<_> = night.core.jobs().filter(|job| job.status == Status::Failed).map(|job| job.id).collect();
+    for (nth, id) in failed.into_iter().enumerate() {
+        let (job, home) = (night.core.job(id).unwrap(), night.core.home(id).unwrap());
+        let failure = Failure::of(job, &home.pipeline, night.now);
+        let (class, owner, transient, text) = [
+            ("no_space", Owner::Infrastructure, Transient::Maybe, "cannot write /builds/a: No space left on device"),
+            ("build_error", Owner::Package, Transient::No, "H5public.h:27:10: fatal error: hwloc.h: No such file"),
+            ("unknown", Owner::Unknown, Transient::Unknown, "==> Error: \x1b[31mthe moon is\x07 full"),
+        ][nth % 3];
+        let fingerprint = format!("s1-{}", nth % 4);
+        night.tell(Event::Judged(Arc::new(Failure {
+            class: class.into(),
+            rule: (class != "unknown").then(|| class.into()),
+            owner,
+            transient,
+            confidence: 87,
+            fingerprint: Some(fingerprint.as_str().into()),
+            evidence: Some(text.into()),
+            line: Some(9_131),
+            host: Some("uo-19".into()),
+            ..failure
+        })));
+    }
+    let failures: Vec<Failure> = night.core.failures.iter().map(|failure| (**failure).clone()).collect();
+    let now = night.now;
+    let day = 86_400_000;
+    let covered = [now.shifted(-3 * day)..now];
+    let success = [(now.shifted(-day), true), (now.shifted(-day), false), (now, true)];
+    let ack = Ack {
+        class: "no_space".into(),
+        fingerprint: None,
+        who: "amy".into(),
+        note: "looks at uo-19".into(),
+        until: Some(now.shifted(3_600_000)),
+        created: now,
+    };
+    night.tell(Event::HistoryKnown(Arc::new(History {
+        retries: [("no_space".into(), Retries { succeeded: 1, failed: 49 })].into(),
+        first_seen: [("s1-0".into(), now.shifted(-2 * day))].into(),
+        trend: trend(&failures.iter().collect::<Vec<_>>(), now, Zone::hours(0), &covered),
+        success: success_trend(&success, now, Zone::hours(0), 7, &covered),
+        acks: vec![(AckId(1), ack)],
+    })));
+    night
+}
+
+#[test]
+fn the_errors_in_every_state() {
+    states("errors", "6");
+    let mut night = judged();
+    night.press("6 l");
+    over("errors-judged", night, &SIZES);
+    let mut night = judged();
+    night.press("6 e");
+    over("errors-explained", night, &[(100, 30)]);
+}
+
+#[test]
+fn a_group_of_errors_is_retried_with_what_is_known_about_it() {
+    let mut night = judged();
+    night.press("6 r");
+    over("errors-retry", night, &[(100, 30)]);
+}
+
+#[test]
+fn a_rule_is_taught_from_a_signature() {
+    let mut night = judged();
+    night.press("6 G l j t");
+    over("errors-teach", night, &[(100, 30)]);
+    let mut night = judged();
+    night.press("6 G l j t");
+    night.press("Enter");
+    night.write(".moon");
+    let wishes = night.press("Enter");
+    let saved = wishes.into_iter().find_map(|wish| match wish {
+        Wish::Intend(Intent::SaveRule(draft)) => Some(draft),
+        _ => None,
+    });
+    let saved = saved.expect("the second Enter saves");
+    assert!(saved.id.ends_with(".moon") && saved.toml.contains("moon"), "{}", saved.toml);
+    assert!(!saved.toml.contains('\x1b'), "escapes of a log do not reach a file");
+}
+
+#[test]
+fn failures_are_acknowledged_with_a_note_and_an_end() {
+    let mut night = judged();
+    night.press("6 a");
+    assert!(night.press("Enter").is_empty(), "a note is needed");
+    night.write("2h looks at uo-19");
+    let wishes = night.press("Enter");
+    let Some(Wish::Intend(Intent::Acknowledge(ack))) = wishes.into_iter().next() else { panic!("nothing was said") };
+    assert_eq!((&*ack.note, ack.until.unwrap().since(ack.created).as_secs()), ("looks at uo-19", 7_200));
+    assert_eq!(&*ack.who, "hmercer");
 }

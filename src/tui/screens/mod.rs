@@ -2,6 +2,7 @@
 
 mod audit;
 mod dag;
+mod errors;
 mod job;
 mod jobs;
 mod later;
@@ -11,6 +12,7 @@ mod pipelines;
 
 pub use audit::AuditScreen;
 pub use dag::DagScreen;
+pub use errors::ErrorsScreen;
 pub use job::JobScreen;
 pub use jobs::JobsScreen;
 pub use later::LaterScreen;

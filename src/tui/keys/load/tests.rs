@@ -208,7 +208,7 @@ fn which_key_lists_what_may_follow() {
     assert_eq!(shown, ["a screen.alerts", "g list.top", "m app.messages", "p log.pager", "z screen.audit"]);
     let first = vim.continuations(Scope::Log, &Pending::default());
     let z = first.iter().find(|next| next.key == Key::plain(Code::Char('z'))).unwrap();
-    assert_eq!(z.leads_to, Branch::More(5));
+    assert_eq!(z.leads_to, Branch::More(6));
 }
 
 #[test]

@@ -408,7 +408,7 @@ impl Screen for DagScreen {
         let child = self.selected_job().filter(|_| source.is_parent()).and_then(|name| source.child(name));
         // Without a job, an action on the pipeline would mean all its failures: only a stack is meant that way.
         let pipeline = if source.is_parent() { Some(child.unwrap_or(here)) } else { None };
-        Selection { jobs, pipeline, plan: None }
+        Selection { jobs, pipeline, ..Selection::default() }
     }
 
     fn focus(&self, _cx: Cx<'_>) -> Focus {

@@ -199,7 +199,7 @@ fn a_parent_shows_its_stacks() {
     let to = bench.act(ActionId::ListOpen);
     assert!(matches!(to, Reaction::Go(Place::Dag { pipeline: Some(CHILD), job: None })), "{to:?}");
     let selection = bench.with(|screen, cx| screen.selection(cx));
-    assert_eq!(selection, Selection { jobs: Vec::new(), pipeline: Some(CHILD), plan: None });
+    assert_eq!(selection, Selection { pipeline: Some(CHILD), ..Selection::default() });
 }
 
 #[test]

@@ -233,15 +233,21 @@ impl Screen for JobScreen {
                 Ask::Search => view.search(doc, pattern),
                 Ask::Only => view.filter(doc, pattern, context, false),
                 Ask::Without => view.filter(doc, pattern, 0, true),
-                Ask::Filter => {}
+                Ask::Filter | Ask::Note => {}
             }
         }
         Ok(())
     }
 
+    fn lines(&self, cx: Cx<'_>) -> Vec<String> {
+        let facts = cx.world.log(self.job);
+        let picked = self.view.as_ref().zip(facts).map(|(view, facts)| view.copy(&facts.doc));
+        picked.map_or_else(Vec::new, |text| text.lines().map(str::to_owned).collect())
+    }
+
     fn selection(&self, cx: Cx<'_>) -> Selection {
         let pipeline = cx.world.home(self.job).map(|facts| facts.pipeline.id);
-        Selection { jobs: vec![self.job], pipeline, plan: None }
+        Selection { jobs: vec![self.job], pipeline, ..Selection::default() }
     }
 
     fn focus(&self, cx: Cx<'_>) -> Focus {

@@ -256,7 +256,7 @@ impl Screen for JobsScreen {
     fn selection(&self, cx: Cx<'_>) -> Selection {
         let job = self.list.id().copied();
         let pipeline = job.and_then(|j| cx.world.home(j)).map(|f| f.pipeline.id).or(self.pipeline);
-        Selection { jobs: job.into_iter().collect(), pipeline, plan: None }
+        Selection { jobs: job.into_iter().collect(), pipeline, ..Selection::default() }
     }
 
     fn focus(&self, _cx: Cx<'_>) -> Focus {

@@ -199,7 +199,7 @@ impl Screen for OverviewScreen {
             .flat_map(|root| jobs_for(ActionId::JobsRetry, cx.world, root))
             .filter(|id| cx.world.job(*id).and_then(|job| cx.world.cause(job)) == Some(cause))
             .collect();
-        Selection { jobs, ..Selection::default() }
+        Selection { jobs, is_group: true, ..Selection::default() }
     }
 
     fn focus(&self, _cx: Cx<'_>) -> Focus {

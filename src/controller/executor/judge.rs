@@ -1,0 +1,133 @@
+//! Judges failed jobs, and asks the store what it remembers of others.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Hands;
+use crate::adapters::store::{Store, StoreError};
+use crate::ci::Timestamp;
+use crate::console::event::Event;
+use crate::console::failures::{Ack, By, FailureFilter, History, LIST, LaterTry, Piece, PipelineEnd};
+use crate::console::fault::{Fault, FaultKind};
+use crate::controller::judge;
+use crate::taxonomy::judge::{Zone, success_trend, trend};
+use crate::taxonomy::{Draft, Failure, JobFacts};
+
+/// Failures that are read back at the start, the newest first.
+const RECALLED: u32 = 20_000;
+/// Failures that a trend counts; a week against the week before.
+const COUNTED: u32 = 50_000;
+const WEEK: Duration = Duration::from_hours(7 * 24);
+
+impl Hands {
+    /// Reads back what was judged in the last days.
+    pub(super) async fn recall_failures(&self, store: &Store) {
+        // The server's clock is not known yet: the newest ones, whenever they were.
+        let ever = Timestamp::from_millis(i64::MIN)..Timestamp::from_millis(i64::MAX);
+        match store.failures_since(ever, &FailureFilter::default(), Piece::newest(RECALLED)).await {
+            Ok(failures) => self.say(Event::FailuresKnown(failures.into_iter().map(Arc::new).collect())).await,
+            Err(error) => {
+                self.complain(format!("failures not read: {error}")).await;
+                self.say(Event::FailuresKnown(Vec::new())).await;
+            }
+        }
+    }
+
+    pub(super) async fn save_rule(&self, draft: Arc<Draft>) {
+        let id = draft.id.clone();
+        match self.outside.rules.add(draft).await {
+            Ok((place, rules)) => {
+                self.say(Event::TaxonomyChanged(Arc::new(rules.rules().clone()))).await;
+                let text = format!("rule {id} saved in {place}; what was unknown is judged again").into();
+                self.say(Event::Said { error: false, text }).await;
+            }
+            Err(fault) => self.complain(fault.to_string()).await,
+        }
+    }
+
+    pub(super) async fn store_ack(&self, ack: &Ack) {
+        let stored = match &self.outside.store {
+            Ok(store) => store.add_ack(ack).await.map(|_| ()).map_err(|error| error.to_string()),
+            Err(fault) => Err(fault.to_string()),
+        };
+        match stored {
+            Ok(()) => {
+                let text = format!("{} acknowledged by {}", ack.class, ack.who).into();
+                self.say(Event::Said { error: false, text }).await;
+            }
+            Err(error) => self.complain(format!("not acknowledged: {error}")).await,
+        }
+    }
+
+    pub(super) async fn store_later_tries(&self, tries: &[LaterTry]) {
+        if let Ok(store) = &self.outside.store
+            && let Err(error) = store.put_later_tries(tries).await
+        {
+            tracing::warn!(%error, "ends of new tries not stored");
+        }
+    }
+
+    pub(super) async fn store_pipeline_ends(&self, ends: &[PipelineEnd]) {
+        if let Ok(store) = &self.outside.store
+            && let Err(error) = store.put_pipeline_ends(ends).await
+        {
+            tracing::warn!(%error, "ends of pipelines not stored");
+        }
+    }
+
+    /// Asks how retries fared, since when signatures are known, and how the week went.
+    pub(super) async fn read_history(&self, now: Timestamp) -> Result<(), Fault> {
+        let store = self.outside.store.as_ref().map_err(Clone::clone)?;
+        if let Err(error) = store.forget_before(now.shifted(-millis(self.outside.keep))).await {
+            tracing::warn!(%error, "old failures not forgotten");
+        }
+        let history = history(store, now).await;
+        let history = history
+            .map_err(|error| Fault::new(FaultKind::Local, "read the failures of the last days", error.to_string()))?;
+        self.say(Event::HistoryKnown(Arc::new(history))).await;
+        Ok(())
+    }
+
+    /// Reads a log once, keeps the verdict and tells it.
+    pub(super) async fn judge(&self, failure: &Failure, facts: &JobFacts, web_url: Option<&str>) -> Result<(), Fault> {
+        let rules = self.outside.rules.get().await?;
+        let failure = judge(&self.outside.gitlab, &rules, failure.clone(), facts, web_url).await?;
+        if let Ok(store) = &self.outside.store
+            && let Err(error) = store.put_failures(std::slice::from_ref(&failure)).await
+        {
+            tracing::warn!(%error, "failure not stored");
+        }
+        self.say(Event::Judged(Arc::new(failure))).await;
+        Ok(())
+    }
+}
+
+async fn history(store: &Store, now: Timestamp) -> Result<History, StoreError> {
+    let (week, fortnight) = (before(now, WEEK), before(now, WEEK * 2));
+    let groups = store.grouped(&[By::Class, By::Signature], week, now).await?;
+    let mut groups = groups.into_iter();
+    let (classes, signatures) = (groups.next().unwrap_or_default(), groups.next().unwrap_or_default());
+    let failures = store.failures_since(fortnight.clone(), &FailureFilter::default(), Piece::newest(COUNTED)).await?;
+    let ends = store.pipeline_ends(fortnight, None, COUNTED).await?;
+    let ended: Vec<(Timestamp, bool)> = ends.iter().map(|end| (end.finished_at, end.ok)).collect();
+    let covered: Vec<Range<Timestamp>> =
+        store.covered(LIST).await?.into_iter().map(|read| read.from..read.to).collect();
+    let zone = Zone::hours(0);
+    Ok(History {
+        retries: classes.into_iter().filter_map(|group| Some((group.key?, group.retries))).collect(),
+        first_seen: signatures.into_iter().filter_map(|group| group.key.zip(group.first_seen)).collect(),
+        trend: trend(&failures.iter().collect::<Vec<_>>(), now, zone, &covered),
+        success: success_trend(&ended, now, zone, 7, &covered),
+        acks: store.acks(now).await?,
+    })
+}
+
+/// The time before a moment, the moment itself included.
+fn before(now: Timestamp, length: Duration) -> Range<Timestamp> {
+    now.shifted(-millis(length))..now.shifted(1)
+}
+
+fn millis(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
+}

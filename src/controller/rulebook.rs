@@ -1,0 +1,69 @@
+//! The rules that a core judges by: read when they are first needed, and again when somebody changed them. A bad file leaves what was there.
+
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use crate::console::fault::{Fault, FaultKind};
+use crate::taxonomy::{Compiled, Draft};
+
+/// What a reading came to. The error names file, line and remedy.
+pub type ReadRules = Result<Arc<Compiled>, String>;
+
+/// The rules, and how they are read.
+pub struct Rulebook {
+    read: Box<dyn Fn() -> ReadRules + Send + Sync>,
+    save: Box<dyn Fn(&Draft) -> Result<String, String> + Send + Sync>,
+    now: Mutex<Option<Arc<Compiled>>>,
+}
+
+impl Rulebook {
+    /// Rules that nobody has needed yet. `save` adds one to the user's own and tells where that was.
+    pub fn new(
+        read: impl Fn() -> ReadRules + Send + Sync + 'static,
+        save: impl Fn(&Draft) -> Result<String, String> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self { read: Box::new(read), save: Box::new(save), now: Mutex::new(None) })
+    }
+
+    /// Adds a rule to the user's own and judges by it from now on. Tells where it was saved.
+    pub async fn add(self: &Arc<Self>, draft: Arc<Draft>) -> Result<(String, Arc<Compiled>), Fault> {
+        let book = Arc::clone(self);
+        let fault = |detail: String| Fault::new(FaultKind::Local, "save the rule", detail);
+        let saved = tokio::task::spawn_blocking(move || (book.save)(&draft)).await;
+        let place = saved.map_err(|error| fault(error.to_string()))?.map_err(fault)?;
+        Ok((place, self.reload().await?))
+    }
+
+    /// The rules, read by now.
+    pub async fn get(self: &Arc<Self>) -> Result<Arc<Compiled>, Fault> {
+        let mut now = self.now.lock().await;
+        if let Some(rules) = &*now {
+            return Ok(Arc::clone(rules));
+        }
+        let rules = self.fresh().await?;
+        *now = Some(Arc::clone(&rules));
+        Ok(rules)
+    }
+
+    /// Reads them again; a fault changes nothing.
+    pub async fn reload(self: &Arc<Self>) -> Result<Arc<Compiled>, Fault> {
+        let rules = self.fresh().await?;
+        *self.now.lock().await = Some(Arc::clone(&rules));
+        Ok(rules)
+    }
+
+    /// Compiling some hundred patterns takes a moment that no other task should wait for.
+    async fn fresh(self: &Arc<Self>) -> Result<Arc<Compiled>, Fault> {
+        let book = Arc::clone(self);
+        let fault = |detail: String| Fault::new(FaultKind::Local, "read the rules", detail);
+        let read = tokio::task::spawn_blocking(move || (book.read)()).await;
+        read.map_err(|error| fault(error.to_string()))?.map_err(fault)
+    }
+}
+
+impl std::fmt::Debug for Rulebook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rulebook").finish_non_exhaustive()
+    }
+}
