@@ -2,7 +2,7 @@
 
 use crate::ci::{FailureReason, Status};
 use crate::taxonomy::matcher::sample::{but, chosen, compiled, judged, rule};
-use crate::taxonomy::{JobFacts, Rule, Strength, Verdict, classify};
+use crate::taxonomy::{JobFacts, Owner, Rule, Strength, Verdict, classify};
 
 fn rules() -> Vec<Rule> {
     let symptom = |r: &mut Rule| r.strength = Strength::Symptom;
@@ -10,7 +10,7 @@ fn rules() -> Vec<Rule> {
         but(rule("oom", &["Killed signal terminated", "exit code 137$"]), |r| r.precedence = 900),
         rule("build", &["error: ", "undefined reference"]),
         but(rule("network", &["onnection reset", "404"]), |r| r.recovers = true),
-        but(rule("space", &["No space left"]), |r| r.precedence = 800),
+        but(rule("space", &["No space left"]), |r| (r.precedence, r.owner) = (800, Owner::Infrastructure)),
         but(rule("spack", &["Package was not installed"]), symptom),
         but(rule("word", &["Killed"]), |r| r.strength = Strength::Hint),
         but(rule("pull", &["failed to pull image"]), |r| r.strength = Strength::Decisive),
@@ -117,6 +117,9 @@ fn when_the_runner_gives_up_the_script_is_not_to_blame() {
     assert_eq!(verdict.evidence[0].text, "ERROR: Job failed (system failure): pod \"p\" is gone: error");
     assert!(verdict.signature.is_some());
     assert_eq!(verdict.also.len(), 3);
+    // What is wrong with the machine may have shown there first; that is a guess.
+    let verdict = judged(rules(), &script("No space left", "ERROR: Job failed (system failure): pod \"p\" is gone"));
+    assert_eq!((chosen(&verdict), verdict.confidence), ("space", 45));
     let verdict = judged(rules(), &script(body, "ERROR: Job failed: failed to pull image \"x\""));
     assert_eq!(chosen(&verdict), "pull");
     assert_eq!(chosen(&judged(rules(), &script(body, "ERROR: Job failed: exit code 137"))), "oom");

@@ -4,13 +4,15 @@ use std::cmp::Reverse;
 
 use super::ending::Ending;
 use crate::taxonomy::matcher::{Findings, Hit, Phase};
-use crate::taxonomy::{JobFacts, Rule, RuleSet, Strength};
+use crate::taxonomy::{JobFacts, Owner, Rule, RuleSet, Strength};
 
 /// How well a place explains the end of the job, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Zone {
     /// In another section, in the epilogue, or in a script that is not to blame: told beside the cause.
     Elsewhere,
+    /// In a script that is not to blame, at its end. What is wrong with the machines may have shown there first.
+    Doubtful,
     /// In the section that failed, but the job went on after it.
     Earlier,
     /// Since the job last went on.
@@ -33,6 +35,7 @@ impl Match<'_> {
     pub fn explains(&self) -> bool {
         match self.zone {
             Zone::Elsewhere => false,
+            Zone::Doubtful => self.rule.owner == Owner::Infrastructure && self.rule.strength >= Strength::Symptom,
             Zone::Earlier => !self.rule.recovers,
             Zone::End => true,
         }
@@ -69,7 +72,7 @@ pub(super) fn matches<'a>(
                 hits.all().into_iter().filter(|hit| hit.offset >= from).map(|hit| (zone(hit, findings, ending), hit));
             // The first line of the best zone, or of lines that explain nothing the last.
             let (zone, hit) = placed.max_by_key(|(zone, hit)| {
-                (*zone, if *zone == Zone::End { Reverse(hit.number) } else { Reverse(u64::MAX - hit.number) })
+                (*zone, if matches!(zone, Zone::End | Zone::Doubtful) { Reverse(hit.number) } else { Reverse(u64::MAX - hit.number) })
             })?;
             Some(Match { rule, hit: Some(hit), zone, recovered: !ending.failed || hit.number < findings.mark })
         })
@@ -86,8 +89,11 @@ fn zone(hit: &Hit, findings: &Findings<'_>, ending: &Ending<'_>) -> Zone {
         // The script succeeded: what failed is what came after it.
         return if matches!(phase, Phase::Harvest | Phase::Epilogue) { Zone::End } else { Zone::Elsewhere };
     }
-    if phase == Phase::Epilogue || (phase == Phase::Script && ending.blames_runner) {
+    if phase == Phase::Epilogue {
         return Zone::Elsewhere;
+    }
+    if phase == Phase::Script && ending.blames_runner {
+        return if hit.number >= findings.mark { Zone::Doubtful } else { Zone::Elsewhere };
     }
     if hit.number >= findings.mark {
         Zone::End

@@ -9,18 +9,21 @@ use crate::taxonomy::{Origin, Pattern, Rule, RuleSet, Strength};
 
 /// Tells what a rule set probably does not mean, rule by rule.
 pub fn lint(set: &RuleSet) -> Vec<Lint> {
+    let mut classes: BTreeMap<&str, String> = BTreeMap::new();
+    for rule in &set.rules {
+        let texts = rule.any.iter().map(|pattern| known::plain(&pattern.regex) + "\n");
+        classes.entry(&rule.class).or_default().extend(texts);
+    }
     let mut lints = Vec::new();
     for rule in &set.rules {
+        let class = classes.get(&*rule.class).map_or("", String::as_str);
         for pattern in &rule.any {
             lints.extend(one(pattern, rule.strength));
-        }
-        for pattern in &rule.none {
-            lints.extend(one(pattern, Strength::Hint));
+            lints.extend(known::reworded(&pattern.regex, class).map(|finding| place(pattern, finding)));
         }
     }
-    for pattern in set.progress.iter().chain(&set.secondary) {
-        lints.extend(one(pattern, Strength::Hint));
-    }
+    let others = set.rules.iter().flat_map(|rule| &rule.none).chain(&set.progress).chain(&set.secondary);
+    lints.extend(others.flat_map(|pattern| one(pattern, Strength::Hint)));
     lints.extend(capitals(&set.rules));
     lints.extend(shadow::lints(&set.rules));
     lints
@@ -34,7 +37,6 @@ fn one(pattern: &Pattern, strength: Strength) -> Vec<Lint> {
         found.push(Finding::new(LintKind::NeverMatches, format!("it never matches: {reason}"), "mend or remove it"));
     }
     found.extend(known::findings(&shape, strength));
-    found.extend(known::reworded(&pattern.regex));
     found.into_iter().map(|finding| place(pattern, finding)).collect()
 }
 

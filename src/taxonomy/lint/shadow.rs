@@ -3,6 +3,8 @@
 //! Proven, not tried: every match of the lower pattern holds one of a few texts; the higher pattern looks at nothing around its match; and it
 //! matches each of those texts alone. So it matches every line that holds one of them.
 
+use std::cell::OnceCell;
+
 use aho_corasick::AhoCorasick;
 use regex::bytes::{Regex, RegexBuilder};
 
@@ -68,22 +70,22 @@ fn hides(other: &Rule, cover: &Pattern, rule: &Rule, pattern: &Pattern) -> bool 
 }
 
 /// Patterns that look at nothing around their matches, found by the texts that they need.
-struct Covers {
+struct Covers<'a> {
     needles: AhoCorasick,
     /// Which pattern a needle belongs to.
     owner: Vec<usize>,
     /// Patterns without needles.
     open: Vec<usize>,
-    regexes: Vec<Option<Regex>>,
+    /// Compiled when they are asked for.
+    regexes: Vec<OnceCell<Option<Regex>>>,
+    patterns: Vec<&'a Pattern>,
 }
 
-impl Covers {
-    fn of(pairs: &[(&Rule, &Pattern)]) -> Option<Self> {
-        let (mut needles, mut owner, mut open, mut regexes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+impl<'a> Covers<'a> {
+    fn of(pairs: &[(&Rule, &'a Pattern)]) -> Option<Self> {
+        let (mut needles, mut owner, mut open) = (Vec::new(), Vec::new(), Vec::new());
         for (at, (_, pattern)) in pairs.iter().enumerate() {
             let shape = Shape::of(&pattern.regex).ok().filter(|shape| !shape.looks_around());
-            let built = |unicode| RegexBuilder::new(&pattern.regex).unicode(unicode).size_limit(1_000_000).build();
-            regexes.push(shape.as_ref().and_then(|_| built(false).or_else(|_| built(true)).ok()));
             let Some(shape) = shape else { continue };
             let rarest = |set: &Vec<Vec<u8>>| set.iter().map(Vec::len).min();
             match shape.texts().into_iter().max_by_key(rarest) {
@@ -95,7 +97,9 @@ impl Covers {
                 None => {}
             }
         }
-        Some(Self { needles: AhoCorasick::new(&needles).ok()?, owner, open, regexes })
+        let regexes = pairs.iter().map(|_| OnceCell::new()).collect();
+        let patterns = pairs.iter().map(|(_, pattern)| *pattern).collect();
+        Some(Self { needles: AhoCorasick::new(&needles).ok()?, owner, open, regexes, patterns })
     }
 
     /// The first pattern that `fits` and matches all these texts.
@@ -105,9 +109,13 @@ impl Covers {
         let mut candidates: Vec<usize> = hits.take(MOST_HITS).chain(&self.open).copied().filter(fits).collect();
         candidates.sort_unstable();
         candidates.dedup();
-        candidates.into_iter().find(|at| {
-            let regex = self.regexes.get(*at).and_then(Option::as_ref);
-            regex.is_some_and(|regex| texts.iter().all(|text| regex.is_match(text)))
-        })
+        let covers = |at: &usize| self.regex(*at).is_some_and(|regex| texts.iter().all(|text| regex.is_match(text)));
+        candidates.into_iter().find(covers)
+    }
+
+    fn regex(&self, at: usize) -> Option<&Regex> {
+        let pattern = self.patterns.get(at)?;
+        let built = |unicode| RegexBuilder::new(&pattern.regex).unicode(unicode).size_limit(1_000_000).build();
+        self.regexes.get(at)?.get_or_init(|| built(false).or_else(|_| built(true)).ok()).as_ref()
     }
 }

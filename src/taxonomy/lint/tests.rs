@@ -1,7 +1,12 @@
 //! Each warning, and what must not be warned about.
 
+use proptest::prelude::*;
+use regex::Regex;
+
 use super::*;
-use crate::taxonomy::{Source, load_with_lints};
+use crate::taxonomy::{
+    Origin, Owner, Pattern, Requires, Rule, RuleSet, Scope, Severity, Source, Strength, Transient, load_with_lints,
+};
 
 fn rule(id: &str, any: &str, log: &str, more: &str) -> String {
     format!(
@@ -126,6 +131,9 @@ fn what_is_right_is_left_alone() {
         assert_eq!(about(pattern), [""; 0], "{pattern}");
     }
     assert_eq!(lints(&rule("a", "'Killed'", "Killed", "strength = 'hint'")), [""; 0]);
+    assert_eq!(lints(&rule("a", "'LockTimeoutError'", "LockTimeoutError", "")), [""; 0]);
+    let both = "'No installed spec matches the hash',\n{ regex = 'No spec with hash \\S+' }";
+    assert_eq!(lints(&rule("a", both, "No spec with hash /abc", "")), [""; 0]);
 }
 
 #[test]
@@ -176,8 +184,8 @@ fn hidden_patterns_are_proven() {
     }
     for (low, high, more) in [
         ("bcde", "abcdef", ""),
-        ("abcdef", "^bcde", ""),
-        ("abcdef", r"bcde\b", ""),
+        ("bcdef", "^bcde", ""),
+        ("a bcde", r"bcde\b", ""),
         (r"exit code \d+", "exit code 137", ""),
         ("(?:error|fatal): lost", "error: ", ""),
         ("abc.*def", "abc def", ""),
@@ -188,6 +196,46 @@ fn hidden_patterns_are_proven() {
         ("abcdef", "bcde", "class = 'low'"),
     ] {
         assert_eq!(shadowed(low, high, more), 0, "{low} {high} {more}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Where one pattern is said to be hidden, the other matches whatever it matches.
+    #[test]
+    fn what_is_said_to_be_hidden_is(
+        low in r"(a|b|ab|ba|\(a\|b\)|a\+|b\?|\.|\^|\$|\\b){2,5}",
+        high in r"(a|b|ab|\(a\|b\)|a\+|b\?|\.|\^|\$|\\b){1,3}",
+        lines in prop::collection::vec("[ab ]{0,8}", 32),
+    ) {
+        let (Ok(one), Ok(other)) = (Regex::new(&low), Regex::new(&high)) else { return Ok(()) };
+        let set = RuleSet { rules: vec![bare("low", 1, &low), bare("high", 2, &high)], ..RuleSet::default() };
+        if lint(&set).iter().any(|lint| lint.kind == LintKind::Shadowed) {
+            for line in lines {
+                prop_assert!(!one.is_match(&line) || other.is_match(&line), "{}", line);
+            }
+        }
+    }
+}
+
+fn bare(id: &str, precedence: u16, regex: &str) -> Rule {
+    Rule {
+        id: id.into(),
+        class: id.into(),
+        title: String::new(),
+        owner: Owner::Package,
+        severity: Severity::Low,
+        transient: Transient::No,
+        runbook: String::new(),
+        strength: Strength::Cause,
+        precedence,
+        scope: Scope::default(),
+        any: vec![Pattern { regex: regex.into(), origin: Origin::default() }],
+        none: Vec::new(),
+        requires: Requires::default(),
+        recovers: false,
+        origin: Origin::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 //! * [`load`] is all or nothing, so that a bad file never judges: the caller keeps the set that it has. [`load_with_lints`] also tells what
 //!   is allowed and probably a mistake.
 //! * Every example in a file is judged by the engine; a rule that does not win its own examples is refused.
-//! * [`shipped`] are the rules that come with the program; the user's files follow them and may switch some off.
+//! * [`shipped()`] are the rules that come with the program; the user's files follow them and may switch some off.
 //! * [`draft()`] makes a rule from picked lines, and [`append`] adds it to a file.
 //!
 //! Texts come in and go out; nothing here opens a file.

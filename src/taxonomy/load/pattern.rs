@@ -57,18 +57,19 @@ pub fn check(regex: &str) -> Result<Cost, Refused> {
     Ok(Cost { weight, slow: shape.text() < SHORTEST_TEXT })
 }
 
-/// Reads an item of `any` or `none`: a literal, or `{ regex = '…' }`.
+/// Reads an item of `any` or `none`: a literal, or `{ regex = '…' }`. Vetoes look at few lines, so they may be slow.
 pub(super) fn read<'a>(
     item: &'a Spanned<DeValue<'a>>,
     key: &str,
     table: &Table<'a>,
     faults: &mut Faults,
 ) -> Option<(Pattern, usize)> {
+    let veto = key == "none";
     match item.get_ref() {
-        DeValue::String(literal) => accept(&regex::escape(literal), literal, false, table.place(item), table, faults),
+        DeValue::String(literal) => accept(&regex::escape(literal), literal, veto, table.place(item), table, faults),
         DeValue::Table(_) => {
             let inner = table.below(item, format!("a pattern of {}", table.of))?;
-            read_table(&inner, faults)
+            read_regex(&inner, veto, faults)
         }
         other => {
             let what = format!("`{key}` of {} holds {}", table.of, kind(other));
@@ -80,8 +81,12 @@ pub(super) fn read<'a>(
 
 /// Reads `regex = '…'` and `slow = true`.
 pub(super) fn read_table(table: &Table<'_>, faults: &mut Faults) -> Option<(Pattern, usize)> {
+    read_regex(table, false, faults)
+}
+
+fn read_regex(table: &Table<'_>, slow: bool, faults: &mut Faults) -> Option<(Pattern, usize)> {
     table.only(&["regex", "slow"], faults);
-    let slow = table.flag("slow", faults).unwrap_or(false);
+    let slow = table.flag("slow", faults).unwrap_or(slow);
     if !table.has("regex") {
         faults.hard(&table.at, format!("{} has no `regex`", table.of), "write { regex = '…' }");
     }

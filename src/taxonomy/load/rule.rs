@@ -117,7 +117,13 @@ fn id<'a>(table: &Table<'a>, faults: &mut Faults) -> Option<&'a str> {
     if is_id(id) {
         return Some(id);
     }
-    let remedy = "use small letters, digits, `_` and `-`, parts joined by single dots, 64 characters at most";
+    let small = id.to_ascii_lowercase();
+    let remedy = if is_id(&small) {
+        let class = id.split('.').next().unwrap_or_default();
+        format!("write id = \"{small}\", and class = \"{class}\" if the class has capitals")
+    } else {
+        "use small letters, digits, `_` and `-`, parts joined by single dots, 64 characters at most".to_owned()
+    };
     faults.hard(&at, format!("`{}` is no id", shown(id)), remedy);
     None
 }

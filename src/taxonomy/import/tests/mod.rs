@@ -217,7 +217,7 @@ fn pattern() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
     fn whatever_is_imported_loads(patterns in prop::collection::vec(pattern(), 1..8), split in 1usize..4) {

@@ -90,6 +90,8 @@ fn a_file_keeps_every_byte_before_a_draft() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn every_draft_loads(lines in prop::collection::vec(r"([a-c]{1,4}|[0-9]{1,5}|[ :/.()*'\\-]|é|\x1b\[1m|\PC){0,10}", 1..6)) {
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();

@@ -87,7 +87,7 @@ fn unknown_keys_and_words_bring_the_nearest() {
     );
     assert_eq!(
         fault(&file.replace("\"oom\"", "\"OOM\"")),
-        "a.toml:3: `OOM` is no id; use small letters, digits, `_` and `-`, parts joined by single dots, 64 characters at most"
+        "a.toml:3: `OOM` is no id; write id = \"oom\", and class = \"OOM\" if the class has capitals"
     );
     assert_eq!(
         fault(&file.replace("raise the request", " ")),
@@ -175,6 +175,8 @@ fn patterns_must_compile_and_be_bounded_and_have_text() {
         assert_eq!(found[0], format!("a.toml:10: {expected}"));
     }
     assert_eq!(faults(&[&rule_with("any = ['Killed signal', { regex = '\\d{3}', slow = true }]")]), [""; 0]);
+    // A veto is tried on few lines.
+    assert_eq!(faults(&[&rule_with("any = ['Killed signal']\nnone = ['ok', { regex = '\\d{3}' }]")]), [""; 0]);
 }
 
 #[test]

@@ -4,7 +4,6 @@ use proptest::prelude::*;
 
 use super::super::load_with_lints;
 use super::*;
-use crate::taxonomy::shipped;
 
 #[test]
 fn what_is_too_much_is_one_fault() {
@@ -86,13 +85,10 @@ fn deep_and_odd_files_end_in_an_answer() {
 
 /// Changes to a good file: a piece is cut, doubled, or replaced.
 fn mutated() -> impl Strategy<Value = String> {
-    let base = format!(
-        "{}{}",
-        rule_with(
-            "any = ['Killed signal', { regex = '(?P<x>a+)bcd', slow = true }]\nscope = { tail_kb = 3, sections = ['a'] }\nrequires = { exit_code = [137] }"
-        ),
-        shipped()[0].text.replace("format = 1", "")
-    );
+    let more = "any = ['Killed signal', { regex = '(?P<x>a+)bcd', slow = true }]\n\
+                scope = { tail_kb = 3, sections = ['a'] }\nrequires = { exit_code = [137] }\nnone = ['ok']";
+    let other = other("linker", "undefined reference", "ld: undefined reference", "precedence = 700");
+    let base = format!("{}exit_code = 137\n{other}[[progress]]\nregex = 'done with it'\n", rule_with(more));
     let change = (any::<prop::sample::Index>(), 0usize..12, r#"[\[\](){}=,'"\\.#a-d0-9*+?|^$\n -]{0,6}"#);
     prop::collection::vec(change, 1..4).prop_map(move |changes| {
         let mut text: Vec<char> = base.chars().collect();
