@@ -5,8 +5,9 @@
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
-/// Most needles of one pattern, longest needle, and the fewest bytes that are worth a search.
-const MOST: usize = 16;
+/// Most needles of one pattern, most that parts of it are multiplied to, longest needle, and the fewest bytes that are worth a search.
+const MOST: usize = 64;
+const MULTIPLIED: usize = 16;
 const LONGEST: usize = 64;
 const SHORTEST: usize = 2;
 /// More bytes than this do not make a needle rarer.
@@ -182,7 +183,7 @@ fn members(class: &Class) -> Option<Vec<Needle>> {
 }
 
 fn cross(fronts: &[Needle], backs: &[Needle]) -> Option<Vec<Needle>> {
-    if fronts.len() * backs.len() > MOST {
+    if fronts.len() * backs.len() > MULTIPLIED.max(fronts.len()).max(backs.len()) {
         return None;
     }
     let join = |front: &Needle, back: &Needle| {

@@ -1,0 +1,224 @@
+//! A search for very many needles at once, at two bytes a step.
+//!
+//! Of each needle two neighbouring stretches of four bytes are picked, the rarest ones. Wherever the needle stands, one of them begins at an
+//! even place, so only those places are looked at: a stretch that no needle has fails one test of a bit. Letters count in either case; what
+//! stands there is compared afterwards.
+
+use std::collections::BTreeMap;
+
+use super::literals::Needle;
+
+/// Bytes of a stretch.
+const GRAM: usize = 4;
+/// Needles with fewer bytes are not searched for here.
+pub(super) const SHORTEST: usize = GRAM;
+const WORD: usize = 8;
+const BITS: u32 = 17;
+const WORDS: usize = 1 << (BITS - 6);
+
+/// One place at which a gram stands in a needle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Spot {
+    gram: u32,
+    needle: u32,
+    /// Bytes of the needle before it.
+    before: u32,
+    /// Where eight bytes of the needle begin (or all, with what follows masked out), and what they are: most needles that share a gram fail
+    /// here.
+    from: u32,
+    word: u64,
+    mask: u64,
+}
+
+impl Spot {
+    fn of(gram: [u8; GRAM], n: u32, needle: &Needle, before: usize) -> Self {
+        let from = before.min(needle.bytes.len().saturating_sub(WORD));
+        let mut word = [0; WORD];
+        let mut mask = [0; WORD];
+        for ((word, mask), byte) in word.iter_mut().zip(&mut mask).zip(needle.bytes.iter().skip(from)) {
+            (*word, *mask) = (byte | 0x20, 0xff);
+        }
+        let (word, mask) = (u64::from_le_bytes(word), u64::from_le_bytes(mask));
+        Self { gram: folded(gram), needle: n, before: before as u32, from: from as u32, word, mask }
+    }
+}
+
+/// The search.
+#[derive(Debug)]
+pub(super) struct Grams {
+    bits: Box<[u64; WORDS]>,
+    /// By gram.
+    spots: Vec<Spot>,
+    /// Open addressing: where the spots of a gram begin; `u32::MAX` where none is.
+    table: Vec<u32>,
+    needles: Vec<Needle>,
+}
+
+fn folded(gram: [u8; GRAM]) -> u32 {
+    u32::from_le_bytes(gram) | 0x2020_2020
+}
+
+fn hash(gram: u32) -> u32 {
+    gram.wrapping_mul(0x9e37_79b1)
+}
+
+impl Grams {
+    /// Makes the search. Every needle must have at least [`SHORTEST`] bytes.
+    pub fn of(needles: Vec<Needle>) -> Self {
+        // Grams that many needles have are common in logs as well.
+        let mut shared = BTreeMap::<u32, u32>::new();
+        for gram in needles.iter().flat_map(|needle| needle.bytes.array_windows::<GRAM>()) {
+            *shared.entry(folded(*gram)).or_default() += 1;
+        }
+        let shared = |gram: &[u8; GRAM]| shared.get(&folded(*gram)).copied().unwrap_or(0);
+        let mut spots = Vec::new();
+        for (n, needle) in (0..).zip(&needles) {
+            let windows: Vec<&[u8; GRAM]> = needle.bytes.array_windows().collect();
+            let cost = |gram: &[u8; GRAM]| 8 * shared(gram) + gram.iter().map(|b| common(*b)).sum::<u32>();
+            let last = windows.len().saturating_sub(2);
+            let rarest = (0..=last).min_by_key(|k| windows.iter().skip(*k).take(2).map(|gram| cost(gram)).sum::<u32>());
+            for before in rarest.map_or(0..0, |k| k..k + 2) {
+                let rest = needle.bytes.get(before..).unwrap_or_default();
+                if let Some(gram) = rest.first_chunk() {
+                    spots.push(Spot::of(*gram, n, needle, before));
+                } else if let [a, b, c] = *rest {
+                    // The needle ends before the gram does: any byte may follow.
+                    spots.extend((0..=u8::MAX).map(|d| Spot::of([a, b, c, d], n, needle, before)));
+                }
+            }
+        }
+        spots.sort_unstable();
+        spots.dedup();
+        let mut bits = Box::new([0; WORDS]);
+        let size = (spots.len() * 4).next_power_of_two().max(16);
+        let mut grams = Self { bits: Box::new([0; WORDS]), table: vec![u32::MAX; size], spots: Vec::new(), needles };
+        let mut last = None;
+        for (n, spot) in (0..).zip(&spots) {
+            if last.replace(spot.gram) == Some(spot.gram) {
+                continue;
+            }
+            let place = hash(spot.gram) >> (u32::BITS - BITS);
+            if let Some(word) = bits.get_mut((place >> 6) as usize) {
+                *word |= 1_u64 << (place & 63);
+            }
+            let mut slot = hash(spot.gram) as usize % size;
+            while grams.table.get(slot).is_some_and(|taken| *taken != u32::MAX) {
+                slot = (slot + 1) % size;
+            }
+            if let Some(slot) = grams.table.get_mut(slot) {
+                *slot = n;
+            }
+        }
+        (grams.bits, grams.spots) = (bits, spots);
+        grams
+    }
+
+    /// Tells every needle in a text: which one, and where it begins. A place may be told twice. The text must end with a byte that is in
+    /// no needle.
+    pub fn find(&self, text: &[u8], mut tell: impl FnMut(usize, usize)) {
+        let bits = &*self.bits;
+        for (step, gram) in text.array_windows::<GRAM>().step_by(2).enumerate() {
+            let gram = folded(*gram);
+            let place = hash(gram) >> (u32::BITS - BITS);
+            if bits.get((place >> 6) as usize).is_some_and(|word| word >> (place & 63) & 1 == 1) {
+                self.compare(text, step * 2, gram, &mut tell);
+            }
+        }
+    }
+
+    fn compare(&self, text: &[u8], at: usize, gram: u32, tell: &mut impl FnMut(usize, usize)) {
+        let mask = self.table.len() - 1;
+        let mut slot = hash(gram) as usize & mask;
+        let first = loop {
+            let Some(first) = self.table.get(slot).copied().filter(|first| *first != u32::MAX) else { return };
+            if self.spots.get(first as usize).is_some_and(|spot| spot.gram == gram) {
+                break first as usize;
+            }
+            slot = (slot + 1) & mask;
+        };
+        for spot in self.spots.get(first..).unwrap_or_default().iter().take_while(|spot| spot.gram == gram) {
+            let Some(start) = at.checked_sub(spot.before as usize) else { continue };
+            let Some(there) = text.get(start + spot.from as usize..) else { continue };
+            let there = there.first_chunk().map_or(spot.word, |there| u64::from_le_bytes(*there));
+            if ((there | 0x2020_2020_2020_2020) ^ spot.word) & spot.mask != 0 {
+                continue;
+            }
+            let Some(needle) = self.needles.get(spot.needle as usize) else { continue };
+            let stands = text.get(start..start + needle.bytes.len()).is_some_and(|there| {
+                if needle.folded { there.eq_ignore_ascii_case(&needle.bytes) } else { there == needle.bytes }
+            });
+            if stands {
+                tell(spot.needle as usize, start);
+            }
+        }
+    }
+}
+
+/// How common a byte is in the logs of builds.
+fn common(byte: u8) -> u32 {
+    match byte.to_ascii_lowercase() {
+        b' ' | b'e' => 12,
+        b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' | b'/' | b'c' => 9,
+        b'l' | b'd' | b'u' | b'p' | b'm' | b'-' | b'.' | b'_' => 6,
+        b'f' | b'h' | b'g' | b'b' | b'0'..=b'9' => 4,
+        b'y' | b'w' | b'v' | b'k' | b'x' | b':' | b'=' | b'+' => 3,
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn needle(text: &str) -> Needle {
+        match text.strip_suffix("/i") {
+            Some(text) => Needle { bytes: text.as_bytes().to_vec(), folded: true },
+            None => Needle { bytes: text.as_bytes().to_vec(), folded: false },
+        }
+    }
+
+    fn found(needles: &[&str], text: &str) -> Vec<(usize, usize)> {
+        let grams = Grams::of(needles.iter().map(|n| needle(n)).collect());
+        let mut all = Vec::new();
+        grams.find(format!("{text}\n").as_bytes(), |needle, start| all.push((start, needle)));
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    #[test]
+    fn needles_are_found_at_even_and_odd_places() {
+        for before in 0..5 {
+            let text = format!("{}http ERROR: No space left on device", ".".repeat(before));
+            let at = found(&["http/i", "error:/i", "No space left on device", "Error:"], &text);
+            assert_eq!(at, [(before, 0), (before + 5, 1), (before + 12, 2)]);
+        }
+        assert_eq!(found(&["abcd", "bcde", "abcd/i"], "abcde"), [(0, 0), (0, 2), (1, 1)]);
+        assert_eq!(found(&[], "abcde"), []);
+        assert_eq!(found(&["abcd"], "abc"), []);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_there_is_found(
+            needles in proptest::collection::vec("[abA]{4,7}(/i)?", 0..6),
+            text in "[abAB]{0,40}",
+        ) {
+            let needles: Vec<&str> = needles.iter().map(String::as_str).collect();
+            let mut want = Vec::new();
+            for (n, word) in needles.iter().enumerate() {
+                let needle = needle(&if word.ends_with("/i") { word.to_ascii_lowercase() } else { (*word).to_owned() });
+                for start in 0..text.len() {
+                    let there = text.as_bytes().get(start..start + needle.bytes.len()).unwrap_or_default();
+                    if there == needle.bytes || (needle.folded && there.eq_ignore_ascii_case(&needle.bytes)) {
+                        want.push((start, n));
+                    }
+                }
+            }
+            want.sort_unstable();
+            prop_assert_eq!(found(&needles, &text), want);
+        }
+    }
+}
