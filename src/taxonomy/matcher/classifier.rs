@@ -14,7 +14,7 @@ use crate::taxonomy::{JobFacts, Verdict};
 
 const OF_RULES: Room = Room { since: 3, last: 2 };
 const OF_OWN: Room = Room { since: 0, last: 1 };
-const OF_LOOKS: Room = Room { since: 12, last: 24 };
+const OF_LOOKS: Room = Room { since: 12, last: 12 };
 
 /// Judges one log that arrives in pieces, in memory that does not grow with it. The verdict depends on the bytes alone, not on how they
 /// were cut up.

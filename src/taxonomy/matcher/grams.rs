@@ -4,17 +4,28 @@
 //! even place, so only those places are looked at: a stretch that no needle has fails one test of a bit. Letters count in either case; what
 //! stands there is compared afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::literals::Needle;
+use super::literals::{Needle, common};
 
 /// Bytes of a stretch.
 const GRAM: usize = 4;
 /// Needles with fewer bytes are not searched for here.
 pub(super) const SHORTEST: usize = GRAM;
 const WORD: usize = 8;
+/// Bytes that are passed over at once where no gram is one of a needle's.
+const STEP: usize = 8;
+const WINDOW: usize = STEP + GRAM - 2;
+const FOLD: u64 = 0x2020_2020_2020_2020;
 const BITS: u32 = 17;
 const WORDS: usize = 1 << (BITS - 6);
+
+/// What most lines of such logs are made of: no good place to look for a needle.
+const USUAL: &str = "[ 10%] Building CXX object src/CMakeFiles/core.dir/main.cpp.o -Werror=format warning: unused variable [-Wunused-variable] \
+    checking for gcc... (cached) yes no make[1]: Entering directory '/tmp/root/spack-stage/spack-build' Leaving libtool: compile: gcc \
+    -DHAVE_CONFIG_H -I../include -O2 -fPIC -std=c++17 -MT io.lo -MD -MP -c ../lib/io.c -o .libs/io.o compiler-wrapper/libexec/spack/g++ \
+    ==> Fetching https://binaries.spack.io/develop/blobs/sha256/ Extracting from binary cache Installing -- Found Performing Test Success \
+    /home/software/spack/__spack_path_placeholder__/linux-ubuntu22.04-x86_64_v3/ [+] Linking shared library Generating test running copying ";
 
 /// One place at which a gram stands in a needle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +39,8 @@ struct Spot {
     from: u32,
     word: u64,
     mask: u64,
+    /// Makes letters small, where either case fits.
+    fold: u64,
 }
 
 impl Spot {
@@ -36,10 +49,11 @@ impl Spot {
         let mut word = [0; WORD];
         let mut mask = [0; WORD];
         for ((word, mask), byte) in word.iter_mut().zip(&mut mask).zip(needle.bytes.iter().skip(from)) {
-            (*word, *mask) = (byte | 0x20, 0xff);
+            (*word, *mask) = (*byte, 0xff);
         }
-        let (word, mask) = (u64::from_le_bytes(word), u64::from_le_bytes(mask));
-        Self { gram: folded(gram), needle: n, before: before as u32, from: from as u32, word, mask }
+        let fold = if needle.folded { FOLD } else { 0 };
+        let (word, mask) = (u64::from_le_bytes(word) | fold, u64::from_le_bytes(mask));
+        Self { gram: folded(gram), needle: n, before: before as u32, from: from as u32, word, mask, fold }
     }
 }
 
@@ -55,7 +69,7 @@ pub(super) struct Grams {
 }
 
 fn folded(gram: [u8; GRAM]) -> u32 {
-    u32::from_le_bytes(gram) | 0x2020_2020
+    u32::from_le_bytes(gram) | FOLD as u32
 }
 
 fn hash(gram: u32) -> u32 {
@@ -71,10 +85,11 @@ impl Grams {
             *shared.entry(folded(*gram)).or_default() += 1;
         }
         let shared = |gram: &[u8; GRAM]| shared.get(&folded(*gram)).copied().unwrap_or(0);
+        let usual: BTreeSet<u32> = USUAL.as_bytes().array_windows::<GRAM>().map(|gram| folded(*gram)).collect();
         let mut spots = Vec::new();
         for (n, needle) in (0..).zip(&needles) {
             let windows: Vec<&[u8; GRAM]> = needle.bytes.array_windows().collect();
-            let cost = |gram: &[u8; GRAM]| 8 * shared(gram) + gram.iter().map(|b| common(*b)).sum::<u32>();
+            let cost = |gram: &[u8; GRAM]| 100 * u32::from(usual.contains(&folded(*gram))) + 8 * shared(gram) + gram.iter().map(|b| common(*b)).sum::<u32>();
             let last = windows.len().saturating_sub(2);
             let rarest = (0..=last).min_by_key(|k| windows.iter().skip(*k).take(2).map(|gram| cost(gram)).sum::<u32>());
             for before in rarest.map_or(0..0, |k| k..k + 2) {
@@ -116,14 +131,43 @@ impl Grams {
     /// Tells every needle in a text: which one, and where it begins. A place may be told twice. The text must end with a byte that is in
     /// no needle.
     pub fn find(&self, text: &[u8], mut tell: impl FnMut(usize, usize)) {
-        let bits = &*self.bits;
-        for (step, gram) in text.array_windows::<GRAM>().step_by(2).enumerate() {
-            let gram = folded(*gram);
-            let place = hash(gram) >> (u32::BITS - BITS);
-            if bits.get((place >> 6) as usize).is_some_and(|word| word >> (place & 63) & 1 == 1) {
-                self.compare(text, step * 2, gram, &mut tell);
+        let mut look = |place: usize| {
+            let gram = text.get(place..).and_then(<[u8]>::first_chunk).map(|gram| folded(*gram));
+            if let Some(gram) = gram.filter(|gram| self.may_be(*gram)) {
+                self.compare(text, place, gram, &mut tell);
             }
+        };
+        let mut at = 0;
+        while let Some(step) = self.next(text, at) {
+            [step, step + 2, step + 4, step + 6].into_iter().for_each(&mut look);
+            at = step + STEP;
         }
+        // The last bytes are fewer than a step needs.
+        let steps = (text.len() - at).checked_sub(WINDOW).map_or(0, |rest| rest / STEP + 1);
+        (at + steps * STEP..text.len()).step_by(2).for_each(look);
+    }
+
+    fn may_be(&self, gram: u32) -> bool {
+        let place = hash(gram) >> (u32::BITS - BITS);
+        self.bits.get((place >> 6) as usize).is_some_and(|word| word >> (place & 63) & 1 == 1)
+    }
+
+    /// The next step, from `at` on, at which some gram may be one of a needle's. Kept apart, so that nothing else takes its registers.
+    #[inline(never)]
+    fn next(&self, text: &[u8], at: usize) -> Option<usize> {
+        let mut at = at;
+        while let Some(bytes) = text.get(at..).and_then(<[u8]>::first_chunk::<WINDOW>) {
+            let [a, b, c, d, e, f, g, h, i, j] = *bytes;
+            let any = self.may_be(folded([a, b, c, d]))
+                | self.may_be(folded([c, d, e, f]))
+                | self.may_be(folded([e, f, g, h]))
+                | self.may_be(folded([g, h, i, j]));
+            if any {
+                return Some(at);
+            }
+            at += STEP;
+        }
+        None
     }
 
     fn compare(&self, text: &[u8], at: usize, gram: u32, tell: &mut impl FnMut(usize, usize)) {
@@ -140,7 +184,7 @@ impl Grams {
             let Some(start) = at.checked_sub(spot.before as usize) else { continue };
             let Some(there) = text.get(start + spot.from as usize..) else { continue };
             let there = there.first_chunk().map_or(spot.word, |there| u64::from_le_bytes(*there));
-            if ((there | 0x2020_2020_2020_2020) ^ spot.word) & spot.mask != 0 {
+            if ((there | spot.fold) ^ spot.word) & spot.mask != 0 {
                 continue;
             }
             let Some(needle) = self.needles.get(spot.needle as usize) else { continue };
@@ -151,18 +195,6 @@ impl Grams {
                 tell(spot.needle as usize, start);
             }
         }
-    }
-}
-
-/// How common a byte is in the logs of builds.
-fn common(byte: u8) -> u32 {
-    match byte.to_ascii_lowercase() {
-        b' ' | b'e' => 12,
-        b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' | b'/' | b'c' => 9,
-        b'l' | b'd' | b'u' | b'p' | b'm' | b'-' | b'.' | b'_' => 6,
-        b'f' | b'h' | b'g' | b'b' | b'0'..=b'9' => 4,
-        b'y' | b'w' | b'v' | b'k' | b'x' | b':' | b'=' | b'+' => 3,
-        _ => 1,
     }
 }
 

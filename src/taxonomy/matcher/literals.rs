@@ -3,6 +3,7 @@
 //! Any line that a pattern matches contains at least one of its needles. A pattern without needles (`^\d+$`) has to look at every line.
 
 use regex_syntax::ParserBuilder;
+use regex_syntax::hir::literal::{ExtractKind, Extractor};
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
 /// Most needles of one pattern, most that parts of it are multiplied to, longest needle, and the fewest bytes that are worth a search.
@@ -10,8 +11,9 @@ const MOST: usize = 64;
 const MULTIPLIED: usize = 16;
 const LONGEST: usize = 64;
 const SHORTEST: usize = 2;
-/// More bytes than this do not make a needle rarer.
-const RARE: usize = 12;
+/// From four bytes on a needle is searched for quickly. Rarer than this is rare enough.
+const QUICK: usize = 4;
+const RARE: u32 = 100;
 
 /// One string, as the bytes of a line contain it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -47,10 +49,25 @@ fn usable(needles: &[Needle]) -> bool {
     !needles.is_empty() && needles.iter().all(|n| n.bytes.len() >= SHORTEST && !n.bytes.contains(&b'\n'))
 }
 
-/// How rare the needles are: the length of the shortest one, then how few they are.
-fn rarity(needles: &[Needle]) -> (usize, usize) {
-    let shortest = needles.iter().map(|n| n.bytes.len()).min().unwrap_or(0);
-    (shortest.min(RARE), MOST.saturating_sub(needles.len()))
+/// How rare the needles are: the most common one counts, then how few they are.
+fn rarity(needles: &[Needle]) -> (u32, usize) {
+    let rare = |needle: &Needle| match needle.bytes.len() {
+        short @ 0..QUICK => short as u32,
+        _ => needle.bytes.iter().map(|b| 14 - common(*b)).sum::<u32>().min(RARE),
+    };
+    (needles.iter().map(rare).min().unwrap_or(0), MOST.saturating_sub(needles.len()))
+}
+
+/// How common a byte is in the logs of builds, 1 to 12.
+pub(super) fn common(byte: u8) -> u32 {
+    match byte.to_ascii_lowercase() {
+        b' ' | b'e' => 12,
+        b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' | b'/' | b'c' => 9,
+        b'l' | b'd' | b'u' | b'p' | b'm' | b'-' | b'.' | b'_' => 6,
+        b'f' | b'h' | b'g' | b'b' | b'0'..=b'9' => 4,
+        b'y' | b'w' | b'v' | b'k' | b'x' | b':' | b'=' | b'+' => 3,
+        _ => 1,
+    }
 }
 
 fn starts(hir: &Hir) -> bool {
@@ -151,6 +168,17 @@ fn best_of(parts: &[Hir]) -> Option<(Vec<Needle>, bool)> {
         }
     }
     offer(run, run_at_start);
+    // What a part may begin with, optional words and few digits included.
+    let mut fronts = Extractor::new();
+    fronts.kind(ExtractKind::Prefix).limit_class(10).limit_repeat(2).limit_literal_len(LONGEST / 2).limit_total(MOST);
+    for from in 0..parts.len() {
+        let rest = Hir::concat(parts.get(from..).unwrap_or_default().to_vec());
+        let front = fronts.extract(&rest);
+        let needles = front.literals().map(|all| all.iter().map(|l| Needle { bytes: l.as_bytes().to_vec(), folded: false }));
+        if let Some(any) = needles.and_then(|all| tidy(all.collect())) {
+            offer(any, from == 0 && parts.first().is_some_and(|p| *p.kind() == HirKind::Look(Look::Start)));
+        }
+    }
     found
 }
 
