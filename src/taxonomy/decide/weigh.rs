@@ -72,7 +72,14 @@ pub(super) fn matches<'a>(
                 hits.all().into_iter().filter(|hit| hit.offset >= from).map(|hit| (zone(hit, findings, ending), hit));
             // The first line of the best zone, or of lines that explain nothing the last.
             let (zone, hit) = placed.max_by_key(|(zone, hit)| {
-                (*zone, if matches!(zone, Zone::End | Zone::Doubtful) { Reverse(hit.number) } else { Reverse(u64::MAX - hit.number) })
+                (
+                    *zone,
+                    if matches!(zone, Zone::End | Zone::Doubtful) {
+                        Reverse(hit.number)
+                    } else {
+                        Reverse(u64::MAX - hit.number)
+                    },
+                )
             })?;
             Some(Match { rule, hit: Some(hit), zone, recovered: !ending.failed || hit.number < findings.mark })
         })

@@ -5,6 +5,7 @@
 //! stands there is compared afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::literals::{Needle, common};
 
@@ -63,8 +64,10 @@ pub(super) struct Grams {
     bits: Box<[u64; WORDS]>,
     /// By gram.
     spots: Vec<Spot>,
-    /// Open addressing: where the spots of a gram begin; `u32::MAX` where none is.
-    table: Vec<u32>,
+    /// Open addressing: grams, and where their spots are. Nowhere, where none is.
+    table: Vec<(u32, Range<u32>)>,
+    /// The upper bits of a hash that make a place in the table.
+    shift: u32,
     needles: Vec<Needle>,
 }
 
@@ -89,7 +92,11 @@ impl Grams {
         let mut spots = Vec::new();
         for (n, needle) in (0..).zip(&needles) {
             let windows: Vec<&[u8; GRAM]> = needle.bytes.array_windows().collect();
-            let cost = |gram: &[u8; GRAM]| 100 * u32::from(usual.contains(&folded(*gram))) + 8 * shared(gram) + gram.iter().map(|b| common(*b)).sum::<u32>();
+            let cost = |gram: &[u8; GRAM]| {
+                100 * u32::from(usual.contains(&folded(*gram)))
+                    + 8 * shared(gram)
+                    + gram.iter().map(|b| common(*b)).sum::<u32>()
+            };
             let last = windows.len().saturating_sub(2);
             let rarest = (0..=last).min_by_key(|k| windows.iter().skip(*k).take(2).map(|gram| cost(gram)).sum::<u32>());
             for before in rarest.map_or(0..0, |k| k..k + 2) {
@@ -104,28 +111,50 @@ impl Grams {
         }
         spots.sort_unstable();
         spots.dedup();
-        let mut bits = Box::new([0; WORDS]);
-        let size = (spots.len() * 4).next_power_of_two().max(16);
-        let mut grams = Self { bits: Box::new([0; WORDS]), table: vec![u32::MAX; size], spots: Vec::new(), needles };
-        let mut last = None;
-        for (n, spot) in (0..).zip(&spots) {
-            if last.replace(spot.gram) == Some(spot.gram) {
-                continue;
-            }
-            let place = hash(spot.gram) >> (u32::BITS - BITS);
-            if let Some(word) = bits.get_mut((place >> 6) as usize) {
-                *word |= 1_u64 << (place & 63);
-            }
-            let mut slot = hash(spot.gram) as usize % size;
-            while grams.table.get(slot).is_some_and(|taken| *taken != u32::MAX) {
-                slot = (slot + 1) % size;
-            }
-            if let Some(slot) = grams.table.get_mut(slot) {
-                *slot = n;
-            }
+        let size = (spots.len() * 2).next_power_of_two().max(16);
+        let mut grams = Self {
+            bits: Box::new([0; WORDS]),
+            table: vec![(0, 0..0); size],
+            shift: u32::BITS - size.ilog2(),
+            spots: Vec::new(),
+            needles,
+        };
+        let mut from = 0;
+        for alike in spots.chunk_by(|a, b| a.gram == b.gram) {
+            let range = from..from + alike.len() as u32;
+            from = range.end;
+            grams.enter(alike.first().map_or(0, |spot| spot.gram), range);
         }
-        (grams.bits, grams.spots) = (bits, spots);
+        grams.spots = spots;
         grams
+    }
+
+    fn enter(&mut self, gram: u32, range: Range<u32>) {
+        let place = hash(gram) >> (u32::BITS - BITS);
+        if let Some(word) = self.bits.get_mut((place >> 6) as usize) {
+            *word |= 1_u64 << (place & 63);
+        }
+        let mut slot = (hash(gram) >> self.shift) as usize;
+        while self.table.get(slot).is_some_and(|(_, taken)| !taken.is_empty()) {
+            slot = (slot + 1) & (self.table.len() - 1);
+        }
+        if let Some(entry) = self.table.get_mut(slot) {
+            *entry = (gram, range);
+        }
+    }
+
+    /// Where the spots of a gram are.
+    fn spots(&self, gram: u32) -> &[Spot] {
+        let mut slot = (hash(gram) >> self.shift) as usize;
+        while let Some((there, range)) = self.table.get(slot)
+            && !range.is_empty()
+        {
+            if *there == gram {
+                return self.spots.get(range.start as usize..range.end as usize).unwrap_or_default();
+            }
+            slot = (slot + 1) & (self.table.len() - 1);
+        }
+        &[]
     }
 
     /// Tells every needle in a text: which one, and where it begins. A place may be told twice. The text must end with a byte that is in
@@ -171,16 +200,7 @@ impl Grams {
     }
 
     fn compare(&self, text: &[u8], at: usize, gram: u32, tell: &mut impl FnMut(usize, usize)) {
-        let mask = self.table.len() - 1;
-        let mut slot = hash(gram) as usize & mask;
-        let first = loop {
-            let Some(first) = self.table.get(slot).copied().filter(|first| *first != u32::MAX) else { return };
-            if self.spots.get(first as usize).is_some_and(|spot| spot.gram == gram) {
-                break first as usize;
-            }
-            slot = (slot + 1) & mask;
-        };
-        for spot in self.spots.get(first..).unwrap_or_default().iter().take_while(|spot| spot.gram == gram) {
+        for spot in self.spots(gram) {
             let Some(start) = at.checked_sub(spot.before as usize) else { continue };
             let Some(there) = text.get(start + spot.from as usize..) else { continue };
             let there = there.first_chunk().map_or(spot.word, |there| u64::from_le_bytes(*there));

@@ -2,7 +2,8 @@
 
 /// What a line must contain to be looked at.
 pub(super) const NEEDLES: &[&str] = &[
-    r"(?i)error[:\]) ]",
+    "(?i)error:",
+    "(?i)error ",
     "Error",
     "ERROR",
     r"(?i)fatal:",

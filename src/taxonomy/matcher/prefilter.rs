@@ -133,7 +133,8 @@ impl Prefilter {
             }
             index += 1;
         }
-        let build = || AhoCorasick::builder().match_kind(MatchKind::Standard).ascii_case_insensitive(true).build(&short_words);
+        let build =
+            || AhoCorasick::builder().match_kind(MatchKind::Standard).ascii_case_insensitive(true).build(&short_words);
         let short = if short_words.is_empty() { None } else { Some(build().map_err(|error| error.to_string())?) };
         let others = RegexSetBuilder::new(&others).build().map_err(|error| error.to_string())?;
         let grams = Grams::of(needles);
@@ -178,7 +179,10 @@ impl Prefilter {
             let mut walk = Walk { entries, at: 0, base };
             for hit in search.find_overlapping_iter(text) {
                 let place = hit.pattern().as_usize();
-                let (Some((folded, user)), Some(word)) = (self.short_uses.get(place), self.short_words.get(place)) else { continue };
+                let (Some((folded, user)), Some(word)) = (self.short_uses.get(place), self.short_words.get(place))
+                else {
+                    continue;
+                };
                 let stands = *folded || text.get(hit.range()).is_some_and(|there| there == word);
                 if let (true, Some((at, begins))) = (stands, walk.to(hit.start())) {
                     found.tell(*user, begins, (from + at) as u32);
