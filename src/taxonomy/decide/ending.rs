@@ -112,7 +112,7 @@ impl<'a> Ending<'a> {
         }
         match (self.last_word, self.failed) {
             (LastWord::Succeeded, true) => {
-                tell("the log says that the job succeeded, GitLab says that it failed".to_owned())
+                tell("the log says that the job succeeded, GitLab says that it failed".to_owned());
             }
             (LastWord::ExitCode(_) | LastWord::Says(_) | LastWord::Nothing, false)
                 if facts.status == Some(Status::Success) =>

@@ -116,7 +116,7 @@ fn fits(rule: &Rule, facts: &JobFacts, ending: &Ending<'_>) -> bool {
     let kinds = &rule.scope.job_kinds;
     let kind = kinds.is_empty() || facts.job_kind.as_ref().is_none_or(|kind| kinds.iter().any(|k| **k == **kind));
     let code = requires.exit_code.is_empty() || ending.exit_code.is_some_and(|code| requires.exit_code.contains(&code));
-    let reason = facts.failure_reason.as_ref().map(|reason| reason.as_str());
+    let reason = facts.failure_reason.as_ref().map(crate::ci::FailureReason::as_str);
     let reason = requires.failure_reason.is_empty() || requires.failure_reason.iter().any(|r| Some(&**r) == reason);
     // A rule that asks for nothing at all fits nothing.
     let asks = !rule.any.is_empty() || !requires.exit_code.is_empty() || !requires.failure_reason.is_empty();

@@ -138,22 +138,6 @@ impl Scan<'_> {
         self.rules.prefilter.look(self.block, due.start, due.end, self.rules.slots(), self.candidates);
         let progress = self.rules.own(Own::Progress);
         *self.mark = self.went_on(progress, due.end).max(*self.mark);
-        if std::env::args().nth(1).as_deref() == Some("F") {
-            for sl in self.candidates.slots() {
-                let id = self.rules.rules().rules.get(sl).map_or("own".to_string(), |r| r.id.to_string());
-                for (_, p) in self.candidates.of(sl) {
-                    eprintln!("CAND {id} {p} {}", self.rules.slot(sl).unwrap().any[*p as usize].regex.as_str());
-                }
-            }
-        }
-        if std::env::args().nth(1).as_deref() == Some("F") {
-            for sl in self.candidates.slots() {
-                let id = self.rules.rules().rules.get(sl).map_or("own".to_string(), |r| r.id.to_string());
-                for (_, p) in self.candidates.of(sl) {
-                    eprintln!("CAND {id} {p} {}", self.rules.slot(sl).unwrap().any[*p as usize].regex.as_str());
-                }
-            }
-        }
         for slot_at in self.candidates.slots() {
             let (Some(slot), Some(hits)) = (self.rules.slot(slot_at), self.hits.get_mut(slot_at)) else { continue };
             let candidates = self.candidates.of(slot_at);
@@ -176,30 +160,7 @@ impl Scan<'_> {
                 None => {
                     let look = |at: usize, place| {
                         let Some(entry) = block.entries().get(at) else { return false };
-                        {
-                            let ok = {
-                                let ok =
-                                    stands(slot, entry, block.shown(at), sections) && slot.fits(place, block.shown(at));
-                                if !ok && std::env::args().nth(1).as_deref() == Some("F") {
-                                    eprintln!(
-                                        "FAIL {} {} {}",
-                                        self.rules.rules().rules[slot_at].id,
-                                        place,
-                                        slot.any[place as usize].regex.as_str()
-                                    );
-                                }
-                                ok
-                            };
-                            if !ok && std::env::args().nth(1).as_deref() == Some("F") {
-                                eprintln!(
-                                    "FAIL {} {} {}",
-                                    self.rules.rules().rules[slot_at].id,
-                                    place,
-                                    slot.any[place as usize].regex.as_str()
-                                );
-                            }
-                            ok
-                        }
+                        stands(slot, entry, block.shown(at), sections) && slot.fits(place, block.shown(at))
                     };
                     hits.take(candidates, block, *self.mark, OF_RULES, look, tell);
                 }
