@@ -177,10 +177,22 @@ fn best_of(parts: &[Hir]) -> Option<(Vec<Needle>, bool)> {
         let needles =
             front.literals().map(|all| all.iter().map(|l| Needle { bytes: l.as_bytes().to_vec(), folded: false }));
         if let Some(any) = needles.and_then(|all| tidy(all.collect())) {
-            offer(any, from == 0 && parts.first().is_some_and(|p| *p.kind() == HirKind::Look(Look::Start)));
+            offer(trimmed(any), from == 0 && parts.first().is_some_and(|p| *p.kind() == HirKind::Look(Look::Start)));
         }
     }
     found
+}
+
+/// Without a last digit that may be any: it makes ten needles of one that is rare enough.
+fn trimmed(any: Vec<Needle>) -> Vec<Needle> {
+    let stem = |needle: &Needle| {
+        let (last, stem) = needle.bytes.split_last()?;
+        let digits = |d| any.contains(&Needle { bytes: [stem, &[d]].concat(), folded: needle.folded });
+        let needless = last.is_ascii_digit() && stem.len() > QUICK && (b'0'..=b'9').all(digits);
+        needless.then(|| Needle { bytes: stem.to_vec(), folded: needle.folded })
+    };
+    let few = any.iter().map(|needle| stem(needle).unwrap_or_else(|| needle.clone())).collect();
+    tidy(few).unwrap_or(any)
 }
 
 fn members(class: &Class) -> Option<Vec<Needle>> {
@@ -260,6 +272,8 @@ mod tests {
         assert_eq!(said(r"HTTP Error 5(?:00|02|03)"), "HTTP Error 500|HTTP Error 502|HTTP Error 503|=");
         assert_eq!(said(r"(?:ab\d+c|x+yz)"), "ab|yz");
         assert_eq!(said(r"(?:timed out){2,}"), "timed out");
+        assert_eq!(said(r"line \d+ of"), "line ");
+        assert_eq!(said(r">> \d+ x"), ">> 0|>> 1|>> 2|>> 3|>> 4|>> 5|>> 6|>> 7|>> 8|>> 9");
         assert_eq!(said(r"^exit code 137$"), "exit code 137|^");
     }
 
