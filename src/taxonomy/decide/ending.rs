@@ -77,6 +77,7 @@ impl<'a> Ending<'a> {
         };
         ending.look_at_the_log(findings);
         ending.compare(logged, facts);
+        ending.doubt_the_log(findings, facts);
         ending
     }
 
@@ -97,6 +98,24 @@ impl<'a> Ending<'a> {
                 "the runner's last line is missing"
             };
             self.missing.push(cut.to_owned());
+        }
+    }
+
+    /// Whether the log is the job's at all.
+    fn doubt_the_log(&mut self, findings: &Findings<'_>, facts: &JobFacts) {
+        if findings.greetings > 1 {
+            self.missing.push("the log holds more than one job".to_owned());
+        }
+        let asked = findings.command.and_then(|hit| hit.found.get("kind")).map(String::as_str);
+        let logged = match asked {
+            Some("rebuild") => "build",
+            Some("generate") => "generate",
+            _ => return,
+        };
+        if let Some(kind) =
+            facts.job_kind.as_deref().filter(|kind| matches!(*kind, "build" | "generate") && *kind != logged)
+        {
+            self.missing.push(format!("the log is one of a {logged} job, this is a {kind} job"));
         }
     }
 

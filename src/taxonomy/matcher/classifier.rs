@@ -42,6 +42,10 @@ pub(in crate::taxonomy) struct Findings<'a> {
     pub succeeded: Option<&'a Hit>,
     pub failed: Option<&'a Hit>,
     pub host: Option<&'a Hit>,
+    /// The runner's first words: more than one when the log holds more than one job.
+    pub greetings: usize,
+    /// What the script first asked Spack to do.
+    pub command: Option<&'a Hit>,
     /// Lines that look like errors and repeat no others.
     pub looks: &'a Hits,
     /// Bytes of the log, of its text, and those that no text has.
@@ -108,6 +112,8 @@ impl Classifier {
             succeeded: succeeded.as_ref(),
             failed: failed.as_ref(),
             host: own(Own::Host).and_then(|hits| hits.first.as_ref()),
+            greetings: own(Own::Greeting).map_or(0, |hits| hits.all().len()),
+            command: own(Own::Command).and_then(|hits| hits.first.as_ref()),
             looks: own(Own::Looks).unwrap_or(&none),
             total: lines.total(),
             text: cleaner.text,
