@@ -90,6 +90,12 @@ impl Classifier {
         });
     }
 
+    /// Bytes of text and lines that it holds.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.block.held()
+    }
+
     /// Judges the log as it is so far. The classifier can be fed on.
     pub fn so_far(&self, facts: &JobFacts) -> Verdict {
         self.clone().finish(facts)
