@@ -46,8 +46,7 @@ impl<'a> Iterator for Tokens<'a> {
         loop {
             let first = *self.rest.first()?;
             if !first.is_ascii_control() {
-                let len = self.rest.iter().position(u8::is_ascii_control).unwrap_or(self.rest.len());
-                return Some(Token::Text(self.take(len)));
+                return Some(Token::Text(self.take(text(self.rest))));
             }
             if let (0x1b, Some(escape)) = (first, Escape::read(self.rest)) {
                 let sequence = self.take(escape.len);
@@ -64,6 +63,16 @@ impl<'a> Iterator for Tokens<'a> {
             });
         }
     }
+}
+
+/// Bytes before the first control byte. Whole stretches without any are passed over at once.
+fn text(bytes: &[u8]) -> usize {
+    const STRETCH: usize = 16;
+    let plain = |stretch: &&[u8; STRETCH]| !stretch.iter().fold(false, |any, b| any | b.is_ascii_control());
+    let (stretches, _) = bytes.as_chunks::<STRETCH>();
+    let passed = stretches.iter().take_while(plain).count() * STRETCH;
+    let rest = bytes.get(passed..).unwrap_or_default();
+    passed + rest.iter().position(u8::is_ascii_control).unwrap_or(rest.len())
 }
 
 struct Escape {

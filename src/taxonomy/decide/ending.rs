@@ -77,6 +77,7 @@ impl<'a> Ending<'a> {
         };
         ending.look_at_the_log(findings);
         ending.compare(logged, facts);
+        ending.doubt_the_log(findings, facts);
         ending
     }
 
@@ -100,6 +101,24 @@ impl<'a> Ending<'a> {
         }
     }
 
+    /// Whether the log is the job's at all.
+    fn doubt_the_log(&mut self, findings: &Findings<'_>, facts: &JobFacts) {
+        if findings.greetings > 1 {
+            self.missing.push("the log holds more than one job".to_owned());
+        }
+        let asked = findings.command.and_then(|hit| hit.found.get("kind")).map(String::as_str);
+        let logged = match asked {
+            Some("rebuild") => "build",
+            Some("generate") => "generate",
+            _ => return,
+        };
+        if let Some(kind) =
+            facts.job_kind.as_deref().filter(|kind| matches!(*kind, "build" | "generate") && *kind != logged)
+        {
+            self.missing.push(format!("the log is one of a {logged} job, this is a {kind} job"));
+        }
+    }
+
     fn compare(&mut self, logged: Option<i32>, facts: &JobFacts) {
         let mut tell = |text: String| {
             self.contradicts = true;
@@ -112,7 +131,7 @@ impl<'a> Ending<'a> {
         }
         match (self.last_word, self.failed) {
             (LastWord::Succeeded, true) => {
-                tell("the log says that the job succeeded, GitLab says that it failed".to_owned())
+                tell("the log says that the job succeeded, GitLab says that it failed".to_owned());
             }
             (LastWord::ExitCode(_) | LastWord::Says(_) | LastWord::Nothing, false)
                 if facts.status == Some(Status::Success) =>

@@ -183,3 +183,24 @@ fn secrets_in_evidence_are_black() {
     assert!(["abcdef123456", "geheim", "glpat-a", "hunter2"].iter().all(|secret| !all.contains(secret)), "{all}");
     assert_eq!(evidence.line, 5);
 }
+
+#[test]
+fn what_stands_far_before_the_end_has_rarely_stopped_the_job() {
+    let quiet = "a plain line\n".repeat(3_000);
+    assert_eq!(chosen(&failed(&format!("No space left\n{quiet}a.c:1: error: x"))), "build");
+    let verdict = failed(&format!("No space left\n{quiet}"));
+    assert_eq!(chosen(&verdict), "space");
+    assert!(verdict.confidence < failed("No space left").confidence);
+    // A machine that is full says so again.
+    let log = format!("No space left\n{quiet}a.c:1: error: x\nNo space left");
+    assert_eq!((chosen(&failed(&log)), failed(&log).evidence[0].line), ("space", 4));
+}
+
+#[test]
+fn a_log_of_another_job_is_told() {
+    let facts = JobFacts { job_kind: Some("generate".into()), ..reason("script_failure") };
+    let body = script("a.c:1: error: x", "ERROR: Job failed: exit code 1");
+    assert_eq!(with(&facts, &body).missing, ["the log is one of a build job, this is a generate job"]);
+    let twice = format!("Running with gitlab-runner 18.1\n{body}Running with gitlab-runner 18.1\n{body}");
+    assert_eq!(with(&reason("script_failure"), &twice).missing, ["the log holds more than one job"]);
+}

@@ -69,7 +69,7 @@ fn healthy(ending: &Ending<'_>, facts: &JobFacts) -> u8 {
 /// How sure the cause is, in percent: 97 for a decisive rule, 90 for a cause at the end of the job, 60 for one that the job went on after,
 /// 45 for a symptom and for what a script showed before the runner itself gave up, 25 for a hint; 4 more when GitLab's facts were asked for and fit; 10 less for each other class (at most two) of equal
 /// strength at the end of the job whose precedence is close, 3 less when it is not; 20 less when log and GitLab disagree; 15 less when the
-/// log is cut and a line decided; never more than 99.
+/// log is cut and a line decided, and when it stands far before the end; never more than 99.
 fn confidence(chosen: &Match<'_>, matches: &[Match<'_>], ending: &Ending<'_>) -> u8 {
     let rule = chosen.rule;
     let mut percent: i32 = match (rule.strength, chosen.zone) {
@@ -79,6 +79,9 @@ fn confidence(chosen: &Match<'_>, matches: &[Match<'_>], ending: &Ending<'_>) ->
         (Strength::Decisive | Strength::Cause | Strength::Symptom, _) => 45,
         (Strength::Hint, _) => 25,
     };
+    if !chosen.near {
+        percent -= 15;
+    }
     if !rule.requires.exit_code.is_empty() || !rule.requires.failure_reason.is_empty() {
         percent += 4;
     }

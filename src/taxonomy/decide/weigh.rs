@@ -6,6 +6,9 @@ use super::ending::Ending;
 use crate::taxonomy::matcher::{Findings, Hit, Phase};
 use crate::taxonomy::{JobFacts, Owner, Rule, RuleSet, Strength};
 
+/// So many lines before its end a job may still have been stopped by them: other processes go on for a while.
+const NEAR: u64 = 2_000;
+
 /// How well a place explains the end of the job, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Zone {
@@ -28,6 +31,8 @@ pub(super) struct Match<'a> {
     pub zone: Zone,
     /// The job went on after it.
     pub recovered: bool,
+    /// The rule's last match stands near the end of what failed. What stands far before it has rarely stopped the job.
+    pub near: bool,
 }
 
 impl Match<'_> {
@@ -41,8 +46,9 @@ impl Match<'_> {
         }
     }
 
-    /// What leads: how much the rule says, then where it stands, then precedence, then the first line, then the order of rules.
-    pub fn rank(&self) -> (u8, Zone, u16, Reverse<u64>) {
+    /// What leads: how much the rule says, then where it stands, then precedence, then the first
+    /// line, then the order of rules.
+    pub fn rank(&self) -> (u8, Zone, bool, u16, Reverse<u64>) {
         let strength = match (self.rule.strength, self.zone) {
             (Strength::Decisive, Zone::End) => 5,
             (Strength::Cause, Zone::End) => 4,
@@ -50,7 +56,7 @@ impl Match<'_> {
             (Strength::Symptom, _) => 2,
             (Strength::Hint, _) => 1,
         };
-        (strength, self.zone, self.rule.precedence, Reverse(self.hit.map_or(u64::MAX, |hit| hit.number)))
+        (strength, self.zone, self.near, self.rule.precedence, Reverse(self.hit.map_or(u64::MAX, |hit| hit.number)))
     }
 }
 
@@ -65,16 +71,25 @@ pub(super) fn matches<'a>(
     fitting
         .filter_map(|(rule, hits)| {
             if rule.any.is_empty() {
-                return Some(Match { rule, hit: None, zone: Zone::End, recovered: false });
+                return Some(Match { rule, hit: None, zone: Zone::End, recovered: false, near: true });
             }
             let from = rule.scope.tail_kb.map_or(0, |kb| findings.total.saturating_sub(u64::from(kb) * 1024));
             let placed =
                 hits.all().into_iter().filter(|hit| hit.offset >= from).map(|hit| (zone(hit, findings, ending), hit));
             // The first line of the best zone, or of lines that explain nothing the last.
             let (zone, hit) = placed.max_by_key(|(zone, hit)| {
-                (*zone, if matches!(zone, Zone::End | Zone::Doubtful) { Reverse(hit.number) } else { Reverse(u64::MAX - hit.number) })
+                (
+                    *zone,
+                    if matches!(zone, Zone::End | Zone::Doubtful) {
+                        Reverse(hit.number)
+                    } else {
+                        Reverse(u64::MAX - hit.number)
+                    },
+                )
             })?;
-            Some(Match { rule, hit: Some(hit), zone, recovered: !ending.failed || hit.number < findings.mark })
+            let last = hits.last.back().map_or(hit.line, |last| last.line);
+            let near = last + NEAR >= ending.line.map_or(findings.last_shown, |line| line.line);
+            Some(Match { rule, hit: Some(hit), zone, recovered: !ending.failed || hit.number < findings.mark, near })
         })
         .collect()
 }
@@ -109,7 +124,7 @@ fn fits(rule: &Rule, facts: &JobFacts, ending: &Ending<'_>) -> bool {
     let kinds = &rule.scope.job_kinds;
     let kind = kinds.is_empty() || facts.job_kind.as_ref().is_none_or(|kind| kinds.iter().any(|k| **k == **kind));
     let code = requires.exit_code.is_empty() || ending.exit_code.is_some_and(|code| requires.exit_code.contains(&code));
-    let reason = facts.failure_reason.as_ref().map(|reason| reason.as_str());
+    let reason = facts.failure_reason.as_ref().map(crate::ci::FailureReason::as_str);
     let reason = requires.failure_reason.is_empty() || requires.failure_reason.iter().any(|r| Some(&**r) == reason);
     // A rule that asks for nothing at all fits nothing.
     let asks = !rule.any.is_empty() || !requires.exit_code.is_empty() || !requires.failure_reason.is_empty();

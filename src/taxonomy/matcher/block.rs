@@ -42,6 +42,12 @@ pub(super) struct Block {
 }
 
 impl Block {
+    /// Bytes of memory held.
+    #[cfg(test)]
+    pub fn held(&self) -> usize {
+        self.text.capacity() + self.entries.capacity() * size_of::<Entry>()
+    }
+
     pub fn text(&self) -> &[u8] {
         &self.text
     }

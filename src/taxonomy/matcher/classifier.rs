@@ -14,7 +14,7 @@ use crate::taxonomy::{JobFacts, Verdict};
 
 const OF_RULES: Room = Room { since: 3, last: 2 };
 const OF_OWN: Room = Room { since: 0, last: 1 };
-const OF_LOOKS: Room = Room { since: 12, last: 24 };
+const OF_LOOKS: Room = Room { since: 12, last: 12 };
 
 /// Judges one log that arrives in pieces, in memory that does not grow with it. The verdict depends on the bytes alone, not on how they
 /// were cut up.
@@ -42,6 +42,10 @@ pub(in crate::taxonomy) struct Findings<'a> {
     pub succeeded: Option<&'a Hit>,
     pub failed: Option<&'a Hit>,
     pub host: Option<&'a Hit>,
+    /// The runner's first words: more than one when the log holds more than one job.
+    pub greetings: usize,
+    /// What the script first asked Spack to do.
+    pub command: Option<&'a Hit>,
     /// Lines that look like errors and repeat no others.
     pub looks: &'a Hits,
     /// Bytes of the log, of its text, and those that no text has.
@@ -86,6 +90,12 @@ impl Classifier {
         });
     }
 
+    /// Bytes of text and lines that it holds.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.block.held()
+    }
+
     /// Judges the log as it is so far. The classifier can be fed on.
     pub fn so_far(&self, facts: &JobFacts) -> Verdict {
         self.clone().finish(facts)
@@ -108,6 +118,8 @@ impl Classifier {
             succeeded: succeeded.as_ref(),
             failed: failed.as_ref(),
             host: own(Own::Host).and_then(|hits| hits.first.as_ref()),
+            greetings: own(Own::Greeting).map_or(0, |hits| hits.all().len()),
+            command: own(Own::Command).and_then(|hits| hits.first.as_ref()),
             looks: own(Own::Looks).unwrap_or(&none),
             total: lines.total(),
             text: cleaner.text,

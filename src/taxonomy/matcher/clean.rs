@@ -27,7 +27,7 @@ pub(super) struct Cleaner {
 impl Cleaner {
     /// Writes what a line shows.
     pub fn show(&mut self, raw: Raw<'_>, block: &mut Block) {
-        let plain = !raw.head.iter().fold(false, |odd, b| odd | (*b < 0x20) | (*b == 0x7f));
+        let plain = !raw.head.iter().fold(false, |any, b| any | b.is_ascii_control());
         if plain && raw.tail.is_empty() {
             block.write(raw.head);
             self.end(raw, true, block);

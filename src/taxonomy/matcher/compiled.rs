@@ -32,12 +32,17 @@ pub(super) enum Own {
     Failed,
     /// The runner's banner.
     Host,
+    /// The runner's first words about a job.
+    Greeting,
+    /// What the script asks Spack to do.
+    Command,
     /// Looks like an error.
     Looks,
 }
 
 impl Own {
-    pub const ALL: [Self; 5] = [Self::Progress, Self::Succeeded, Self::Failed, Self::Host, Self::Looks];
+    pub const ALL: [Self; 7] =
+        [Self::Progress, Self::Succeeded, Self::Failed, Self::Host, Self::Greeting, Self::Command, Self::Looks];
 
     fn patterns(self) -> &'static [&'static str] {
         match self {
@@ -45,7 +50,9 @@ impl Own {
             Self::Progress => &[r"^\$ \S"],
             Self::Succeeded => &["^Job succeeded"],
             Self::Failed => &["^ERROR: Job failed"],
-            Self::Host => &[r"^Running on (?:\S+ via )?(?<host>\S+?)(?:\.\.\.)?$"],
+            Self::Host => &[r"^Running on (?:\S+ via )?(?<host>\S+?)\.\.\.$"],
+            Self::Greeting => &["^Running with gitlab-runner "],
+            Self::Command => &[r"^\$ spack\b.* ci (?<kind>rebuild|generate)\b"],
             Self::Looks => looks::NEEDLES,
         }
     }

@@ -89,7 +89,7 @@ pub(super) struct Lines {
     /// Bytes taken.
     total: u64,
     /// Lines told, and in a log with stamps the one that may go on.
-    lines: u64,
+    count: u64,
     /// The bytes since the last newline, and where they begin.
     partial: Ends,
     partial_at: u64,
@@ -133,8 +133,8 @@ impl Lines {
             if head.len() > LONGEST {
                 break;
             }
-            self.lines += 1;
-            tell(Raw { line: self.lines, offset: self.total + start as u64, head, tail: &[] });
+            self.count += 1;
+            tell(Raw { line: self.count, offset: self.total + start as u64, head, tail: &[] });
             start = newline + 1;
         }
         self.total += start as u64;
@@ -173,16 +173,16 @@ impl Lines {
                 Some((_, waiting)) if !begins => waiting.append(&mut partial, text),
                 _ => {
                     self.tell_waiting(tell);
-                    self.lines += 1;
+                    self.count += 1;
                     let mut waiting = Ends::default();
                     waiting.append(&mut partial, text);
                     self.waiting = Some((offset, waiting));
                 }
             }
         } else {
-            self.lines += 1;
+            self.count += 1;
             let (head, tail) = partial.ends();
-            tell(Raw { line: self.lines, offset, head, tail });
+            tell(Raw { line: self.count, offset, head, tail });
         }
         partial.clear();
         self.partial = partial;
@@ -191,7 +191,7 @@ impl Lines {
     fn tell_waiting(&mut self, tell: &mut dyn FnMut(Raw<'_>)) {
         if let Some((offset, mut waiting)) = self.waiting.take() {
             let (head, tail) = waiting.ends();
-            tell(Raw { line: self.lines, offset, head, tail });
+            tell(Raw { line: self.count, offset, head, tail });
         }
     }
 }

@@ -3,14 +3,17 @@
 //! Any line that a pattern matches contains at least one of its needles. A pattern without needles (`^\d+$`) has to look at every line.
 
 use regex_syntax::ParserBuilder;
+use regex_syntax::hir::literal::{ExtractKind, Extractor};
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
-/// Most needles of one pattern, longest needle, and the fewest bytes that are worth a search.
-const MOST: usize = 16;
+/// Most needles of one pattern, most that parts of it are multiplied to, longest needle, and the fewest bytes that are worth a search.
+const MOST: usize = 64;
+const MULTIPLIED: usize = 16;
 const LONGEST: usize = 64;
 const SHORTEST: usize = 2;
-/// More bytes than this do not make a needle rarer.
-const RARE: usize = 12;
+/// From four bytes on a needle is searched for quickly. Rarer than this is rare enough.
+const QUICK: usize = 4;
+const RARE: u32 = 100;
 
 /// One string, as the bytes of a line contain it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -46,10 +49,25 @@ fn usable(needles: &[Needle]) -> bool {
     !needles.is_empty() && needles.iter().all(|n| n.bytes.len() >= SHORTEST && !n.bytes.contains(&b'\n'))
 }
 
-/// How rare the needles are: the length of the shortest one, then how few they are.
-fn rarity(needles: &[Needle]) -> (usize, usize) {
-    let shortest = needles.iter().map(|n| n.bytes.len()).min().unwrap_or(0);
-    (shortest.min(RARE), MOST.saturating_sub(needles.len()))
+/// How rare the needles are: the most common one counts, then how few they are.
+fn rarity(needles: &[Needle]) -> (u32, usize) {
+    let rare = |needle: &Needle| match needle.bytes.len() {
+        short @ 0..QUICK => short as u32,
+        _ => needle.bytes.iter().map(|b| 14 - common(*b)).sum::<u32>().min(RARE),
+    };
+    (needles.iter().map(rare).min().unwrap_or(0), MOST.saturating_sub(needles.len()))
+}
+
+/// How common a byte is in the logs of builds, 1 to 12.
+pub(super) fn common(byte: u8) -> u32 {
+    match byte.to_ascii_lowercase() {
+        b' ' | b'e' => 12,
+        b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' | b'/' | b'c' => 9,
+        b'l' | b'd' | b'u' | b'p' | b'm' | b'-' | b'.' | b'_' => 6,
+        b'f' | b'h' | b'g' | b'b' | b'0'..=b'9' => 4,
+        b'y' | b'w' | b'v' | b'k' | b'x' | b':' | b'=' | b'+' => 3,
+        _ => 1,
+    }
 }
 
 fn starts(hir: &Hir) -> bool {
@@ -150,7 +168,31 @@ fn best_of(parts: &[Hir]) -> Option<(Vec<Needle>, bool)> {
         }
     }
     offer(run, run_at_start);
+    // What a part may begin with, optional words and few digits included.
+    let mut fronts = Extractor::new();
+    fronts.kind(ExtractKind::Prefix).limit_class(10).limit_repeat(2).limit_literal_len(LONGEST / 2).limit_total(MOST);
+    for from in 0..parts.len() {
+        let rest = Hir::concat(parts.get(from..).unwrap_or_default().to_vec());
+        let front = fronts.extract(&rest);
+        let needles =
+            front.literals().map(|all| all.iter().map(|l| Needle { bytes: l.as_bytes().to_vec(), folded: false }));
+        if let Some(any) = needles.and_then(|all| tidy(all.collect())) {
+            offer(trimmed(any), from == 0 && parts.first().is_some_and(|p| *p.kind() == HirKind::Look(Look::Start)));
+        }
+    }
     found
+}
+
+/// Without a last digit that may be any: it makes ten needles of one that is rare enough.
+fn trimmed(any: Vec<Needle>) -> Vec<Needle> {
+    let stem = |needle: &Needle| {
+        let (last, stem) = needle.bytes.split_last()?;
+        let digits = |d| any.contains(&Needle { bytes: [stem, &[d]].concat(), folded: needle.folded });
+        let needless = last.is_ascii_digit() && stem.len() > QUICK && (b'0'..=b'9').all(digits);
+        needless.then(|| Needle { bytes: stem.to_vec(), folded: needle.folded })
+    };
+    let few = any.iter().map(|needle| stem(needle).unwrap_or_else(|| needle.clone())).collect();
+    tidy(few).unwrap_or(any)
 }
 
 fn members(class: &Class) -> Option<Vec<Needle>> {
@@ -182,7 +224,7 @@ fn members(class: &Class) -> Option<Vec<Needle>> {
 }
 
 fn cross(fronts: &[Needle], backs: &[Needle]) -> Option<Vec<Needle>> {
-    if fronts.len() * backs.len() > MOST {
+    if fronts.len() * backs.len() > MULTIPLIED.max(fronts.len()).max(backs.len()) {
         return None;
     }
     let join = |front: &Needle, back: &Needle| {
@@ -223,13 +265,15 @@ mod tests {
     fn every_match_contains_a_needle() {
         assert_eq!(said("No space left on device"), "No space left on device|=");
         assert_eq!(said(r"^==> Error: (?<what>\w+)"), "==> Error: |^");
-        assert_eq!(said(r"(?:g|c)\+\+: fatal error: \w+"), "c++: fatal error: |g++: fatal error: ");
+        assert_eq!(said(r"(?:g|c)\+\+: fatal error: \w+"), "++: fatal error: ");
         assert_eq!(said(r"[Kk]illed"), "killed/i");
         assert_eq!(said(r"(?i)could not resolve"), "could not resolve/i");
         assert_eq!(said(r"\d+ (?:lines?|rows)$"), " line| lines| rows");
         assert_eq!(said(r"HTTP Error 5(?:00|02|03)"), "HTTP Error 500|HTTP Error 502|HTTP Error 503|=");
-        assert_eq!(said(r"(?:ab\d+c|x+yz)"), "ab|yz");
+        assert_eq!(said(r"(?:abcde\d+c|x+yz)"), "abcde|yz");
         assert_eq!(said(r"(?:timed out){2,}"), "timed out");
+        assert_eq!(said(r"line \d+ of"), "line ");
+        assert_eq!(said(r">> \d+ x"), ">> 0|>> 1|>> 2|>> 3|>> 4|>> 5|>> 6|>> 7|>> 8|>> 9");
         assert_eq!(said(r"^exit code 137$"), "exit code 137|^");
     }
 

@@ -2,7 +2,8 @@
 
 /// What a line must contain to be looked at.
 pub(super) const NEEDLES: &[&str] = &[
-    r"(?i)error[:\]) ]",
+    "(?i)error:",
+    "(?i)error ",
     "Error",
     "ERROR",
     r"(?i)fatal:",
@@ -35,7 +36,17 @@ pub(super) const NEEDLES: &[&str] = &[
     "(?i)assertion",
     "did NOT match",
     "(?i)mismatch",
-    "No secret key",
+    "(?i)secret key",
+    "(?i)stale file handle",
+    "(?i)an error occurred",
+    "version `GLIBC",
+    "(?i)throttl",
+    "(?i)exceeded",
+    "(?i)expired",
+    "(?i)forbidden",
+    "(?i)unauthorized",
+    "(?i)truncated",
+    "(?i)corrupt",
 ];
 
 /// How much a line looks like the cause of a failure: 0 not at all, and the more the better.
@@ -77,6 +88,7 @@ pub(in crate::taxonomy) fn weight(text: &str) -> u32 {
         || small.starts_with("error")
         || small.starts_with("fatal")
         || line.starts_with("==> Error: ")
+        || small.contains("an error occurred (")
         || line.starts_with("E: ");
     let tool = tool(line)
         && has(&[
@@ -93,7 +105,14 @@ pub(in crate::taxonomy) fn weight(text: &str) -> u32 {
             "invalid",
             "timed out",
             "did not match",
-            "no secret key",
+            "stale file handle",
+            "forbidden",
+            "expired",
+            "unauthorized",
+            "exceeded",
+            "corrupt",
+            "truncated",
+            "secret key",
             "mismatch",
             "unsupported",
             "unrecognized",

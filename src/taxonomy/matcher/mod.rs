@@ -8,6 +8,7 @@ mod block;
 mod classifier;
 mod clean;
 mod compiled;
+mod grams;
 mod hits;
 mod lines;
 mod literals;

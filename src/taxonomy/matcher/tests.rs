@@ -15,7 +15,7 @@ fn rules() -> Vec<Rule> {
         rule("build_error.compiler", &[r"^(?<file>[^ :]+):(?<line>\d+):(?:\d+:)? (?:fatal )?error: ", r"^CMake Error"]),
         but(rule("dns", &[r"(?i)could not resolve host"]), |r| (r.recovers, r.precedence) = (true, 100)),
         but(rule("pod", &["status is \"Failed\"", "is disrupted: reason"]), |r| {
-            r.scope.sections = vec!["runner".into()]
+            r.scope.sections = vec!["runner".into()];
         }),
         but(rule("trace", &["^Traceback "]), |r| r.strength = Strength::Symptom),
         but(rule("digits", &[r"^\d{4}$"]), |r| r.precedence = 100),
@@ -161,6 +161,26 @@ fn long_lines_match_at_both_ends() {
     }
     let middle = format!("{}out of memory{}", "a".repeat(500_000), "b".repeat(500_000));
     assert_eq!(chosen(&judged(rules(), &middle)), "?");
+}
+
+#[test]
+fn no_log_makes_it_hold_much() {
+    let rules = compiled(rules());
+    let long = [vec![b'x'; 65_000], b"\n".to_vec()].concat();
+    let returns = [b"a\r".repeat(30_000), b"\n".to_vec()].concat();
+    let sections: Vec<u8> = (0..2_000).flat_map(|n| format!("section_start:1:s{n}\r").into_bytes()).collect();
+    let errors = b"a.c:1: error: Killed signal terminated program x out of memory\n".repeat(100);
+    for piece in
+        [&b"\n".repeat(1_000), &long, &returns, &sections, &errors, &b"\x1b[".repeat(5_000), &b"\xff\0".repeat(9_000)]
+    {
+        let mut classifier = Classifier::new(Arc::clone(&rules));
+        let mut most = 0;
+        for _ in 0..3_000_000 / piece.len() {
+            classifier.feed(piece);
+            most = most.max(classifier.held());
+        }
+        assert!(most < 3_000_000, "{most} bytes for pieces like {:?}", &piece[..8]);
+    }
 }
 
 #[test]
