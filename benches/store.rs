@@ -1,5 +1,5 @@
-//! Budgets of the store with 100,000 failures of 90 days: the groups of the Errors screen over a week in < 20 ms, 1,000 failures written in
-//! < 100 ms. The file lies where temporary files lie; each write waits for the disk.
+//! Budgets of the store with 100,000 failures of 90 days: the groups of the Errors screen over a week in < 20 ms, 1,000
+//! failures written in < 100 ms. The file lies where temporary files lie; each write waits for the disk.
 
 #![expect(clippy::expect_used, reason = "a benchmark may give up")]
 

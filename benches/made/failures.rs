@@ -1,4 +1,5 @@
-//! Three months of failed jobs: few classes and signatures make most of them, and nearly every signature is met in many places.
+//! Three months of failed jobs: few classes and signatures make most of them, and nearly every signature is met in many
+//! places.
 
 use std::sync::Arc;
 
@@ -47,7 +48,8 @@ fn failure(job: u64, at: Timestamp, dice: &mut Dice) -> Failure {
     let hash: String = (0..32).filter_map(|_| char::from_u32(u32::from(b'a') + dice.below(26) as u32)).collect();
     let number = dice.below(RUNNERS);
     let evidence = format!(
-        "/builds/spack/{package}-{hash}/src/file_{signature}.c:{}: error: undefined reference to `symbol_{signature}' {}",
+        "/builds/spack/{package}-{hash}/src/file_{signature}.c:{}: error: undefined reference to `symbol_{signature}' \
+         {}",
         dice.below(9_000),
         "x".repeat(dice.below(380)),
     );

@@ -1,11 +1,13 @@
-//! Which page of failed jobs to ask for next, so that the failures of the last days become known without reading anything twice.
+//! Which page of failed jobs to ask for next, so that the failures of the last days become known without reading
+//! anything twice.
 //!
-//! GitLab lists the failed jobs of a project newest first, by time of creation, and names with each page where the next one begins. It cannot
-//! be asked for a day. So what was read is kept as spans of creation time, each with the place where reading goes on below it; a gap is read
-//! from the span above it downwards. A job that was created lately may still fail: what is younger than `settle` counts as read only as long
-//! as this plan lives, and is never kept.
+//! GitLab lists the failed jobs of a project newest first, by time of creation, and names with each page where the next
+//! one begins. It cannot be asked for a day. So what was read is kept as spans of creation time, each with the place
+//! where reading goes on below it; a gap is read from the span above it downwards. A job that was created lately may
+//! still fail: what is younger than `settle` counts as read only as long as this plan lives, and is never kept.
 //!
-//! The one who reads asks [`Backfill::step`], stores the page's failures, hands over [`Backfill::answered`], and keeps what that returns.
+//! The one who reads asks [`Backfill::step`], stores the page's failures, hands over [`Backfill::answered`], and keeps
+//! what that returns.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,14 +22,16 @@ pub struct Covered {
     pub from: Timestamp,
     /// Excluded.
     pub to: Timestamp,
-    /// The page that begins below `from`, in the words of the one who reads. `None`: the list has to be read from its top to get there.
+    /// The page that begins below `from`, in the words of the one who reads. `None`: the list has to be read from its
+    /// top to get there.
     pub next: Option<Arc<str>>,
 }
 
 /// Adds a span to others. Spans that overlap or touch become one; the result is in order, the newest first.
 pub fn merge(spans: impl IntoIterator<Item = Covered>, added: Covered) -> Vec<Covered> {
     let mut all: Vec<Covered> = spans.into_iter().chain([added]).filter(|span| span.from < span.to).collect();
-    // Where two begin alike, the one that knows how to go on comes first, and of two that know, the newer: the sort is stable.
+    // Where two begin alike, the one that knows how to go on comes first, and of two that know, the newer: the sort is
+    // stable.
     all.reverse();
     all.sort_by_key(|span| (span.from, span.next.is_none()));
     let mut merged: Vec<Covered> = Vec::with_capacity(all.len());
@@ -72,7 +76,8 @@ impl Wanted {
 pub struct Ask {
     /// Where it begins, as an earlier answer said; `None`: the first page of the list.
     pub page: Option<Arc<str>>,
-    /// What is looked for: jobs that were created in this span, its end excluded. Others on the page are known or not wanted.
+    /// What is looked for: jobs that were created in this span, its end excluded. Others on the page are known or not
+    /// wanted.
     pub from: Timestamp,
     pub to: Timestamp,
 }
@@ -122,7 +127,8 @@ impl Backfill {
         Self { wanted, known, budget, on_the_way: None }
     }
 
-    /// The next page. Each call that returns one costs a request, also when it is never answered: then the same page comes again.
+    /// The next page. Each call that returns one costs a request, also when it is never answered: then the same page
+    /// comes again.
     pub fn step(&mut self) -> Step {
         let Some(ask) = self.ask() else { return Step::Done };
         let Some(left) = self.budget.checked_sub(1) else { return Step::OutOfBudget };

@@ -208,7 +208,8 @@ fn odd_answers_neither_loop_nor_cover_what_was_not_read() {
 }
 
 proptest! {
-    /// Whatever was read before, however often reading is cut off: in the end every job was seen, and no page twice in one reading.
+    /// Whatever was read before, however often reading is cut off: in the end every job was seen, and no page twice in
+    /// one reading.
     #[test]
     fn everything_is_seen_and_nothing_that_is_kept_is_asked_for(
         steps in prop::collection::vec(0..40i64, 1..400),
@@ -228,7 +229,8 @@ proptest! {
         moments.sort_unstable_by(|a, b| b.cmp(a));
         for (hours, budget) in moments.iter().zip(budgets.iter().cycle()) {
             let now = ago(*hours);
-            let server = Server { jobs: jobs.iter().filter(|(_, at)| **at < now).map(|(i, t)| (*i, *t)).collect(), page };
+            let then = jobs.iter().filter(|(_, at)| **at < now).map(|(i, t)| (*i, *t)).collect();
+            let server = Server { jobs: then, page };
             let before = kept.clone();
             let (pages, _) = read(&server, &mut kept, Wanted { now, ..wanted(20) }, *budget);
             // That nothing is left above what is kept shows on the next page only.

@@ -1,9 +1,10 @@
-//! What is remembered between runs: the audit, failures and what belongs to them, needs of pipelines, durations of builds, and small texts
-//! by name.
+//! What is remembered between runs: the audit, failures and what belongs to them, needs of pipelines, durations of
+//! builds, and small texts by name.
 //!
-//! One SQLite file in WAL mode: several processes may read and write it at once. The controller opens it and hands plain rows up and down.
-//! A row that was acknowledged is on the disk. A file that cannot be used is never repaired, emptied or deleted here: the error names it
-//! and says what to do. Caches stay within bounds by themselves; the audit is kept for ever.
+//! One SQLite file in WAL mode: several processes may read and write it at once. The controller opens it and hands
+//! plain rows up and down. A row that was acknowledged is on the disk. A file that cannot be used is never repaired,
+//! emptied or deleted here: the error names it and says what to do. Caches stay within bounds by themselves; the audit
+//! is kept for ever.
 
 mod audit;
 mod durations;

@@ -1,5 +1,6 @@
-//! What is asked of the failures that are remembered, and what is kept beside them: later tries, acknowledgements, ends of pipelines, and
-//! what automatic retries have cost. Plain rows: the store fills them, judgements and screens read them.
+//! What is asked of the failures that are remembered, and what is kept beside them: later tries, acknowledgements, ends
+//! of pipelines, and what automatic retries have cost. Plain rows: the store fills them, judgements and screens read
+//! them.
 
 use std::fmt;
 use std::sync::Arc;

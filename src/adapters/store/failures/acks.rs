@@ -14,7 +14,8 @@ impl Store {
             let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
             let before = replaced(&mut transaction, ack).await?;
             let done = sqlx::query(
-                "INSERT INTO acknowledgements (class, fingerprint, who, note, until, created) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO acknowledgements (class, fingerprint, who, note, until, created) VALUES (?, ?, ?, ?, ?, \
+                 ?)",
             )
             .bind(&*ack.class)
             .bind(ack.fingerprint.as_deref())
@@ -41,7 +42,8 @@ impl Store {
         rows.and_then(|rows| rows.iter().map(ack).collect()).map_err(|error| self.failed(error))
     }
 
-    /// Removes the acknowledgements that no longer hold and returns them; each is returned to one caller only, of whatever process.
+    /// Removes the acknowledgements that no longer hold and returns them; each is returned to one caller only, of
+    /// whatever process.
     pub async fn expire_acks(&self, now: Timestamp) -> Result<Vec<(AckId, Ack)>, StoreError> {
         let rows = sqlx::query("DELETE FROM acknowledgements WHERE until <= ? RETURNING *")
             .bind(now.millis())

@@ -13,7 +13,8 @@ impl Store {
         read.await.map_err(|error| self.failed(error))
     }
 
-    /// Adds what was read of a list to what is known, and returns all of it. Only for what has been stored: it is never asked for again.
+    /// Adds what was read of a list to what is known, and returns all of it. Only for what has been stored: it is never
+    /// asked for again.
     pub async fn add_covered(&self, list: &str, read: Covered) -> Result<Vec<Covered>, StoreError> {
         let write = async {
             let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;

@@ -8,6 +8,9 @@ use crate::adapters::store::{Store, StoreError};
 use crate::ci::{PipelineId, Timestamp};
 use crate::console::failures::PipelineEnd;
 
+/// Id, branch, stack, whether it ended well, and when.
+type Row = (i64, String, Option<String>, bool, i64);
+
 impl Store {
     /// Remembers how pipelines ended. One that ended again, because jobs were retried, has its later end.
     pub async fn put_pipeline_ends(&self, ends: &[PipelineEnd]) -> Result<(), StoreError> {
@@ -19,7 +22,8 @@ impl Store {
             for end in ends {
                 sqlx::query(
                     "INSERT INTO pipeline_ends (id, git_ref, stack, ok, finished_at) VALUES (?, ?, ?, ?, ?) \
-                     ON CONFLICT (id) DO UPDATE SET git_ref = excluded.git_ref, stack = coalesce(excluded.stack, stack), \
+                     ON CONFLICT (id) DO UPDATE SET git_ref = excluded.git_ref, stack = coalesce(excluded.stack, \
+                     stack), \
                      ok = excluded.ok, finished_at = excluded.finished_at WHERE excluded.finished_at >= finished_at",
                 )
                 .bind(end.id.0.cast_signed())
@@ -35,7 +39,8 @@ impl Store {
         write.await.map_err(|error| self.failed(error))
     }
 
-    /// The newest ends of pipelines in a range of time, its end excluded, newest first; of one branch only when it is named.
+    /// The newest ends of pipelines in a range of time, its end excluded, newest first; of one branch only when it is
+    /// named.
     pub async fn pipeline_ends(
         &self,
         range: Range<Timestamp>,
@@ -50,9 +55,8 @@ impl Store {
             query.push(" AND git_ref = ").push_bind(git_ref.to_owned());
         }
         query.push(" ORDER BY finished_at DESC, id DESC LIMIT ").push_bind(limit);
-        let rows: Result<Vec<(i64, String, Option<String>, bool, i64)>, _> =
-            query.build_query_as().fetch_all(&self.pool).await;
-        let end = |(id, git_ref, stack, ok, finished_at): (i64, String, Option<String>, bool, i64)| PipelineEnd {
+        let rows: Result<Vec<Row>, _> = query.build_query_as().fetch_all(&self.pool).await;
+        let end = |(id, git_ref, stack, ok, finished_at): Row| PipelineEnd {
             id: PipelineId(id.cast_unsigned()),
             git_ref: git_ref.into(),
             stack: stack.map(Into::into),

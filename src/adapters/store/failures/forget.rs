@@ -11,11 +11,12 @@ const AT_ONCE: u32 = 500;
 /// The pause between two transactions, in which the lock is free: more than one takes.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// How long a class or signature is known after its last failure was forgotten. Without an end, each signature that never comes back would
-/// stay for ever; one that comes back after more than a year may look new.
+/// How long a class or signature is known after its last failure was forgotten. Without an end, each signature that
+/// never comes back would stay for ever; one that comes back after more than a year may look new.
 const KNOWN: Duration = Duration::from_hours(365 * 24);
 
-/// What is removed by age, in batches, and how long it outlives failures. Failures go first: what belongs to one is never older than it.
+/// What is removed by age, in batches, and how long it outlives failures. Failures go first: what belongs to one is
+/// never older than it.
 const STEPS: [(&str, Duration); 6] = [
     (FAILURES, Duration::ZERO),
     (
@@ -46,8 +47,8 @@ const STEPS: [(&str, Duration); 6] = [
 const FAILURES: &str = "DELETE FROM failures WHERE job IN (SELECT job FROM failures WHERE at < ? ORDER BY at LIMIT ?)";
 
 impl Store {
-    /// Forgets failures, and what belongs to them, from before a moment; returns how many failures. Acknowledgements stay, and since when
-    /// signatures are known stays for a year more. Can be cut off at any time and called again.
+    /// Forgets failures, and what belongs to them, from before a moment; returns how many failures. Acknowledgements
+    /// stay, and since when signatures are known stays for a year more. Can be cut off at any time and called again.
     pub async fn forget_before(&self, before: Timestamp) -> Result<u64, StoreError> {
         // First what is no longer known, then the rows: what is claimed to be known is there.
         self.uncover(before).await.map_err(|error| self.failed(error))?;
@@ -69,8 +70,8 @@ impl Store {
         Ok(forgotten)
     }
 
-    /// Spans of the past that were read end where remembering begins. Where to go on below them is no longer known: what lies there was read,
-    /// and would have to be read again.
+    /// Spans of the past that were read end where remembering begins. Where to go on below them is no longer known:
+    /// what lies there was read, and would have to be read again.
     async fn uncover(&self, before: Timestamp) -> Result<(), sqlx::Error> {
         let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
         for statement in [

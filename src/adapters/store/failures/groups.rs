@@ -1,8 +1,8 @@
 //! Failures in groups: what the Errors screen shows.
 //!
-//! Rows are counted here and not by SQL: several groupings, with the places where most of their failures are, come from one pass over an
-//! index in the order of time, where SQL would sort the range once for each. SQLite hands rows over as JSON, many at once, because one by
-//! one they cost ten times more to pass on than to find.
+//! Rows are counted here and not by SQL: several groupings, with the places where most of their failures are, come from
+//! one pass over an index in the order of time, where SQL would sort the range once for each. SQLite hands rows over as
+//! JSON, many at once, because one by one they cost ten times more to pass on than to find.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -19,11 +19,12 @@ use crate::console::failures::{By, Group};
 const ROWS_AT_ONCE: u32 = 16_384;
 
 /// What classes and signatures are known that failed in a range: those that came and went outside are not.
-const KNOWN: &str = "SELECT json_group_array(json_array(key, first, template)) FROM first_seen WHERE kind = ? AND last >= ? AND first < ?";
+const KNOWN: &str = "SELECT json_group_array(json_array(key, first, template)) FROM first_seen \
+     WHERE kind = ? AND last >= ? AND first < ?";
 
 impl Store {
-    /// Groups the failures of a range of time, its end excluded, in one or several ways; the answers come in the order of `by`, the greatest
-    /// group first. Those that failed at `new_since` or later are counted as new.
+    /// Groups the failures of a range of time, its end excluded, in one or several ways; the answers come in the order
+    /// of `by`, the greatest group first. Those that failed at `new_since` or later are counted as new.
     pub async fn grouped(
         &self,
         by: &[By],
@@ -40,7 +41,9 @@ impl Store {
                 let json = page(&others, after, range.end).build_query_scalar().fetch_one(&mut *transaction).await?;
                 let json: String = json;
                 let rows: Vec<Row<'_>> = parsed(&json)?;
-                rows.iter().for_each(|row| tally.add(row));
+                for row in &rows {
+                    tally.add(row);
+                }
                 match rows.last() {
                     Some(last) if rows.len() >= ROWS_AT_ONCE as usize => after = (last.at, Some(last.job)),
                     _ => break,

@@ -5,28 +5,31 @@ use std::collections::BTreeMap;
 use sqlx::{QueryBuilder, Sqlite};
 
 use crate::adapters::store::{Store, StoreError};
+use crate::ci::FailureReason;
 use crate::console::failures::LaterTry;
 use crate::taxonomy::Failure;
 
 /// Rows per statement: passing a statement on costs about as much as writing a row.
 const AT_ONCE: usize = 32;
 
-const PUT: &str = "INSERT INTO failures (job, at, pipeline, class, fingerprint, rule, owner, transient, confidence, package, hash, \
-     compiler, stack, git_ref, sha, runner, host, failure_reason, exit_code, line, rules, name, template, evidence, later) ";
+const PUT: &str = "INSERT INTO failures (job, at, pipeline, class, fingerprint, rule, owner, transient, confidence, \
+     package, hash, compiler, stack, git_ref, sha, runner, host, failure_reason, exit_code, line, rules, name, \
+     template, evidence, later) ";
 
 /// All but `later`, which the table keeps by itself.
-const JUDGED_AGAIN: &str = " ON CONFLICT (job) DO UPDATE SET at = excluded.at, pipeline = excluded.pipeline, class = excluded.class, \
-     fingerprint = excluded.fingerprint, rule = excluded.rule, owner = excluded.owner, transient = excluded.transient, \
-     confidence = excluded.confidence, package = excluded.package, hash = excluded.hash, compiler = excluded.compiler, \
-     stack = excluded.stack, git_ref = excluded.git_ref, sha = excluded.sha, runner = excluded.runner, host = excluded.host, \
-     failure_reason = excluded.failure_reason, exit_code = excluded.exit_code, line = excluded.line, rules = excluded.rules, \
-     name = excluded.name, template = excluded.template, evidence = excluded.evidence";
+const JUDGED_AGAIN: &str = " ON CONFLICT (job) DO UPDATE SET at = excluded.at, pipeline = excluded.pipeline, \
+     class = excluded.class, fingerprint = excluded.fingerprint, rule = excluded.rule, owner = excluded.owner, \
+     transient = excluded.transient, confidence = excluded.confidence, package = excluded.package, \
+     hash = excluded.hash, compiler = excluded.compiler, stack = excluded.stack, git_ref = excluded.git_ref, \
+     sha = excluded.sha, runner = excluded.runner, host = excluded.host, failure_reason = excluded.failure_reason, \
+     exit_code = excluded.exit_code, line = excluded.line, rules = excluded.rules, name = excluded.name, \
+     template = excluded.template, evidence = excluded.evidence";
 
 const PUT_SEEN: &str = "INSERT INTO first_seen (kind, key, first, last, template) ";
 
 /// The newest template stays: with one algorithm, equal fingerprints have equal templates.
-const SEEN_AGAIN: &str = " ON CONFLICT (kind, key) DO UPDATE SET first = min(first, excluded.first), last = max(last, excluded.last), \
-     template = coalesce(excluded.template, template)";
+const SEEN_AGAIN: &str = " ON CONFLICT (kind, key) DO UPDATE SET first = min(first, excluded.first), \
+     last = max(last, excluded.last), template = coalesce(excluded.template, template)";
 
 /// What is unknown never replaces what is known, and what was seen earlier never what was seen later.
 const PUT_TRY: &str = "INSERT INTO later_tries (job, ended, at) VALUES (?, ?, ?) \
@@ -37,8 +40,8 @@ const PUT_TRY: &str = "INSERT INTO later_tries (job, ended, at) VALUES (?, ?, ?)
 type Span<'a> = (i64, i64, Option<&'a str>);
 
 impl Store {
-    /// Remembers failures, all or none. A job that is known gets the new verdict; since when its class and signature are known only ever
-    /// moves back.
+    /// Remembers failures, all or none. A job that is known gets the new verdict; since when its class and signature
+    /// are known only ever moves back.
     pub async fn put_failures(&self, failures: &[Failure]) -> Result<(), StoreError> {
         if failures.is_empty() {
             return Ok(());
@@ -98,7 +101,7 @@ fn put(failures: &[Failure]) -> QueryBuilder<Sqlite> {
             .push_bind(failure.sha.as_deref())
             .push_bind(failure.runner.as_deref())
             .push_bind(failure.host.as_deref())
-            .push_bind(failure.failure_reason.as_ref().map(|reason| reason.as_str()))
+            .push_bind(failure.failure_reason.as_ref().map(FailureReason::as_str))
             .push_bind(failure.exit_code)
             .push_bind(failure.line.map(u64::cast_signed))
             .push_bind(&*failure.rules)

@@ -53,7 +53,8 @@ impl Store {
         rows.and_then(|rows| rows.iter().map(failure).collect()).map_err(|error| self.failed(error))
     }
 
-    /// Which of these jobs are known as failed, and by which rule set each was judged. The others' logs have still to be read.
+    /// Which of these jobs are known as failed, and by which rule set each was judged. The others' logs have still to
+    /// be read.
     pub async fn judged(&self, jobs: &[JobId]) -> Result<BTreeMap<JobId, Arc<str>>, StoreError> {
         let read = async {
             let mut judged = BTreeMap::new();
@@ -101,13 +102,13 @@ impl Store {
     pub async fn retry_history(&self, of: Kind<'_>, since: Timestamp) -> Result<Retries, StoreError> {
         let (statement, key) = match of {
             Kind::Class(class) => (
-                "SELECT count(*) FILTER (WHERE later = 'succeeded'), count(*) FILTER (WHERE later = 'failed') FROM failures \
-                 WHERE class = ? AND at >= ? AND later IS NOT NULL",
+                "SELECT count(*) FILTER (WHERE later = 'succeeded'), count(*) FILTER (WHERE later = 'failed') \
+                 FROM failures WHERE class = ? AND at >= ? AND later IS NOT NULL",
                 class,
             ),
             Kind::Signature(fingerprint) => (
-                "SELECT count(*) FILTER (WHERE later = 'succeeded'), count(*) FILTER (WHERE later = 'failed') FROM failures \
-                 WHERE fingerprint = ? AND at >= ? AND later IS NOT NULL",
+                "SELECT count(*) FILTER (WHERE later = 'succeeded'), count(*) FILTER (WHERE later = 'failed') \
+                 FROM failures WHERE fingerprint = ? AND at >= ? AND later IS NOT NULL",
                 fingerprint,
             ),
         };
@@ -120,12 +121,12 @@ impl Store {
             .map_err(|error| self.failed(error))
     }
 
-    /// Failures per class and day (UTC) in a range of time, its end excluded; by day, then by class. A day without failures of a class has no
-    /// row.
+    /// Failures per class and day (UTC) in a range of time, its end excluded; by day, then by class. A day without
+    /// failures of a class has no row.
     pub async fn daily_counts(&self, range: Range<Timestamp>) -> Result<Vec<DayCount>, StoreError> {
         let rows: Result<Vec<(i64, String, i64)>, _> = sqlx::query_as(
-            "SELECT at - (at % 86400000 + 86400000) % 86400000 AS day, class, count(*) FROM failures WHERE at >= ? AND at < ? \
-             GROUP BY day, class ORDER BY day, class",
+            "SELECT at - (at % 86400000 + 86400000) % 86400000 AS day, class, count(*) FROM failures \
+             WHERE at >= ? AND at < ? GROUP BY day, class ORDER BY day, class",
         )
         .bind(range.start.millis())
         .bind(range.end.millis())

@@ -17,7 +17,8 @@ impl Store {
             let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
             let (again, of_class, in_all): (bool, i64, i64) = sqlx::query_as(
                 "SELECT EXISTS (SELECT 1 FROM auto_retries WHERE job = ?), \
-                 (SELECT count(*) FROM auto_retries WHERE class = ? AND at >= ?), (SELECT count(*) FROM auto_retries WHERE at >= ?)",
+                 (SELECT count(*) FROM auto_retries WHERE class = ? AND at >= ?), \
+                 (SELECT count(*) FROM auto_retries WHERE at >= ?)",
             )
             .bind(job.0.cast_signed())
             .bind(class)

@@ -1,5 +1,5 @@
--- Failed jobs with their verdicts: one row per job. A verdict by other rules takes the place of the one before. Long texts stand last, so
--- that a query over the short ones does not read them.
+-- Failed jobs with their verdicts: one row per job. A verdict by other rules takes the place of the one before. Long
+-- texts stand last, so that a query over the short ones does not read them.
 CREATE TABLE failures (
     job            INTEGER PRIMARY KEY,
     at             INTEGER NOT NULL,
@@ -78,7 +78,8 @@ CREATE TABLE pipeline_ends (
 CREATE INDEX pipeline_ends_by_time ON pipeline_ends (finished_at);
 CREATE INDEX pipeline_ends_by_ref ON pipeline_ends (git_ref, finished_at);
 
--- Who looks after a class, or after one signature of it. A number is never used twice: what was shown is what is removed.
+-- Who looks after a class, or after one signature of it. A number is never used twice: what was shown is what is
+-- removed.
 CREATE TABLE acknowledgements (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     class       TEXT    NOT NULL,

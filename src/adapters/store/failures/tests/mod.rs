@@ -79,6 +79,7 @@ fn later(job: u64, ended: TryEnd) -> LaterTry {
     LaterTry { job: JobId(job), ended, at: NOW }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "most fields may be unknown")]
 fn text(text: &str) -> Option<Arc<str>> {
     Some(text.into())
 }

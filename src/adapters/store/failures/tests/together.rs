@@ -171,7 +171,8 @@ async fn no_query_walks_through_a_whole_table() {
             "failures_by_pipeline",
         ),
         (
-            "SELECT at, job, class, fingerprint, stack, runner, later FROM failures WHERE at >= 1 AND at < 2 AND (at > 1 OR job > 5) \
+            "SELECT at, job, class, fingerprint, stack, runner, later FROM failures WHERE at >= 1 AND at < 2 AND (at \
+             > 1 OR job > 5) \
              ORDER BY at, job LIMIT 9",
             "COVERING INDEX failures_by_time",
         ),
@@ -180,11 +181,13 @@ async fn no_query_walks_through_a_whole_table() {
             "COVERING INDEX failures_by_time",
         ),
         (
-            "SELECT count(*) FILTER (WHERE later = 'failed') FROM failures WHERE class = 'a' AND at >= 1 AND later IS NOT NULL",
+            "SELECT count(*) FILTER (WHERE later = 'failed') FROM failures WHERE class = 'a' AND at >= 1 AND later IS \
+             NOT NULL",
             "COVERING INDEX failures_tried_by_class",
         ),
         (
-            "SELECT count(*) FILTER (WHERE later = 'failed') FROM failures WHERE fingerprint = 'a' AND at >= 1 AND later IS NOT NULL",
+            "SELECT count(*) FILTER (WHERE later = 'failed') FROM failures WHERE fingerprint = 'a' AND at >= 1 AND \
+             later IS NOT NULL",
             "COVERING INDEX failures_tried_by_fingerprint",
         ),
         ("SELECT first FROM first_seen WHERE kind = 'class' AND key IN ('a', 'b')", "PRIMARY KEY"),
@@ -193,7 +196,8 @@ async fn no_query_walks_through_a_whole_table() {
             "pipeline_ends_by_time",
         ),
         (
-            "SELECT * FROM pipeline_ends WHERE git_ref = 'a' AND finished_at >= 1 ORDER BY finished_at DESC, id DESC LIMIT 9",
+            "SELECT * FROM pipeline_ends WHERE git_ref = 'a' AND finished_at >= 1 ORDER BY finished_at DESC, id DESC \
+             LIMIT 9",
             "pipeline_ends_by_ref",
         ),
         ("SELECT count(*) FROM auto_retries WHERE class = 'a' AND at >= 1", "auto_retries_by_class"),
