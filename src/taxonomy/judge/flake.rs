@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::figures::Share;
 use crate::ci::{JobId, PipelineId, Timestamp};
-use crate::taxonomy::Failure;
+use crate::taxonomy::{Failure, UNKNOWN};
 
 /// Fewer retries are no history.
 const FEWEST: u64 = 5;
@@ -135,7 +135,7 @@ pub fn retries(failures: &[&Failure], successes: &[Success]) -> Retries {
 }
 
 fn alike(a: &Failure, b: &Failure) -> bool {
-    a.class == b.class && (&*a.class != "unknown" || a.fingerprint == b.fingerprint)
+    a.class == b.class && (&*a.class != UNKNOWN || a.fingerprint == b.fingerprint)
 }
 
 /// What makes two runs comparable.

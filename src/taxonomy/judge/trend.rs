@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::days::{Covered, DAY, Zone};
 use super::figures::{Count, Share};
 use crate::ci::{JobId, Timestamp};
-use crate::taxonomy::{Failure, Transient};
+use crate::taxonomy::{Failure, Transient, UNKNOWN};
 
 const WEEK: usize = 7;
 /// Days of a success trend at most.
@@ -87,7 +87,7 @@ pub fn trend(failures: &[&Failure], now: Timestamp, zone: Zone, covered: &[Range
             if let Some(slot) = total.get_mut(day) {
                 *slot += 1;
             }
-            unknown.add(&*failure.class == "unknown");
+            unknown.add(&*failure.class == UNKNOWN);
             if failure.transient != Transient::Unknown {
                 transient.add(failure.transient == Transient::Yes);
             }

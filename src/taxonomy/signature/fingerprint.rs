@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use super::core::{is_telling, reduce};
+use super::cause::{is_telling, reduce};
 use super::mask::mask;
 use crate::taxonomy::Signature;
 
