@@ -21,7 +21,7 @@ mod matcher;
 mod redact;
 mod rule;
 #[cfg(test)]
-mod score;
+mod score_tests;
 mod signature;
 mod verdict;
 mod words;
