@@ -96,10 +96,8 @@ async fn of_job(wanted: Wanted, rules: Arc<Compiled>, id: JobId) -> Result<(JobF
     let gitlab = &setup.outside.gitlab;
     let remote = |fault| Failure::remote(&fault, setup.clock.now());
     // Without a token nobody tells the status; the log has to do.
-    let facts = match gitlab.has_token() {
-        true => JobFacts::of(&gitlab.job(id).await.map_err(remote)?),
-        false => JobFacts::default(),
-    };
+    let facts =
+        if gitlab.has_token() { JobFacts::of(&gitlab.job(id).await.map_err(remote)?) } else { JobFacts::default() };
     let mut classifier = Classifier::new(rules);
     match gitlab.trace(id, None).await {
         Ok(Some(mut trace)) => {
@@ -118,7 +116,7 @@ async fn of_job(wanted: Wanted, rules: Arc<Compiled>, id: JobId) -> Result<(JobF
 
 fn tell(out: Out, as_json: bool, file: &str, facts: &JobFacts, verdict: &Verdict) -> Result<(), Failure> {
     if as_json {
-        return Ok(out::json_line(&document(file, facts, verdict))?);
+        return out::json_line(&document(file, facts, verdict));
     }
     for line in lines(file, verdict) {
         out.line(&clean(&line))?;

@@ -71,7 +71,9 @@ pub fn run(globals: &Globals, ask: &Ask) -> Result<Exit, Failure> {
             let loaded = match rulebook::load(&rulebook::texts(wanted.config_dir(), files)?) {
                 Ok(loaded) => loaded,
                 Err(faults) => {
-                    faults.iter().for_each(|fault| out.note(&clean(&fault.to_string())));
+                    for fault in &faults {
+                        out.note(&clean(&fault.to_string()));
+                    }
                     return Ok(Exit::Config);
                 }
             };

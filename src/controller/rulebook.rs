@@ -10,10 +10,12 @@ use crate::taxonomy::{Compiled, Draft};
 /// What a reading came to. The error names file, line and remedy.
 pub type ReadRules = Result<Arc<Compiled>, String>;
 
+type Save = dyn Fn(&Draft) -> Result<String, String> + Send + Sync;
+
 /// The rules, and how they are read.
 pub struct Rulebook {
     read: Box<dyn Fn() -> ReadRules + Send + Sync>,
-    save: Box<dyn Fn(&Draft) -> Result<String, String> + Send + Sync>,
+    save: Box<Save>,
     now: Mutex<Option<Arc<Compiled>>>,
 }
 

@@ -494,6 +494,7 @@ fn a_class_that_retries_rarely_helped_must_be_typed() {
         let plan = group(&rig, 1..=2);
         assert_eq!(plan.typed.as_deref(), typed.then_some("retry 2 anyway"), "{succeeded} of {failed}");
     }
-    let note = group(&rig, 1..=2).notes.iter().cloned().find(|note| note.contains("no_space")).unwrap();
+    let plan = group(&rig, 1..=2);
+    let note = plan.notes.iter().find(|note| note.contains("no_space")).unwrap();
     assert!(note.starts_with("of 10 new tries of no_space in 7 days 0 succeeded"), "{note}");
 }

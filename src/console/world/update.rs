@@ -91,7 +91,9 @@ impl World {
                 Vec::new()
             }
             Event::FailuresKnown(failures) => {
-                failures.into_iter().for_each(|failure| self.failures.note(failure));
+                for failure in failures {
+                    self.failures.note(failure);
+                }
                 self.failures.recalled = true;
                 Vec::new()
             }
@@ -306,8 +308,8 @@ impl World {
         {
             facts.connect(edges, origin, &self.durations, server_now);
         }
-        let took = (!took.is_empty()).then(|| Effect::StoreDurations(took));
-        let later = (!later.is_empty()).then(|| Effect::StoreLaterTries(later));
+        let took = (!took.is_empty()).then_some(Effect::StoreDurations(took));
+        let later = (!later.is_empty()).then_some(Effect::StoreLaterTries(later));
         took.into_iter().chain(later).collect()
     }
 

@@ -1,7 +1,7 @@
 //! What a row of the Errors screen says.
 
 use crate::ci::{Timestamp, short};
-use crate::console::failures::{ClassRow, SignatureRow, Sum};
+use crate::console::failures::{ClassRow, Retries, SignatureRow, Sum};
 use crate::taxonomy::judge::{Dimension, Spread};
 use crate::taxonomy::{Owner, Transient};
 use crate::tui::screen::Cx;
@@ -39,7 +39,7 @@ pub fn class<'a>(cx: Cx<'a>, row: &'a ClassRow, is_unfolded: bool) -> Row<'a> {
     let name = format!("{fold} {} {}{several}", owner(row.owner), row.class);
     let history = &cx.world.history.value;
     let retries =
-        history.as_ref().and_then(|history| history.retries.get(&row.class).copied()).and_then(|r| r.ok_percent());
+        history.as_ref().and_then(|history| history.retries.get(&row.class).copied()).and_then(Retries::ok_percent);
     let ack = history.as_ref().and_then(|history| history.ack(&row.class, None, cx.server_now()));
     let who = match (ack, row.transient) {
         (Some(ack), _) => format!("{} ack", ack.who),
