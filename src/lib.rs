@@ -3,7 +3,8 @@
 //! # Rooms
 //!
 //! * Nouns, what exists: [`spack`], [`ci`]. Pure.
-//! * Judgements, what follows from what exists: [`generation`] makes child pipelines, [`taxonomy`] says why jobs failed. Pure.
+//! * Judgements, what follows from what exists: [`generation`] makes child pipelines, [`taxonomy`] says why jobs failed, [`cache`] how
+//!   big and healthy the binary caches are and what could go. Pure.
 //! * The console's mind: [`console`] holds the `World` of known facts, turns an `Event` into changes and `Effect`s, and owns the one road of
 //!   actions (plan → guard → hold → waves → outcome → audit). Pure.
 //! * The outside: [`adapters`] (GitLab, the store, the clock, the terminal), and [`controller`], which runs the dispatcher and the executor.
@@ -28,9 +29,11 @@
 //! * **fresh**: every remote fact carries when it was read, how complete it is, and the last error. Unknown is never zero.
 //! * **plan**: ids *and* states as shown, before anything is sent. **hold**: the time in which a confirmed plan can be undone. **wave**: how
 //!   many of its targets are sent at once.
+//! * **root**: a prefix at which one binary cache lies. **hole**: a spec without its binary. **orphan**: a blob that no manifest names.
 //! * **loop**: a supervised task of the controller. **audit**: the append-only record of every action.
 
 pub mod adapters;
+pub mod cache;
 pub mod ci;
 pub mod cli;
 pub mod config;

@@ -16,23 +16,24 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Judgements know the nouns.
     ("generation", &["spack", "ci"]),
     ("taxonomy", &["spack", "ci"]),
+    ("cache", &["spack", "ci"]),
     // Plain data: any floor above the judgements may read it.
     ("config", &[]),
-    ("console", &["spack", "ci", "generation", "taxonomy", "config"]),
-    ("adapters", &["spack", "ci", "generation", "taxonomy", "console", "config"]),
-    ("controller", &["spack", "ci", "generation", "taxonomy", "console", "adapters", "config"]),
+    ("console", &["spack", "ci", "generation", "taxonomy", "cache", "config"]),
+    ("adapters", &["spack", "ci", "generation", "taxonomy", "cache", "console", "config"]),
+    ("controller", &["spack", "ci", "generation", "taxonomy", "cache", "console", "adapters", "config"]),
     // A face knows the mind, never the outside: it cannot tell whether its core is in-process.
-    ("tui", &["spack", "ci", "generation", "taxonomy", "console", "config"]),
+    ("tui", &["spack", "ci", "generation", "taxonomy", "cache", "console", "config"]),
     // Writes wire JSON with types of its own, so that a mistake in an adapter is not mirrored.
     ("sandbox", &["spack", "ci", "generation"]),
     (
         "cli",
-        &["spack", "ci", "generation", "taxonomy", "console", "adapters", "controller", "tui", "config", "sandbox"],
+        &["spack", "ci", "generation", "taxonomy", "cache", "console", "adapters", "controller", "tui", "config", "sandbox"],
     ),
 ];
 
 /// Rooms without I/O, without a clock, without a screen.
-const PURE: &[&str] = &["spack", "ci", "generation", "taxonomy", "console"];
+const PURE: &[&str] = &["spack", "ci", "generation", "taxonomy", "cache", "console"];
 
 /// What a pure room must not name.
 const IMPURE: &[&str] = &[

@@ -8,19 +8,25 @@
 //!
 //! Caches may be written by strangers: every reader has a limit, and what is damaged is refused with its place.
 
+mod catalogue;
+mod checksum;
 mod clearsign;
 mod index;
 #[cfg(test)]
 mod index_tests;
 mod manifest;
 mod metadata;
+mod part;
 mod unpack;
 pub mod v2;
 pub mod v3;
 
+pub use catalogue::{Catalogue, Entry};
+pub use checksum::Checksum;
 pub use index::{Index, IndexError, Listed, read_index};
 pub use manifest::{Manifest, ManifestError, Record};
 pub use metadata::{MetadataError, described};
+pub use part::{Part, split};
 pub use unpack::{UnpackError, unpack};
 
 /// What may be read of an index, packed or not. Indexes of 100 MB exist.

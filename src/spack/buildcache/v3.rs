@@ -4,7 +4,7 @@ use super::polite;
 use crate::spack::Hash;
 
 const SPECS: &str = "v3/manifests/spec";
-const SPEC: &str = ".spec.manifest.json";
+pub(super) const SPEC: &str = ".spec.manifest.json";
 
 /// The manifest of one binary.
 pub fn spec_manifest(name: &str, version: &str, hash: &Hash) -> String {
