@@ -22,7 +22,9 @@ pub struct Contents {
     pub gaps: Vec<Gap>,
     /// Objects below the root that belong to no known layout, as far as somebody looked: their number, their bytes, the first few paths.
     pub foreign: Foreign,
-    /// Objects of layout 2 beside this one, and their bytes.
+    /// `layout.json`.
+    pub layout: Amount,
+    /// Objects of layout 2 beside this one.
     pub v2: Amount,
     /// The server's clock when listing began; `None` where the mirror tells none.
     pub listed_at: Option<Timestamp>,
