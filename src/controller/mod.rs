@@ -2,9 +2,11 @@
 //! out, intents in; the attach socket of a later day carries the same two.
 
 mod backfill;
+pub mod caches;
 mod core;
 mod executor;
 mod judge;
+pub mod keep;
 mod rulebook;
 mod spill;
 
