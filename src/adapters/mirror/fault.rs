@@ -12,13 +12,15 @@ pub(super) struct Fault {
     pub what: String,
     /// It may be gone in a moment.
     pub is_passing: bool,
+    /// There is more of it than is read.
+    pub is_too_large: bool,
     /// How long the server asks to wait.
     pub wait: Option<Duration>,
 }
 
 impl Fault {
     pub fn lasting(what: impl Into<String>) -> Self {
-        Self { what: what.into(), is_passing: false, wait: None }
+        Self { what: what.into(), is_passing: false, is_too_large: false, wait: None }
     }
 
     pub fn passing(what: impl Into<String>) -> Self {
@@ -31,7 +33,8 @@ impl Fault {
     }
 
     pub fn too_large(limit: usize) -> Self {
-        Self::lasting(format!("it has more than the {limit} bytes that are expected at most"))
+        let what = format!("it has more than the {limit} bytes that are expected at most");
+        Self { is_too_large: true, ..Self::lasting(what) }
     }
 }
 
@@ -42,6 +45,8 @@ pub(super) struct Object {
     pub modified: Option<Timestamp>,
     /// The server says that it packed the bytes on their way.
     pub is_packed: bool,
+    /// Another one means other contents; `None` where the server tells none.
+    pub tag: Option<String>,
 }
 
 /// Collects the pieces of an answer up to a limit.

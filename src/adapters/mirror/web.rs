@@ -29,11 +29,12 @@ impl Web {
         let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let modified = text(header::LAST_MODIFIED).and_then(Timestamp::parse_http_date);
         let is_packed = text(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
+        let tag = text(header::ETAG).map(|tag| tag.trim_start_matches("W/").trim_matches('"').to_owned());
         let mut pieces = Pieces::new(limit, response.content_length())?;
         while let Some(piece) = in_time(settings.silence, response.chunk()).await? {
             pieces.push(&piece)?;
         }
-        Ok(Some(Object { bytes: pieces.into_bytes(), modified, is_packed }))
+        Ok(Some(Object { bytes: pieces.into_bytes(), modified, is_packed, tag }))
     }
 
     async fn client(&self, settings: &Settings, url: &Url) -> Result<&Client, Fault> {
