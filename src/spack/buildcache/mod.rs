@@ -4,6 +4,7 @@
 //!
 //! * [`Manifest::parse`] reads a manifest of layout 3, bare or clear-signed. No signature is verified here.
 //! * [`read_index`] streams through an index of any layout and keeps what is asked for.
+//! * [`Catalogue::read`] keeps all of an index, and tells which of its nodes were changed.
 //! * [`described`] tells which spec a metadata file is about.
 //!
 //! Caches may be written by strangers: every reader has a limit, and what is damaged is refused with its place.
@@ -17,11 +18,12 @@ mod index_tests;
 mod manifest;
 mod metadata;
 mod part;
+mod records;
 mod unpack;
 pub mod v2;
 pub mod v3;
 
-pub use catalogue::{Catalogue, Entry};
+pub use catalogue::{Catalogue, Deps, Entry};
 pub use checksum::Checksum;
 pub use index::{Index, IndexError, Listed, read_index};
 pub use manifest::{Manifest, ManifestError, Record};
