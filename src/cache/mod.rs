@@ -6,6 +6,8 @@
 //! Formats are those of [`crate::spack::buildcache`]. The facts about production are those of spack-infrastructure.
 
 mod contents;
+pub mod keep;
+pub mod plan;
 mod root;
 mod signature;
 
