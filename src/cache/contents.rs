@@ -97,11 +97,9 @@ pub struct IndexManifest {
     /// `None` for the default index.
     pub view: Option<Arc<str>>,
     pub modified: Option<Timestamp>,
-    /// The server's word for this version of the object.
-    pub tag: Option<Arc<str>>,
-    pub bytes: u64,
     /// The server's word for this version of the manifest; another one means that the index was written anew.
     pub tag: Option<Arc<str>>,
+    pub bytes: u64,
     pub blob: Option<BlobRef>,
     /// What else it names.
     pub others: Vec<BlobRef>,

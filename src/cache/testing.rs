@@ -98,6 +98,7 @@ impl Files {
                         Ok(read) => Reading::Read {
                             tarball: named(read.tarball()),
                             spec: named(read.spec()),
+                            others: Vec::new(),
                             is_signed: read.is_signed,
                         },
                         Err(error) => Reading::Damaged(error.to_string().into()),

@@ -119,7 +119,12 @@ pub async fn relist(
 }
 
 /// What lies in one root, every manifest read. Of buckets, only those manifests are read that nobody has read before.
-pub async fn look(reader: &Reader, store: Option<&Store>, url: &str, told: &(dyn Fn(Stage) + Sync)) -> Result<Contents, String> {
+pub async fn look(
+    reader: &Reader,
+    store: Option<&Store>,
+    url: &str,
+    told: &(dyn Fn(Stage) + Sync),
+) -> Result<Contents, String> {
     // Folders are read faster than rows of a database.
     let store = store.filter(|_| url.starts_with("s3://"));
     let known = match store {

@@ -225,4 +225,3 @@ pub(super) fn push_ascii(out: &mut String, text: &str) {
     }
     out.push('"');
 }
-

@@ -107,7 +107,8 @@ impl Store {
             .bind(at.millis())
             .execute(&self.pool);
         put.await.map_err(|error| self.failed(error))?;
-        let forget = sqlx::query("DELETE FROM generated_locks WHERE at < ?").bind(at.millis() - KEPT).execute(&self.pool);
+        let forget =
+            sqlx::query("DELETE FROM generated_locks WHERE at < ?").bind(at.millis() - KEPT).execute(&self.pool);
         forget.await.map(|_| ()).map_err(|error| self.failed(error))
     }
 
@@ -129,7 +130,8 @@ impl Store {
             let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
             sqlx::query("DELETE FROM cache_manifests WHERE url = ?").bind(url).execute(&mut *transaction).await?;
             let known = manifests.iter().filter_map(|manifest| match (&manifest.tag, &manifest.reading) {
-                (Some(tag), Reading::Read { tarball, spec, is_signed }) => {
+                // What names more than that is rare, and read again.
+                (Some(tag), Reading::Read { tarball, spec, others, is_signed }) if others.is_empty() => {
                     Some((&manifest.path, tag, tarball, spec, is_signed))
                 }
                 _ => None,
@@ -197,6 +199,7 @@ fn manifest(row: &SqliteRow) -> Result<(Arc<str>, (Arc<str>, Reading)), sqlx::Er
     let reading = Reading::Read {
         tarball: blob("tarball", "tarball_bytes")?,
         spec: blob("spec", "spec_bytes")?,
+        others: Vec::new(),
         is_signed: row.try_get("is_signed")?,
     };
     Ok((text("path")?, (text("tag")?, reading)))
@@ -267,7 +270,7 @@ mod tests {
             reading,
             signature: None,
         };
-        let read = Reading::Read { tarball: blob, spec: None, is_signed: true };
+        let read = Reading::Read { tarball: blob, spec: None, others: Vec::new(), is_signed: true };
         let all = [made("a", read.clone()), made("b", Reading::Damaged("x".into()))];
         store.put_manifests("s3://b/a", &all).await.unwrap();
         let known = store.known_manifests("s3://b/a").await.unwrap();

@@ -44,7 +44,9 @@ impl From {
         let git_ref = match &root.kind {
             RootKind::Top { git_ref } | RootKind::Stack { git_ref, .. } => git_ref.clone(),
             _ => {
-                let what = format!("{root} is the cache of no protected ref, so that no locks tell what it needs; give a list with --keep");
+                let what = format!(
+                    "{root} is the cache of no protected ref, so that no locks tell what it needs; give a list with --keep"
+                );
                 return Err(Failure::new(Exit::Refused, what));
             }
         };

@@ -55,8 +55,6 @@ enum What {
     Size(size::Ask),
     /// Compares what the index of one root promises, what its manifests name, and what lies there.
     Health(health::Ask),
-    /// Tells what keeps a spec alive, where it lies, and what would become of it.
-    Why(plan::AskWhy),
     /// Plans what could go from one root, with reasons; deletes nothing.
     PlanPrune(plan::Ask),
 }
@@ -67,7 +65,6 @@ pub async fn run(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
         What::Ls(ask) => size::list(setup, ask).await,
         What::Size(ask) => size::run(setup, ask).await,
         What::Health(ask) => health::run(setup, ask).await,
-        What::Why(ask) => plan::run_why(setup, ask).await,
         What::PlanPrune(ask) => plan::run(setup, ask).await,
     }
 }
@@ -87,9 +84,10 @@ fn root_of(url: &str) -> Root {
     let path = url.split_once("://").map_or(url, |(_, rest)| rest).trim_matches('/');
     let parts: Vec<&str> = path.split('/').collect();
     let known = (1..parts.len()).map(|skipped| Root::of(&parts.get(skipped..).unwrap_or_default().join("/")));
-    known.into_iter().find(|root| root.kind != RootKind::Other).unwrap_or_else(|| {
-        Root::of(parts.get(1..).unwrap_or_default().join("/").as_str())
-    })
+    known
+        .into_iter()
+        .find(|root| root.kind != RootKind::Other)
+        .unwrap_or_else(|| Root::of(parts.get(1..).unwrap_or_default().join("/").as_str()))
 }
 
 fn store(setup: &Setup) -> Result<&Store, Failure> {
@@ -108,7 +106,9 @@ async fn looked(setup: &Setup, url: &str) -> Result<Contents, Failure> {
         if progress.0.elapsed() >= Progress::PATIENCE {
             progress.1.say(&match stage {
                 Stage::Listing(listing) => format!("listing {url}: {} keys", count(listing.keys)),
-                Stage::Reading { done, all } => format!("reading {url}: {} of {} manifests", count(done as u64), count(all as u64)),
+                Stage::Reading { done, all } => {
+                    format!("reading {url}: {} of {} manifests", count(done as u64), count(all as u64))
+                }
             });
         }
     };

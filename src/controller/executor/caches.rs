@@ -52,7 +52,8 @@ impl Hands {
 
     pub(super) async fn look_into(&self, root: RootId, url: &str, at: Timestamp) -> Result<(), Fault> {
         let fault = |detail: String| Fault::new(FaultKind::Unreachable, format!("look into {url}"), detail);
-        let contents = look(&self.outside.mirrors, self.outside.store.as_ref().ok(), url, &|_| {}).await.map_err(fault)?;
+        let contents =
+            look(&self.outside.mirrors, self.outside.store.as_ref().ok(), url, &|_| {}).await.map_err(fault)?;
         let now = self.clock.now();
         let rules = HealthRules { now, max_index_age: Some(self.outside.index_age), max_skew: MAX_SKEW };
         let health = Health::of(&contents, &rules);
