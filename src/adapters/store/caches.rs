@@ -236,7 +236,7 @@ mod tests {
     #[tokio::test]
     async fn old_samples_are_thinned_out_and_very_old_ones_forgotten() {
         let store = Store::in_memory(NOW).await.unwrap();
-        let ages = [0, 1, 2, 200, 205, 24 * 40, 24 * 40 + 1, 24 * 790];
+        let ages = [0_i64, 1, 2, 200, 205, 24 * 40, 24 * 40 + 1, 24 * 790];
         let all: Vec<Sample> = ages.iter().map(|hours| made("s3://b/a", NOW.shifted(-hours * 3_600_000), 7)).collect();
         store.put_samples(&all).await.unwrap();
         let left = store.samples(Timestamp::from_millis(0)).await.unwrap();
