@@ -226,3 +226,5 @@ pub(super) fn push_ascii(out: &mut String, text: &str) {
     out.push('"');
 }
 
+#[cfg(test)]
+mod tests;
