@@ -225,3 +225,6 @@ pub(super) fn push_ascii(out: &mut String, text: &str) {
     }
     out.push('"');
 }
+
+#[cfg(test)]
+mod tests;

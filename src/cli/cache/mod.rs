@@ -4,6 +4,7 @@ mod health;
 mod keep;
 mod plan;
 mod size;
+mod why;
 
 use std::sync::Mutex;
 use std::time::Instant;
@@ -55,6 +56,8 @@ enum What {
     Size(size::Ask),
     /// Compares what the index of one root promises, what its manifests name, and what lies there.
     Health(health::Ask),
+    /// Tells what keeps a spec alive, where it lies, and what would become of it.
+    Why(why::Ask),
     /// Plans what could go from one root, with reasons; deletes nothing.
     PlanPrune(plan::Ask),
 }
@@ -65,6 +68,7 @@ pub async fn run(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
         What::Ls(ask) => size::list(setup, ask).await,
         What::Size(ask) => size::run(setup, ask).await,
         What::Health(ask) => health::run(setup, ask).await,
+        What::Why(ask) => why::run(setup, ask).await,
         What::PlanPrune(ask) => plan::run(setup, ask).await,
     }
 }

@@ -58,7 +58,7 @@ pub(super) const OLDEST: u32 = 5;
 pub fn read_index(bytes: &[u8], wanted: &dyn Fn(&Hash) -> bool) -> Result<Index, IndexError> {
     let bytes = unpack(bytes, MAX_INDEX)?;
     let (mut listed, mut present, mut holes) = (HashMap::new(), 0, 0);
-    let whole = stream(&bytes, false, &mut |record: &Record<'_>| {
+    let whole = stream(&bytes, &mut |record: &Record<'_>| {
         present += usize::from(record.listed.in_buildcache);
         holes += usize::from(!record.listed.is_present());
         if wanted(&record.hash) {

@@ -22,8 +22,6 @@ pub(super) struct Record<'a> {
     pub place: u32,
     pub listed: Listed,
     pub node: &'a Node<'a>,
-    /// The JSON of the node, where it was asked for.
-    pub json: Option<&'a str>,
     /// The places of its dependencies, as often as they are named.
     pub deps: &'a [u32],
 }
@@ -39,11 +37,9 @@ pub(super) struct Whole {
 /// Hands on every record of an index that was unpacked. What was handed on counts for nothing when an error follows.
 pub(super) fn stream(
     bytes: &[u8],
-    with_json: bool,
     take: &mut dyn FnMut(&Record<'_>) -> Result<(), String>,
 ) -> Result<Whole, IndexError> {
     let mut reading = Reading::new(take, true);
-    reading.with_json = with_json;
     let outcome = reading.run(bytes);
     if let (None, Err(_)) = (reading.version, &outcome) {
         // The version may stand behind what cannot be read because of it.
@@ -70,7 +66,6 @@ struct Reading<'w> {
     take: &'w mut dyn FnMut(&Record<'_>) -> Result<(), String>,
     /// Otherwise only the version is looked for.
     with_installs: bool,
-    with_json: bool,
     version: Option<u32>,
     places: HashMap<Hash, u32>,
     /// By place.
@@ -86,7 +81,6 @@ impl<'w> Reading<'w> {
         Self {
             take,
             with_installs,
-            with_json: false,
             version: None,
             places: HashMap::new(),
             has_record: Vec::new(),
@@ -115,19 +109,13 @@ impl<'w> Reading<'w> {
         (!std::mem::replace(is_marked, true)).then_some(place)
     }
 
-    fn add(
-        &mut self,
-        hash: Hash,
-        place: u32,
-        node: &Node<'_>,
-        json: Option<&str>,
-        in_buildcache: Option<bool>,
-    ) -> Result<(), String> {
-        let listed = Listed { in_buildcache: in_buildcache.unwrap_or_default(), external: node.is_external };
+    fn add(&mut self, hash: Hash, place: u32, wire: &Wire<'_>) -> Result<(), String> {
+        let node = &wire.spec;
+        let listed = Listed { in_buildcache: wire.in_buildcache.unwrap_or_default(), external: node.is_external };
         let mut deps = std::mem::take(&mut self.deps);
         deps.clear();
         deps.extend(node.deps.iter().map(|dep| self.place(*dep)));
-        let taken = (self.take)(&Record { hash, place, listed, node, json, deps: &deps });
+        let taken = (self.take)(&Record { hash, place, listed, node, deps: &deps });
         self.deps = deps;
         taken
     }
@@ -220,14 +208,8 @@ object! {
             let Some(place) = reading.begin(hash) else {
                 return Err(A::Error::custom(format_args!("{hash} has two records")));
             };
-            let taken = if reading.with_json {
-                let wire: Wire<&RawValue> = map.next_value()?;
-                let node = Node::read(wire.spec.get()).map_err(|error| A::Error::custom(format_args!("{hash}: {error}")))?;
-                reading.add(hash, place, &node, Some(wire.spec.get()), wire.in_buildcache)
-            } else {
-                let wire: Wire<Node<'de>> = map.next_value()?;
-                reading.add(hash, place, &wire.spec, None, wire.in_buildcache)
-            };
+            let wire: Wire<'de> = map.next_value()?;
+            let taken = reading.add(hash, place, &wire);
             taken.map_err(|what| A::Error::custom(format_args!("{hash} {what}")))?;
         }
         Ok(())
@@ -262,8 +244,9 @@ impl<'de> Deserialize<'de> for Version {
 }
 
 #[derive(Deserialize)]
-struct Wire<N> {
-    spec: N,
+struct Wire<'a> {
+    #[serde(borrow)]
+    spec: Node<'a>,
     in_buildcache: Option<bool>,
 }
 
@@ -276,15 +259,33 @@ pub(super) struct Node<'a> {
     /// It is the value of an object whose only key is its name, as in version 5.
     pub is_wrapped: bool,
     deps: Vec<Hash>,
+    /// Its first key.
+    first: Option<Text<'a>>,
+    /// The value of `hash`, where that is its last key.
+    last: Option<Text<'a>>,
 }
 
-impl<'a> Node<'a> {
-    fn read(json: &'a str) -> serde_json::Result<Self> {
-        serde_json::from_str(json)
+impl Node<'_> {
+    /// The JSON of the node, in the bytes that it was read from. It was not kept, but its first key lies there, and so may its last value.
+    pub fn json<'b>(&self, bytes: &'b [u8]) -> Option<&'b str> {
+        let place = |text: &Text<'_>| {
+            let at = text.borrowed()?.as_ptr().addr().checked_sub(bytes.as_ptr().addr())?;
+            (at + text.len() < bytes.len()).then_some(at)
+        };
+        let before = bytes.get(..place(self.first.as_ref()?)?)?.strip_suffix(b"\"")?.trim_ascii_end();
+        let from = bytes.get(before.len().checked_sub(1)?..)?;
+        if let Some(last) = &self.last
+            && let Some(end) = (place(last)? + last.len() + 2).checked_sub(before.len() - 1)
+            && let Some(json) = from.get(..end).filter(|json| json.ends_with(b"\"}"))
+        {
+            return std::str::from_utf8(json).ok();
+        }
+        let mut values = serde_json::Deserializer::from_slice(from).into_iter::<&RawValue>();
+        values.next()?.ok().map(RawValue::get)
     }
 }
 
-impl<'de> Deserialize<'de> for Node<'de> {
+impl<'de: 'a, 'a> Deserialize<'de> for Node<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         NodeReader { may_be_wrapped: true }.deserialize(deserializer)
     }
@@ -317,6 +318,10 @@ impl<'de> Visitor<'de> for NodeReader {
         let mut seen = [false; KNOWN.len()];
         while let Some(key) = map.next_key::<Text<'de>>()? {
             keys += 1;
+            if keys == 1 {
+                node.first = Some(key.clone());
+            }
+            node.last = None;
             // Readers differ in which of two equal keys they believe.
             let known = KNOWN.iter().zip(&mut seen).find(|(known, _)| **known == &*key);
             if let Some((known, seen)) = known
@@ -328,6 +333,7 @@ impl<'de> Visitor<'de> for NodeReader {
                 "name" => node.name = map.next_value()?,
                 "version" => node.version = map.next_value()?,
                 "external" => node.is_external = map.next_value::<Something>()?.0,
+                "hash" => node.last = map.next_value()?,
                 "dependencies" => node.deps = map.next_value::<Option<Deps>>()?.unwrap_or_default().0,
                 _ if keys == 1 && self.may_be_wrapped => first = Some((key, map.next_value()?)),
                 _ => _ = map.next_value::<IgnoredAny>()?,
