@@ -8,8 +8,12 @@
 mod contents;
 pub mod keep;
 pub mod plan;
+pub mod prs;
 mod root;
 mod signature;
+pub mod why;
+#[cfg(test)]
+mod why_tests;
 
 pub use contents::{
     Amount, Blob, BlobRef, Contents, Foreign, Gap, IndexManifest, IndexState, KeyManifest, Reading, SpecManifest,
