@@ -17,10 +17,14 @@ mod health_tests;
 mod inventory;
 pub mod keep;
 pub mod plan;
+pub mod prs;
 mod root;
 mod signature;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod why;
+#[cfg(test)]
+mod why_tests;
 
 pub use contents::{
     Amount, Blob, BlobRef, Contents, Foreign, Gap, IndexManifest, IndexState, KeyManifest, Reading, SpecManifest,

@@ -50,8 +50,8 @@ pub struct Buckets {
     region: Option<String>,
     access_key: String,
     secret_key: SecretString,
-    #[serde(default)]
-    buckets: Vec<String>,
+    #[serde(default, rename = "buckets")]
+    names: Vec<String>,
     /// Objects have sizes, but are not stored.
     #[serde(default)]
     sparse: bool,
@@ -108,7 +108,7 @@ impl Wanted {
     /// Looks for binary caches in these buckets, and nowhere else.
     pub fn with_buckets(mut self, flag: &str, buckets: Option<Buckets>) -> Self {
         let mirrors: Vec<String> =
-            buckets.iter().flat_map(|s3| &s3.buckets).map(|bucket| format!("s3://{bucket}")).collect();
+            buckets.iter().flat_map(|s3| &s3.names).map(|bucket| format!("s3://{bucket}")).collect();
         self = self.with(flag, "cache.mirrors", &mirrors.join(","));
         self.buckets = buckets;
         self

@@ -193,8 +193,10 @@ pub async fn neighbours(
     mirror: &str,
     roots: &[Root],
     own: &Root,
-    here: &HashSet<Hash>,
+    here: impl IntoIterator<Item = Hash>,
 ) -> Vec<OtherSource> {
+    let here: HashSet<Hash> = here.into_iter().collect();
+    let here = &here;
     let is_kept = |root: &&Root| match &root.kind {
         RootKind::Top { git_ref } | RootKind::Stack { git_ref, .. } => git_ref.starts_with("releases/"),
         RootKind::Snapshot { .. } => true,

@@ -188,7 +188,10 @@ fn sample(row: &SqliteRow) -> Result<Sample, sqlx::Error> {
     })
 }
 
-fn manifest(row: &SqliteRow) -> Result<(Arc<str>, (Arc<str>, Reading)), sqlx::Error> {
+/// A path, with the version that was read there and what it said.
+type Manifest = (Arc<str>, (Arc<str>, Reading));
+
+fn manifest(row: &SqliteRow) -> Result<Manifest, sqlx::Error> {
     let blob = |sum: &str, bytes: &str| {
         let sum: Option<Vec<u8>> = row.try_get(sum)?;
         let bytes: Option<i64> = row.try_get(bytes)?;

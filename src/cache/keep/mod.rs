@@ -9,6 +9,8 @@
 mod closure;
 mod file;
 mod gather;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::fmt;

@@ -25,8 +25,11 @@ pub enum CutoffBy {
 }
 
 impl Cutoff {
+    /// After which everything was modified.
+    pub(in crate::cache) const NEVER: Self = Self { at: Timestamp::from_millis(i64::MIN), by: CutoffBy::Listing };
+
     /// The cutoff of a root.
-    pub(super) fn of(contents: &Contents) -> Result<Self, PruneRefusal> {
+    pub fn of(contents: &Contents) -> Result<Self, PruneRefusal> {
         let listing = contents.listed_at.map(|at| Self { at, by: CutoffBy::Listing });
         let Some(index) = contents.index() else {
             return listing.ok_or(PruneRefusal::NoCutoff { what: "there is no index, and the server tells no time" });

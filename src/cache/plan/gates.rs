@@ -9,8 +9,21 @@ use crate::cache::{Contents, IndexManifest, IndexState, Reading, Root, RootKind}
 use crate::ci::Timestamp;
 use crate::spack::buildcache::Part;
 
+/// Everything that speaks against a plan for this root, whatever it would take.
+pub fn doubts(
+    root: &Root,
+    held: &Contents,
+    list: Option<&KeepList>,
+    limits: &Limits,
+    now: Timestamp,
+) -> Vec<PruneRefusal> {
+    let mut refusals = contents(held, limits, now);
+    refusals.extend(list.map(|list| keep(root, list)).into_iter().flatten());
+    refusals
+}
+
 /// Everything that speaks against planning by these contents.
-pub(super) fn contents(contents: &Contents, limits: &Limits, now: Timestamp) -> Vec<PruneRefusal> {
+fn contents(contents: &Contents, limits: &Limits, now: Timestamp) -> Vec<PruneRefusal> {
     let mut refusals = unreadable(contents);
     refusals.extend(names(contents));
     let manifests = contents.manifests.len();
@@ -29,14 +42,14 @@ pub(super) fn contents(contents: &Contents, limits: &Limits, now: Timestamp) -> 
 }
 
 /// Everything that speaks against pruning this root by this list.
-pub(super) fn keep(root: &Root, list: &KeepList) -> Vec<PruneRefusal> {
+fn keep(root: &Root, list: &KeepList) -> Vec<PruneRefusal> {
     let mut refusals: Vec<PruneRefusal> = list.faults().iter().cloned().map(PruneRefusal::Keep).collect();
     if list.is_empty() {
         refusals.push(PruneRefusal::KeepEmpty);
     }
     match list.coverage() {
         Some(coverage) if coverage.root != root.prefix => {
-            refusals.push(PruneRefusal::OtherRoot { list: coverage.root.clone(), root: root.prefix.clone() })
+            refusals.push(PruneRefusal::OtherRoot { list: coverage.root.clone(), root: root.prefix.clone() });
         }
         None if matches!(root.kind, RootKind::Top { .. }) => {
             refusals.push(PruneRefusal::CoverageUnknown { root: root.prefix.clone() });

@@ -1,11 +1,11 @@
 //! What happens to each manifest and each blob of a root.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{Cutoff, DoomedBlobReason, DoomedReason};
 use crate::cache::keep::{KeepList, Kept, KeptBy};
-use crate::cache::{BlobRef, Contents, Reading, SpecManifest};
+use crate::cache::{Blob, BlobRef, Contents, Reading, SpecManifest};
 use crate::spack::buildcache::Checksum;
 
 /// The fate of everything that lies in a root.
@@ -65,10 +65,10 @@ impl<'k> Judgement<'k> {
     /// Judges a root. Without a list only what is of no use goes: broken manifests, and blobs that nothing names.
     pub fn of(contents: &Contents, list: Option<&'k KeepList>, cutoff: Cutoff) -> Self {
         let kept = Kept::of(list, contents);
-        let there: HashMap<Checksum, ()> = contents.blobs.iter().map(|blob| (blob.sum, ())).collect();
+        let there: HashSet<Checksum> = contents.blobs.iter().map(|blob| blob.sum).collect();
         let missing = |manifest: &SpecManifest| {
             let named = named(manifest)?;
-            named.iter().map(|blob| blob.sum).find(|sum| !there.contains_key(sum))
+            named.iter().map(|blob| blob.sum).find(|sum| !there.contains(sum))
         };
         let fate = |manifest: &SpecManifest| {
             let missing = missing(manifest);
@@ -91,10 +91,12 @@ impl<'k> Judgement<'k> {
     }
 }
 
-/// What a manifest names; `None` where that is not known in full.
-pub fn named(manifest: &SpecManifest) -> Option<[BlobRef; 2]> {
+/// What a manifest names, its files first; `None` where that is not known in full.
+pub fn named(manifest: &SpecManifest) -> Option<Vec<BlobRef>> {
     match &manifest.reading {
-        Reading::Read { tarball: Some(tarball), spec: Some(spec), .. } => Some([*tarball, *spec]),
+        Reading::Read { tarball: Some(tarball), spec: Some(spec), others, .. } => {
+            Some([*tarball, *spec].into_iter().chain(others.iter().copied()).collect())
+        }
         _ => None,
     }
 }
@@ -106,20 +108,20 @@ fn judge_blobs(
     cutoff: Cutoff,
 ) -> (Vec<BlobFate>, HashMap<Checksum, usize>) {
     let mut lost_by: HashMap<Checksum, usize> = HashMap::new();
-    let mut staying: HashMap<Checksum, ()> = HashMap::new();
+    let mut staying: HashSet<Checksum> = HashSet::new();
     for (at, (manifest, fate)) in contents.manifests.iter().zip(fates).enumerate() {
         for blob in named(manifest).into_iter().flatten() {
             match fate {
                 ManifestFate::Doomed(_) => drop(lost_by.entry(blob.sum).or_insert(at)),
-                _ => drop(staying.insert(blob.sum, ())),
+                _ => drop(staying.insert(blob.sum)),
             }
         }
     }
-    let indexes = contents.indexes.iter().filter_map(|index| index.blob);
+    let indexes = contents.indexes.iter().flat_map(|index| index.blob.into_iter().chain(index.others.iter().copied()));
     let keys = contents.keys.iter().filter_map(|key| key.blobs.as_ref()).flatten().copied();
-    staying.extend(indexes.chain(keys).map(|blob| (blob.sum, ())));
-    let fate = |blob: &crate::cache::Blob| match (
-        staying.contains_key(&blob.sum),
+    staying.extend(indexes.chain(keys).map(|blob| blob.sum));
+    let fate = |blob: &Blob| match (
+        staying.contains(&blob.sum),
         lost_by.contains_key(&blob.sum),
         cutoff.admits(blob.modified),
     ) {

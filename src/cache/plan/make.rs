@@ -24,8 +24,7 @@ impl PrunePlan {
         limits: &Limits,
         now: Timestamp,
     ) -> Result<Self, Vec<PruneRefusal>> {
-        let mut refusals = gates::contents(contents, limits, now);
-        refusals.extend(list.map(|list| gates::keep(root, list)).into_iter().flatten());
+        let mut refusals = gates::doubts(root, contents, list, limits, now);
         let cutoff = match Cutoff::of(contents) {
             Ok(cutoff) => cutoff,
             Err(refusal) => {

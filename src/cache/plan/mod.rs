@@ -4,7 +4,7 @@
 //! * [`PrunePlan::write`] and [`PrunePlan::read`] are the reviewed file; [`PrunePlan::id`] changes with everything that it would delete.
 //! * [`PrunePlan::recheck`] looks at the root again before anything goes, and says what has to stay after all.
 //!
-//! What goes is what Spack 1.2 would prune, less what is not safe: see [`Judgement`](judge::Judgement).
+//! What goes is what Spack 1.2 would prune, less what is not safe: see `Judgement`.
 
 mod content;
 mod cutoff;
@@ -16,6 +16,8 @@ mod recheck;
 mod refusal;
 mod spared;
 mod steps;
+#[cfg(test)]
+pub(super) mod tests;
 mod totals;
 
 pub use content::{
@@ -23,7 +25,8 @@ pub use content::{
 };
 pub use cutoff::{Cutoff, CutoffBy};
 pub use file::PlanFileError;
-pub(super) use judge::{BlobFate, Judgement, ManifestFate};
+pub(super) use gates::doubts;
+pub(super) use judge::{BlobFate, Judgement, ManifestFate, named};
 pub use recheck::{SkipReason, Skipped, Target};
 pub use refusal::{PruneRefusal, Share};
 pub use spared::{SpareReason, Spared};

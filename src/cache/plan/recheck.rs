@@ -55,14 +55,12 @@ impl PrunePlan {
         list: Option<&KeepList>,
         now: Timestamp,
     ) -> Result<Vec<Skipped>, Vec<PruneRefusal>> {
-        let mut refusals = gates::contents(contents, &self.limits, now);
+        let mut refusals = gates::doubts(root, contents, list, &self.limits, now);
         if root.prefix != self.root {
             refusals.push(PruneRefusal::OtherRoot { list: self.root.clone(), root: root.prefix.clone() });
         }
-        match list {
-            Some(list) => refusals.extend(gates::keep(root, list)),
-            None if self.keep.is_some() => refusals.push(PruneRefusal::KeepEmpty),
-            None => {}
+        if self.keep.is_some() && list.is_none() {
+            refusals.push(PruneRefusal::KeepEmpty);
         }
         if !refusals.is_empty() {
             return Err(refusals);

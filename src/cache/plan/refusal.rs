@@ -63,6 +63,20 @@ pub enum PruneRefusal {
     TooMuch(Box<Share>),
 }
 
+impl PruneRefusal {
+    /// Whether it means that something which keeps binaries, or is there, may not have been seen.
+    pub(in crate::cache) const fn is_blind(&self) -> bool {
+        !matches!(
+            self,
+            Self::IndexOld { .. }
+                | Self::Skew { .. }
+                | Self::IndexAhead { .. }
+                | Self::TooMuch(_)
+                | Self::IndexEmpty { .. }
+        )
+    }
+}
+
 /// How much would go, where that is too much.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(

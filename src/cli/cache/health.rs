@@ -41,9 +41,9 @@ pub async fn run(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
         setup.out.note(&error.to_string());
     }
     if ask.json {
-        tell_json(ask, &contents, &health)?
+        tell_json(ask, &contents, &health)?;
     } else {
-        tell(setup, now, &contents, &health)?
+        tell(setup, now, &contents, &health)?;
     }
     Ok(if ask.strict && health.state() == Severity::Bad { Exit::Failed } else { Exit::Ok })
 }

@@ -1,6 +1,5 @@
 //! What to keep in a root: from files, or from what Spack's CI says that it still needs.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -74,11 +73,11 @@ impl From {
     async fn beside(&self, setup: &Setup, url: &str, root: &Root, contents: &Contents) -> Vec<OtherSource> {
         let Some(mirror) = url.trim_end_matches('/').strip_suffix(&*root.prefix) else { return Vec::new() };
         let mirror = mirror.trim_end_matches('/');
-        let here: HashSet<Hash> = contents.manifests.iter().filter_map(|manifest| manifest.hash).collect();
+        let here = contents.manifests.iter().filter_map(|manifest| manifest.hash);
         let reader = &setup.outside.mirrors;
         match reader.roots(mirror, caches::DEPTH).await {
             Ok(found) => {
-                let mut sources = keep::neighbours(reader, mirror, &found.roots, root, &here).await;
+                let mut sources = keep::neighbours(reader, mirror, &found.roots, root, here).await;
                 let gaps = found.gaps.into_iter().map(|gap| OtherSource {
                     reason: KeepReason::Release(gap.place),
                     outcome: Err(gap.why.to_string()),

@@ -47,10 +47,8 @@ pub async fn run(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
         looked_into.push((root, contents, list));
     }
     let hash = named(&ask.hash, &looked_into)?;
-    let places: Vec<Place<'_>> = looked_into
-        .iter()
-        .map(|(root, contents, list)| Place { root, contents, list: list.as_ref() })
-        .collect();
+    let places: Vec<Place<'_>> =
+        looked_into.iter().map(|(root, contents, list)| Place { root, contents, list: list.as_ref() }).collect();
     let found = why(&hash, &places, &limits(setup), setup.clock.now());
     if ask.json {
         let roots: Vec<Value> = found.iter().zip(&ask.mirrors).map(|(why, url)| as_json(url, why)).collect();
@@ -94,7 +92,8 @@ fn named(text: &str, looked_into: &[(Root, Contents, Option<KeepList>)]) -> Resu
     };
     let manifests = looked_into.iter().flat_map(|(_, contents, _)| &contents.manifests);
     let listed = looked_into.iter().filter_map(|(_, contents, _)| contents.catalogue());
-    let all = manifests.filter_map(|manifest| manifest.hash).chain(listed.flat_map(|c| c.entries().iter().map(|e| e.hash)));
+    let all =
+        manifests.filter_map(|manifest| manifest.hash).chain(listed.flat_map(|c| c.entries().iter().map(|e| e.hash)));
     let mut found: Vec<Hash> = all.filter(|hash| !text.is_empty() && hash.as_str().starts_with(text)).collect();
     found.sort_unstable();
     found.dedup();
@@ -111,7 +110,9 @@ fn fate(fate: &Fate) -> String {
         Fate::Stays => "it stays".to_owned(),
         Fate::StaysBroken(sum) => format!("something keeps it, but {} is missing; build it again", sum.path()),
         Fate::Goes { bytes, .. } => format!("nothing keeps it: the next prune takes it, {}", size(*bytes)),
-        Fate::Untold => "nothing of this root keeps it; give a keep list with --keep or --gather to know more".to_owned(),
+        Fate::Untold => {
+            "nothing of this root keeps it; give a keep list with --keep or --gather to know more".to_owned()
+        }
         Fate::Unknown => "not known: not everything could be read".to_owned(),
     }
 }
