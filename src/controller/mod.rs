@@ -9,6 +9,7 @@ mod judge;
 pub mod keep;
 mod rulebook;
 mod spill;
+pub mod verify;
 
 pub use backfill::{FillError, Filled, fill};
 pub use core::{Core, CoreSetup, Link};

@@ -25,7 +25,7 @@ mod walk;
 mod web;
 
 pub use contents::{Stage, Watch};
-pub use reader::Reader;
+pub use reader::{File, Reader};
 pub use roots::Found;
 pub use settings::{Credentials, S3Access, Settings};
 pub use walk::{Entry, Page, Progress, Sink, Walk};

@@ -88,6 +88,17 @@ impl Reader {
         self.in_time(url, listing).await
     }
 
+    /// The bytes at a path of a mirror. The reason names the address.
+    pub async fn file(&self, url: &str, path: &str, limit: usize) -> Result<File, String> {
+        let root = Root::parse(url)?;
+        match self.fetch(&root, path, limit).await {
+            Ok(Some(object)) => Ok(File::Read(object.bytes)),
+            Ok(None) => Ok(File::Absent),
+            Err(Lack::TooLarge(reason)) => Ok(File::TooLarge(reason)),
+            Err(Lack::Failed(reason)) => Err(reason),
+        }
+    }
+
     /// What lies at a path of a mirror, at most `limit` bytes; `None` where nothing does. The reason names the address.
     pub(super) async fn get(&self, root: &Root, path: &str, limit: usize) -> Result<Option<Object>, String> {
         self.fetch(root, path, limit).await.map_err(Lack::into_reason)
@@ -165,6 +176,15 @@ impl Reader {
         let late = |_| Err(format!("{}: not read within {} s", public(url), limit.as_secs_f32()));
         timeout(limit, work).await.unwrap_or_else(late)
     }
+}
+
+/// One file of a mirror.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum File {
+    Read(Vec<u8>),
+    Absent,
+    /// There is more of it than is read; the reason names the address.
+    TooLarge(String),
 }
 
 /// Why nothing came. The reason names the address.

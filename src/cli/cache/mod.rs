@@ -4,6 +4,7 @@ mod health;
 mod keep;
 mod plan;
 mod size;
+mod verify;
 mod why;
 
 use std::sync::Mutex;
@@ -29,6 +30,8 @@ JSON `stackhand.cache-size/1`: `version`, `roots` [{`url`, `kind`, `stack`, `at`
 JSON `stackhand.cache-ls/1`: `version`, `roots` [{`url`, `kind`, `mirror`, `stack`}].
 JSON `stackhand.cache-health/1`: `version`, `url`, `state`, `complete`, `specs`, `blobs`, `bytes`, `holes` [hash], `orphans` [path], `orphan_bytes`, \
 `unindexed` [hash], `index_at`, `findings` [{`kind`, `severity`, `place`, `what`, `remedy`}].
+JSON `stackhand.cache-verify/1`: `version`, `url`, `complete`, `good`, `bad`, `unknown_key`, `unsigned` {`count`, `hashes`}, `reasons` [{`hash`, `path`, `why`}] \
+(of what is bad), `unread` [{`place`, `why`}]. It ends with code 1 when anything is bad, with 4 when something could not be read.
 JSON `stackhand.cache-why/1`: `version`, `hash`, `roots` [{`url`, `fate` (stays, goes, broken, absent, untold, unknown), `manifests` [{`path`, `modified`, `blobs` \
 [{`path`, `bytes`, `present`, `shared_with`}]}], `listed` [{`view`, `in_buildcache`}], `kept_by`, `doubts`}].
 A plan is `stackhand.prune-plan/1`: `id` (over all that it would delete), `made_at`, `totals`, `steps`, `plan`. A refused one ends with code 3 and every reason.
@@ -37,6 +40,7 @@ Examples:
   stackhand cache size
   stackhand cache size --fresh --mirror s3://spack-binaries/develop
   stackhand cache health --mirror s3://spack-binaries/develop/e4s --json
+  stackhand cache verify --mirror s3://spack-binaries/develop/e4s --keyring spack-public-binary-key.pub
   stackhand cache why /k3x2fab --mirror s3://spack-binaries/develop/e4s
   stackhand cache plan-prune --mirror s3://spack-binaries/develop/e4s --output plan.json";
 
@@ -56,6 +60,8 @@ enum What {
     Size(size::Ask),
     /// Compares what the index of one root promises, what its manifests name, and what lies there.
     Health(health::Ask),
+    /// Verifies the signature of every binary of a root, that it is about what its name says, and that its spec gives its hash.
+    Verify(verify::Ask),
     /// Tells what keeps a spec alive, where it lies, and what would become of it.
     Why(why::Ask),
     /// Plans what could go from one root, with reasons; deletes nothing.
@@ -68,6 +74,7 @@ pub async fn run(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
         What::Ls(ask) => size::list(setup, ask).await,
         What::Size(ask) => size::run(setup, ask).await,
         What::Health(ask) => health::run(setup, ask).await,
+        What::Verify(ask) => verify::run(setup, ask).await,
         What::Why(ask) => why::run(setup, ask).await,
         What::PlanPrune(ask) => plan::run(setup, ask).await,
     }

@@ -197,7 +197,7 @@ fn mutations_never_panic() {
     let describe = |bytes: &[u8]| drop((described(bytes), Metadata::read(bytes)));
     let catalogue = |bytes: &[u8]| drop(Catalogue::read(bytes));
     let lock = |bytes: &[u8]| drop((Lock::seals(bytes), Lock::parse(bytes)));
-    let seal = |bytes: &[u8]| drop(std::str::from_utf8(bytes).map(|text| Seal::of(text, &hash(1))));
+    let seal = |bytes: &[u8]| _ = std::str::from_utf8(bytes).map(|text| Seal::of(text, &hash(1)));
     let real =
         |path: &str, most: usize| fixture(path).map_or_else(Vec::new, |bytes| bytes[..most.min(bytes.len())].to_vec());
     let node = r#"{"name":"é","build_spec":{"name":"b","hash":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},"x":["\\ud83d\\ude00",-1.5e3],"hash":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#;
