@@ -236,6 +236,10 @@ impl<'a> Look<'a> {
                         let what = "its record does not give this hash";
                         self.find(FindingKind::Forged, hash.to_string(), what);
                     }
+                    for hash in catalogue.unrecorded() {
+                        let what = format!("it names the dependency {hash} without a record");
+                        self.find(FindingKind::DamagedIndex, Arc::clone(&place), what);
+                    }
                     self.listed(index, catalogue);
                     self.age(index);
                 }

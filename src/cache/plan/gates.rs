@@ -113,6 +113,9 @@ pub(super) fn is_plain(package: &str) -> bool {
 
 fn index(index: &IndexManifest) -> Option<PruneRefusal> {
     let what = match &index.state {
+        IndexState::Read(catalogue) if !catalogue.unrecorded().is_empty() => {
+            format!("names {} dependencies without a record", catalogue.unrecorded().len())
+        }
         IndexState::Read(_) if index.blob.is_some() => return None,
         IndexState::Read(_) => "names no blob".to_owned(),
         IndexState::Unread => "was not read".to_owned(),

@@ -45,7 +45,11 @@ pub async fn run(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
     } else {
         tell(setup, now, &contents, &health)?;
     }
-    Ok(if ask.strict && health.state() == Severity::Bad { Exit::Failed } else { Exit::Ok })
+    Ok(match (health.specs, health.state()) {
+        (None, _) => Exit::Unreachable,
+        (_, Severity::Bad) if ask.strict => Exit::Failed,
+        _ => Exit::Ok,
+    })
 }
 
 fn tell_json(ask: &Ask, contents: &Contents, health: &Health) -> Result<(), Failure> {

@@ -16,6 +16,7 @@ pub struct Catalogue {
     /// Sorted by hash.
     entries: Vec<Entry>,
     seals: Seals,
+    unrecorded: Vec<Hash>,
 }
 
 /// One record.
@@ -25,7 +26,7 @@ pub struct Entry {
     pub name: Arc<str>,
     pub version: Arc<str>,
     pub listed: Listed,
-    /// Over every dependency type.
+    /// Over every dependency type, but for those that have no record.
     pub deps: Deps,
 }
 
@@ -126,7 +127,12 @@ impl Catalogue {
             Ok(())
         })?;
         drafts.sort_unstable_by_key(|draft| draft.hash);
-        Ok(Self { version: whole.version, entries: entries(drafts, &named), seals: seals.sorted() })
+        Ok(Self {
+            version: whole.version,
+            entries: entries(drafts, &named, whole.places),
+            seals: seals.sorted(),
+            unrecorded: whole.unrecorded,
+        })
     }
 
     /// Every record, sorted by hash.
@@ -142,6 +148,11 @@ impl Catalogue {
     /// Records whose node does not give the hash that it stands under, sorted.
     pub fn forged(&self) -> &[Hash] {
         &self.seals.forged
+    }
+
+    /// Dependencies that the index names without a record of their own, sorted. What they need is not known.
+    pub fn unrecorded(&self) -> &[Hash] {
+        &self.unrecorded
     }
 
     /// Records of which nobody can tell whether they are forged, since they are of an older form; sorted.
@@ -161,11 +172,11 @@ fn share(texts: &mut HashSet<Arc<str>>, text: &str) -> Arc<str> {
 }
 
 /// Gives sorted drafts their dependencies: from places by first mention to places in order.
-fn entries(drafts: Vec<Draft>, named: &[u32]) -> Vec<Entry> {
-    let mut order = vec![0_u32; drafts.len()];
+fn entries(drafts: Vec<Draft>, named: &[u32], places: usize) -> Vec<Entry> {
+    let mut order: Vec<Option<u32>> = vec![None; places];
     for (at, draft) in drafts.iter().enumerate() {
         if let Some(slot) = order.get_mut(draft.place as usize) {
-            *slot = at as u32;
+            *slot = Some(at as u32);
         }
     }
     let mut table = Table { hashes: drafts.iter().map(|draft| draft.hash).collect(), places: Vec::new() };
@@ -176,7 +187,7 @@ fn entries(drafts: Vec<Draft>, named: &[u32]) -> Vec<Entry> {
         .map(|draft| {
             let places = named.get(draft.begin..draft.end).unwrap_or_default();
             own.clear();
-            own.extend(places.iter().filter_map(|place| order.get(*place as usize)));
+            own.extend(places.iter().filter_map(|place| order.get(*place as usize).copied().flatten()));
             own.sort_unstable();
             own.dedup();
             let begin = table.places.len() as u32;

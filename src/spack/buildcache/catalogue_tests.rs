@@ -101,6 +101,14 @@ fn old_forms_cannot_be_proven() {
 }
 
 #[test]
+fn a_dependency_without_its_record_is_named_and_followed_no_further() {
+    let text = whole().replacen(&format!("\"{}\":{{", hash(3)), &format!("\"{}\":{{", hash(4)), 1);
+    let catalogue = read(&text).unwrap();
+    assert_eq!(catalogue.unrecorded(), [hash(3)]);
+    assert!(catalogue.entries().iter().all(|entry| entry.deps.iter().all(|dep| catalogue.get(dep).is_some())));
+}
+
+#[test]
 fn damage_is_corrupt_and_named() {
     let text = whole();
     for (from, to, said) in [
@@ -109,7 +117,6 @@ fn damage_is_corrupt_and_named() {
         (r#""name":"a""#, r#""name":"a","name":"z""#, "`name` twice"),
         (r#""dependencies":"#, r#""dependencies":[],"dependencies":"#, "`dependencies` twice"),
         (r#""in_buildcache":true"#, r#""in_buildcache":true,"in_buildcache":false"#, "in_buildcache"),
-        (&format!("\"{}\":{{", hash(3)), &format!("\"{}\":{{", hash(4)), "has no record"),
         (&format!("\"{}\":{{", hash(2)), &format!("\"{}\":{{", hash(1)), "two records"),
         (r#"{"database""#, r#"{"database":{"version":8,"installs":{}},"database""#, "two versions"),
     ] {

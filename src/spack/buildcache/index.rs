@@ -66,5 +66,8 @@ pub fn read_index(bytes: &[u8], wanted: &dyn Fn(&Hash) -> bool) -> Result<Index,
         }
         Ok(())
     })?;
+    if let Some(hash) = whole.unrecorded.first() {
+        return Err(IndexError::Corrupt(format!("the dependency {hash} has no record")));
+    }
     Ok(Index { version: whole.version, listed, total: whole.total, present, holes })
 }

@@ -30,8 +30,12 @@ pub(super) struct Record<'a> {
 pub(super) struct Whole {
     /// Of the database.
     pub version: u32,
-    /// How many records there were; every place below has one.
+    /// How many records there were.
     pub total: usize,
+    /// How many places there are: one for each hash that was named.
+    pub places: usize,
+    /// Dependencies without a record of their own, sorted.
+    pub unrecorded: Vec<Hash>,
 }
 
 /// Hands on every record of an index that was unpacked. What was handed on counts for nothing when an error follows.
@@ -54,11 +58,15 @@ pub(super) fn stream(
     }
     outcome.map_err(|error| IndexError::Corrupt(cut(&error.to_string())))?;
     let version = reading.version.ok_or_else(|| IndexError::Corrupt("it has no version".to_owned()))?;
-    let has_no_record = |place: &u32| !reading.has_record.get(*place as usize).copied().unwrap_or_default();
-    if let Some(hash) = reading.places.iter().filter(|(_, place)| has_no_record(place)).map(|(hash, _)| hash).min() {
-        return Err(IndexError::Corrupt(format!("the dependency {hash} has no record")));
+    let places = reading.has_record.len();
+    let total = reading.has_record.iter().filter(|has| **has).count();
+    let mut unrecorded = Vec::new();
+    if total < places {
+        let has_no_record = |place: &u32| !reading.has_record.get(*place as usize).copied().unwrap_or_default();
+        unrecorded.extend(reading.places.iter().filter(|(_, place)| has_no_record(place)).map(|(hash, _)| *hash));
+        unrecorded.sort_unstable();
     }
-    Ok(Whole { version, total: reading.has_record.len() })
+    Ok(Whole { version, total, places, unrecorded })
 }
 
 /// What is known so far.
