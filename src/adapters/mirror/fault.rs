@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use super::settings::MAX_WAIT;
 use crate::ci::Timestamp;
 
 /// A request that failed.
@@ -36,6 +37,12 @@ impl Fault {
         let what = format!("it has more than the {limit} bytes that are expected at most");
         Self { is_too_large: true, ..Self::lasting(what) }
     }
+}
+
+/// How long a server asks to wait, as far as it is obeyed. A date instead of seconds is not read: our own waits have to do.
+pub(super) fn retry_after(header: Option<&str>) -> Option<Duration> {
+    let seconds = header?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(MAX_WAIT))
 }
 
 /// What lies at an address.

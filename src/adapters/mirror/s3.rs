@@ -21,7 +21,7 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::fault::{Fault, Object, Pieces, innermost, plain};
+use super::fault::{Fault, Object, Pieces, innermost, plain, retry_after};
 use super::listed::{Ask, Dated, Listed};
 use super::root::key;
 use super::settings::{Credentials, MAX_NAMES, S3Access, Settings};
@@ -188,6 +188,7 @@ where
     let code = plain(error.code().unwrap_or_default());
     let said = if code.is_empty() { format!("HTTP {status}") } else { format!("HTTP {status}, {code}") };
     let region = answer.headers().get("x-amz-bucket-region").map(plain);
+    let wait = retry_after(answer.headers().get("retry-after"));
     match (status, code.as_str()) {
         (301 | 307 | 400, _) if region.is_some() => {
             let region = region.unwrap_or_default();
@@ -204,9 +205,9 @@ where
             ))
         }
         (_, "SlowDown" | "RequestTimeout" | "InternalError" | "ServiceUnavailable" | "ThrottlingException") => {
-            Fault::passing(said)
+            Fault { wait, ..Fault::passing(said) }
         }
-        (408 | 429 | 500.., _) => Fault::passing(said),
+        (408 | 429 | 500.., _) => Fault { wait, ..Fault::passing(said) },
         (404, "NoSuchBucket") => {
             Fault::lasting("there is no such bucket here; check the URL, and AWS_ENDPOINT_URL if it is set")
         }

@@ -9,8 +9,8 @@ use reqwest::{Client, Response, Url};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use super::fault::{Fault, Object, Pieces, innermost};
-use super::settings::{MAX_REDIRECTS, MAX_WAIT, Settings};
+use super::fault::{Fault, Object, Pieces, innermost, retry_after};
+use super::settings::{MAX_REDIRECTS, Settings};
 use crate::ci::Timestamp;
 
 /// The clients, made when they are first needed.
@@ -97,8 +97,7 @@ fn refusal(response: &Response) -> Result<Option<Response>, Fault> {
 }
 
 fn waiting(response: &Response, said: String) -> Fault {
-    let wait = response.headers().get(header::RETRY_AFTER).and_then(|text| text.to_str().ok()?.parse().ok());
-    let wait = wait.map(Duration::from_secs).map(|wait| wait.min(MAX_WAIT));
+    let wait = retry_after(response.headers().get(header::RETRY_AFTER).and_then(|text| text.to_str().ok()));
     Fault { wait, ..Fault::passing(said) }
 }
 

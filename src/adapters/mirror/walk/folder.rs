@@ -75,7 +75,8 @@ pub(super) async fn run(reader: &Reader, path: &Path, walk: &mut Walk, sink: &mu
 /// What lies in a folder; nothing where there is none, unless that is the address itself.
 pub(in super::super) fn list(address: &Path, folder: &str) -> Result<Listed, String> {
     let broken = |error: io::Error| format!("it cannot be listed ({error})");
-    let path = address.join(folder);
+    // With a `/` at its end, a link would be followed.
+    let path = address.join(folder.trim_end_matches('/'));
     let mut listed = Listed { files: Vec::new(), folders: Vec::new() };
     // One may put a part of a cache elsewhere; further down, links may lead round in circles.
     let is_part = folder.matches('/').count() < 2;
