@@ -123,7 +123,12 @@ fn contents() -> Contents {
             bytes: 1_300,
             modified: old,
             tag: Some(format!("\"{at:032x}\"").into()),
-            reading: Reading::Read { tarball: Some(blob(tarball)), spec: Some(blob(2 * at + 1)), is_signed: true },
+            reading: Reading::Read {
+                tarball: Some(blob(tarball)),
+                spec: Some(blob(2 * at + 1)),
+                others: Vec::new(),
+                is_signed: true,
+            },
             signature: None,
         }
     };
@@ -137,8 +142,10 @@ fn contents() -> Contents {
         path: v3::index_manifest(None).into(),
         view: None,
         modified: Some(NOW.shifted(-3_600_000)),
+        tag: None,
         bytes: 300,
         blob: Some(index),
+        others: Vec::new(),
         state: IndexState::Read(Arc::new(catalogue(&mut dice))),
     }];
     Contents { manifests, indexes, blobs, listed_at: Some(NOW), ..Contents::default() }

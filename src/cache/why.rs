@@ -149,7 +149,7 @@ fn holds(hash: &Hash, place: &Place<'_>, judgement: &Judgement) -> Vec<Hold> {
             holds.push(Hold::View(view.clone()));
         }
         for entry in catalogue.entries() {
-            if entry.deps.iter().any(|dep| dep == hash) && judgement.kept.by(&entry.hash).is_some() {
+            if entry.deps.contains(hash) && judgement.kept.by(&entry.hash).is_some() {
                 let dependant = Hold::Dependant { hash: entry.hash, name: entry.name.clone() };
                 if !dependants.contains(&dependant) {
                     dependants.push(dependant);

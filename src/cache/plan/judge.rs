@@ -67,8 +67,8 @@ impl<'k> Judgement<'k> {
         let kept = Kept::of(list, contents);
         let there: HashSet<Checksum> = contents.blobs.iter().map(|blob| blob.sum).collect();
         let missing = |manifest: &SpecManifest| {
-            let named = named(manifest)?;
-            named.iter().map(|blob| blob.sum).find(|sum| !there.contains(sum))
+            // What it names besides may be needed, but a binary is there without it.
+            named(manifest)?.iter().take(2).map(|blob| blob.sum).find(|sum| !there.contains(sum))
         };
         let fate = |manifest: &SpecManifest| {
             let missing = missing(manifest);
@@ -101,6 +101,16 @@ pub fn named(manifest: &SpecManifest) -> Option<Vec<BlobRef>> {
     }
 }
 
+/// What manifests of indexes and of keys name, each with the manifest.
+pub fn named_beside(contents: &Contents) -> impl Iterator<Item = (Checksum, &Arc<str>)> {
+    let indexes = contents
+        .indexes
+        .iter()
+        .flat_map(|index| index.blob.iter().chain(&index.others).map(|blob| (blob.sum, &index.path)));
+    let keys = contents.keys.iter().flat_map(|key| key.blobs.iter().flatten().map(|blob| (blob.sum, &key.path)));
+    indexes.chain(keys)
+}
+
 fn judge_blobs(
     contents: &Contents,
     fates: &[ManifestFate],
@@ -117,9 +127,7 @@ fn judge_blobs(
             }
         }
     }
-    let indexes = contents.indexes.iter().flat_map(|index| index.blob.into_iter().chain(index.others.iter().copied()));
-    let keys = contents.keys.iter().filter_map(|key| key.blobs.as_ref()).flatten().copied();
-    staying.extend(indexes.chain(keys).map(|blob| blob.sum));
+    staying.extend(named_beside(contents).map(|(sum, _)| sum));
     let fate = |blob: &Blob| match (
         staying.contains(&blob.sum),
         lost_by.contains_key(&blob.sum),

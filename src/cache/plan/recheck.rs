@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use super::judge::{named, withheld};
+use super::judge::{named, named_beside, withheld};
 use super::{DoomedBlob, DoomedManifest, PrunePlan, PruneRefusal, gates};
 use crate::cache::keep::{KeepList, Kept, KeptBy};
 use crate::cache::{Blob, Contents, IndexState, Root, SpecManifest};
@@ -124,9 +124,7 @@ fn namers(contents: &Contents, going: &HashSet<&str>) -> HashMap<Checksum, Arc<s
     let staying = contents.manifests.iter().filter(|manifest| !going.contains(&*manifest.path));
     let specs = staying
         .flat_map(|manifest| named(manifest).into_iter().flatten().map(|blob| (blob.sum, manifest.path.clone())));
-    let indexes = contents.indexes.iter().filter_map(|index| Some((index.blob?.sum, index.path.clone())));
-    let keys = contents.keys.iter().flat_map(|key| key.blobs.iter().flatten().map(|blob| (blob.sum, key.path.clone())));
-    specs.chain(indexes).chain(keys).collect()
+    specs.chain(named_beside(contents).map(|(sum, path)| (sum, path.clone()))).collect()
 }
 
 /// Whether it is still the object that was planned. Where a mirror gives no tags, time and size must do.

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::made::{Cache, INDEXED, LISTED, at, blobs, hash, no_limits, path, pins, plan, root, specs, sum};
+use super::made::{Cache, INDEXED, LISTED, at, blobs, hash, no_limits, path, pins, plan, root, size, specs, sum};
 use crate::cache::keep::KeepList;
 use crate::cache::plan::{
-    CutoffBy, DoomedBlobReason, DoomedReason, Limits, PrunePlan, PruneRefusal, SpareReason, Spared, Step,
+    CutoffBy, DoomedBlobReason, DoomedReason, Limits, PrunePlan, PruneRefusal, SkipReason, Skipped, SpareReason,
+    Spared, Step, Target,
 };
-use crate::cache::{Amount, Contents, IndexState, Reading, Root};
+use crate::cache::{Amount, BlobRef, Contents, IndexState, Reading, Root};
 use crate::spack::buildcache::Part;
 
 fn refused(outcome: Result<PrunePlan, Vec<PruneRefusal>>) -> Vec<PruneRefusal> {
@@ -151,6 +152,30 @@ fn case_22_a_shared_blob_stays() {
     let plan = cache.plan(&[0]).unwrap();
     assert_eq!((specs(&plan), blobs(&plan)), (vec![1, 2], vec![10, 11, 20, 21]), "1 is named by what stays");
     assert_eq!(spared(&plan, SpareReason::Shared).unwrap().first[..], [sum(1).path().into()]);
+}
+
+/// A newer Spack may name more than the two blobs that are known today.
+#[test]
+fn what_a_manifest_names_besides_stays_with_it() {
+    let mut cache = Cache::of(3);
+    cache.blobs.extend([(500, 1), (501, 1), (502, 1)]);
+    let mut contents = cache.contents();
+    let also = |blob| vec![BlobRef { sum: sum(blob), bytes: size(blob) }];
+    for (manifest, blob) in contents.manifests.iter_mut().zip([500, 501]) {
+        if let Reading::Read { others, .. } = &mut manifest.reading {
+            *others = also(blob);
+        }
+    }
+    contents.indexes[0].others = also(502);
+    let made = plan(&contents, Some(&pins(&[0]))).unwrap();
+    assert_eq!(blobs(&made), [10, 11, 20, 21, 501], "the extra blob goes with its manifest");
+    let rest = plan(&contents, None).unwrap();
+    assert!(rest.is_empty(), "all of them are named");
+    let found = made.recheck(&root(), &contents, Some(&pins(&[0, 1])), at(LISTED)).unwrap();
+    let skipped = Skipped { target: Target::Blob(sum(501)), why: SkipReason::Named(path(1).into()) };
+    assert!(found.contains(&skipped), "{found:?}");
+    contents.blobs.retain(|blob| blob.sum != sum(501));
+    assert!(plan(&contents, None).unwrap().is_empty(), "a binary is there without it");
 }
 
 #[test]

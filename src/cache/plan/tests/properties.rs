@@ -131,7 +131,7 @@ fn skips(plan: &PrunePlan, cache: &Cache, keep: &[usize]) -> Option<Vec<Skipped>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
     fn plans_are_what_a_naive_search_finds((cache, keep) in caches()) {
