@@ -13,6 +13,8 @@ pub struct Sample {
     pub url: Arc<str>,
     /// When it was listed, by the server's clock.
     pub at: Timestamp,
+    /// How far that clock was ahead of ours, in milliseconds; 0 where nothing tells.
+    pub skew_ms: i64,
     pub sizes: Sizes,
     /// Blobs that no manifest names; `None` where nobody looked, or not everything could be read.
     pub orphans: Option<Amount>,
@@ -24,8 +26,8 @@ pub struct Sample {
 
 impl Sample {
     /// Of a root whose keys were listed, and nothing more.
-    pub fn listed(url: &str, at: Timestamp, sizes: Sizes) -> Self {
-        Self { url: url.into(), at, sizes, orphans: None, holes: None, state: None }
+    pub fn listed(url: &str, at: Timestamp, skew_ms: Option<i64>, sizes: Sizes) -> Self {
+        Self { url: url.into(), at, skew_ms: skew_ms.unwrap_or(0), sizes, orphans: None, holes: None, state: None }
     }
 
     /// Of a root that somebody looked into.
@@ -34,6 +36,7 @@ impl Sample {
         Self {
             url: url.into(),
             at: contents.listed_at.unwrap_or(now),
+            skew_ms: contents.skew_ms.unwrap_or(0),
             sizes: Sizes::of(contents),
             orphans: orphans.map(|(blobs, bytes)| Amount { objects: blobs.len() as u64, bytes }),
             holes: health.is_whole.then_some(health.holes.len() as u64),
@@ -75,6 +78,7 @@ mod tests {
         let sample = |(hours, bytes): &(i64, u64)| Sample {
             url: "s3://b/develop".into(),
             at: Timestamp::from_millis(hours * 3_600_000),
+            skew_ms: 0,
             sizes: Sizes { blobs: Amount { objects: 1, bytes: *bytes }, ..Sizes::default() },
             orphans: None,
             holes: None,

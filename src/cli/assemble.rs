@@ -45,7 +45,7 @@ pub struct Wanted {
 
 /// Where the buckets of an endpoints file are, and as whom they are read.
 #[derive(Clone, Deserialize)]
-pub struct Buckets {
+struct Buckets {
     url: String,
     region: Option<String>,
     access_key: String,
@@ -88,15 +88,23 @@ impl Wanted {
         let mut wanted =
             Self { flags: Vec::new(), color: globals.color, paths, token: None, scratch: None, buckets: None };
         if let Some(path) = &globals.endpoints {
-            let Endpoints { gitlab: Endpoint { url, project, token }, s3 } = read_endpoints(path)?;
-            wanted = wanted.at("--endpoints", &url, &project, token).with_buckets("--endpoints", s3);
+            wanted = read_endpoints(path, wanted)?;
         }
         wanted.flags.extend(globals.flags());
         Ok(wanted)
     }
 
+    /// Points at everything that a line of endpoints tells of.
+    pub fn at_endpoints(self, flag: &str, line: &str) -> Result<Self, String> {
+        // The parser's own message could quote a secret.
+        let told: Result<Endpoints, _> = serde_json::from_str(line);
+        let Endpoints { gitlab: Endpoint { url, project, token }, s3 } =
+            told.map_err(|error| format!("no endpoints at column {}", error.column()))?;
+        Ok(self.at(flag, &url, &project, token).with_buckets(flag, s3))
+    }
+
     /// Points at a server that `flag` told of.
-    pub fn at(mut self, flag: &str, url: &str, project: &str, token: Option<String>) -> Self {
+    fn at(mut self, flag: &str, url: &str, project: &str, token: Option<String>) -> Self {
         self = self.with(flag, "gitlab.url", url).with(flag, "gitlab.project", project);
         if token.is_some() {
             self = self.with(flag, "gitlab.token_env", GIVEN_TOKEN);
@@ -106,7 +114,7 @@ impl Wanted {
     }
 
     /// Looks for binary caches in these buckets, and nowhere else.
-    pub fn with_buckets(mut self, flag: &str, buckets: Option<Buckets>) -> Self {
+    fn with_buckets(mut self, flag: &str, buckets: Option<Buckets>) -> Self {
         let mirrors: Vec<String> =
             buckets.iter().flat_map(|s3| &s3.names).map(|bucket| format!("s3://{bucket}")).collect();
         self = self.with(flag, "cache.mirrors", &mirrors.join(","));
@@ -236,7 +244,7 @@ impl Setup {
     }
 }
 
-fn read_endpoints(path: &Path) -> Result<Endpoints, Failure> {
+fn read_endpoints(path: &Path, wanted: Wanted) -> Result<Wanted, Failure> {
     let trouble = |what: String| {
         Failure::new(
             Exit::Config,
@@ -251,8 +259,7 @@ fn read_endpoints(path: &Path) -> Result<Endpoints, Failure> {
     };
     read.map_err(|error| trouble(error.to_string()))?;
     let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
-    // The parser's own message could quote the token.
-    serde_json::from_str(line).map_err(|error| trouble(format!("no endpoints at column {}", error.column())))
+    wanted.at_endpoints("--endpoints", line).map_err(trouble)
 }
 
 fn gitlab_settings(config: &Config, clock: &Arc<dyn Clock>) -> Settings {

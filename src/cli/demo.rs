@@ -24,7 +24,7 @@ use crate::sandbox::{Options, Running, Sandbox, Scenario};
 
 /// What `--serve` and `--headless` print.
 pub const SHAPE: &str = "\
---serve prints one line {`gitlab`: {`url`, `token`, `project`}} and serves until SIGTERM or SIGINT; give that line to any command with --endpoints.
+--serve prints one line {`gitlab`: {`url`, `token`, `project`}, `s3`: {`url`, `region`, `access_key`, `secret_key`, `buckets`, `sparse`}} and serves until SIGTERM or SIGINT; give that line to any command with --endpoints.
 
 --headless ends with one line {`seed`, `pipelines` (children too), `jobs` {`total`, `success`, `failed`, `warning`, `running`, `pending`, `blocked`, \
 `canceled`, `skipped`, `manual`, `unknown`}, `actions` {`sent`, `skipped`}, `requests` {`gitlab`}, `rss_bytes`}. What is not known is null.";
@@ -126,7 +126,12 @@ async fn setup(globals: &Globals, ask: &Ask, running: &Running, folder: &Scratch
     let name = "demo";
     let mut wanted = Wanted::new(globals)?
         .in_folder(&folder.0)
-        .at(name, &running.url, running.project, Some(running.token.clone()))
+        .at_endpoints(name, &running.endpoints_json())
+        .map_err(|error| {
+            Failure::new(Exit::Failed, format!("the practice world told of {error}; report this as a bug"))
+        })?
+        .with(name, "cache.every", "1m")
+        .with(name, "cache.in_flight", "4")
         .with(name, "budget.per_second", "50")
         .with(name, "poll.visible", "2s")
         .with(name, "poll.background", "5s")

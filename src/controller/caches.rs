@@ -62,7 +62,8 @@ pub async fn list(
         .await?;
     let at = walk.listed_at.unwrap_or(now);
     let whole = |root: &str| !gaps.iter().any(|gap| gap.touches(root));
-    let sample = |(root, sizes): (&Arc<str>, &Sizes)| Sample::listed(&address(mirror, root), at, sizes.clone());
+    let sample =
+        |(root, sizes): (&Arc<str>, &Sizes)| Sample::listed(&address(mirror, root), at, walk.skew_ms, sizes.clone());
     let samples = inventory.roots().into_iter().filter(|(root, _)| whole(root)).map(sample).collect();
     Ok(Listed { samples, duplication: inventory.duplication(), objects: walk.progress().keys, gaps })
 }
@@ -107,7 +108,7 @@ pub async fn relist(
             listed.objects += total.objects;
             if gaps.is_empty() {
                 let sizes = inventory.roots().into_values().next().cloned().unwrap_or_default();
-                listed.samples.push(Sample::listed(url, walk.listed_at.unwrap_or(now), sizes));
+                listed.samples.push(Sample::listed(url, walk.listed_at.unwrap_or(now), walk.skew_ms, sizes));
             }
             let below = |gap: Gap| Gap { place: format!("{}/{}", root.prefix, gap.place).into(), ..gap };
             listed.gaps.extend(gaps.into_iter().map(below));

@@ -238,6 +238,31 @@ impl Variant {
         order
     }
 
+    /// The whole lock.
+    pub fn lock(&self) -> Vec<u8> {
+        let mut text =
+            br#"{"_meta":{"file-type":"spack-lockfile","lockfile-version":6,"specfile-version":5},"roots":["#.to_vec();
+        let roots = self.roots().filter_map(|at| {
+            let (hash, spec) = (self.hash(at)?, self.spec(at)?);
+            Some(
+                serde_json::json!({"hash": hash.as_str(), "spec": format!("{}@{}", spec.name, spec.version)})
+                    .to_string(),
+            )
+        });
+        text.extend_from_slice(roots.collect::<Vec<_>>().join(",").as_bytes());
+        text.extend_from_slice(br#"],"concrete_specs":{"#);
+        for at in 0..self.len() {
+            if at > 0 {
+                text.push(b',');
+            }
+            let hash = self.hash(at).map_or("", Hash::as_str);
+            text.extend_from_slice(format!("\"{hash}\":").as_bytes());
+            self.node(at, &mut |piece| text.extend_from_slice(piece));
+        }
+        text.extend_from_slice(b"}}");
+        text
+    }
+
     /// Hands over the node's JSON, piece by piece.
     pub fn node(&self, at: u16, to: &mut dyn FnMut(&[u8])) {
         self.body(at, to);

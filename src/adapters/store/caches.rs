@@ -12,7 +12,7 @@ use crate::ci::{JobId, Timestamp};
 use crate::spack::Hash;
 use crate::spack::buildcache::Checksum;
 
-const COLUMNS: &str = "url, at, specs, spec_bytes, services, service_bytes, blobs, blob_bytes, v2, v2_bytes, \"foreign\", \
+const COLUMNS: &str = "url, at, skew_ms, specs, spec_bytes, services, service_bytes, blobs, blob_bytes, v2, v2_bytes, \"foreign\", \
      foreign_bytes, has_index, index_at, index_tag, newest, orphans, orphan_bytes, holes, state";
 
 /// What was not looked for this time is still known from the last time.
@@ -39,7 +39,7 @@ impl Store {
             for some in samples.chunks(AT_ONCE) {
                 let mut query = QueryBuilder::<Sqlite>::new(format!("INSERT INTO cache_samples ({COLUMNS}) "));
                 query.push_values(some, |mut row, sample| {
-                    row.push_bind(&*sample.url).push_bind(sample.at.millis());
+                    row.push_bind(&*sample.url).push_bind(sample.at.millis()).push_bind(sample.skew_ms);
                     let sizes = &sample.sizes;
                     for amount in [sizes.specs, sizes.service, sizes.blobs, sizes.v2, sizes.foreign] {
                         row.push_bind(amount.objects.cast_signed()).push_bind(amount.bytes.cast_signed());
@@ -172,6 +172,7 @@ fn sample(row: &SqliteRow) -> Result<Sample, sqlx::Error> {
     Ok(Sample {
         url: row.try_get::<String, _>("url")?.into(),
         at: Timestamp::from_millis(row.try_get("at")?),
+        skew_ms: row.try_get("skew_ms")?,
         sizes: Sizes {
             specs: amount("specs", "spec_bytes")?,
             service: amount("services", "service_bytes")?,
@@ -221,7 +222,7 @@ mod tests {
             newest: Some(at),
             ..Sizes::default()
         };
-        Sample { url: url.into(), at, sizes, orphans: None, holes: Some(2), state: Some(Severity::Warn) }
+        Sample { url: url.into(), at, skew_ms: 7, sizes, orphans: None, holes: Some(2), state: Some(Severity::Warn) }
     }
 
     #[tokio::test]

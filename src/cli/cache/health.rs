@@ -83,8 +83,9 @@ fn tell_json(ask: &Ask, contents: &Contents, health: &Health) -> Result<(), Fail
 
 fn tell(setup: &Setup, now: Timestamp, contents: &Contents, health: &Health) -> Result<(), Failure> {
     let known = |number: Option<u64>, show: fn(u64) -> String| number.map_or("?".to_owned(), show);
-    let index =
-        contents.index().map_or("no index".to_owned(), |index| format!("index {} old", ago(now, index.modified)));
+    let index = contents.index().map_or("no index".to_owned(), |index| {
+        format!("index {} old", ago(contents.listed_at.unwrap_or(now), index.modified))
+    });
     setup.out.line(&format!(
         "{}  {} specs, {} blobs, {}; {index}; {}, {}",
         health.state().word(),

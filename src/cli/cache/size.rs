@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{ago, broken, mirrors, store, unread};
 use crate::cache::{Amount, Duplication, Gap, Root, Sample, growth};
-use crate::ci::Timestamp;
+use crate::ci::{Timestamp, short};
 use crate::cli::assemble::Setup;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::{self, Progress};
@@ -174,20 +174,20 @@ fn tell(
             size(sample.sizes.total().bytes),
             count(sample.sizes.specs.objects),
             grown.map_or("?".to_owned(), signed),
-            sample.sizes.index.as_ref().map_or("none".to_owned(), |(at, _)| ago(now, *at)),
+            sample.sizes.index.as_ref().map_or("none".to_owned(), |(at, _)| ago(there(now, sample), *at)),
             sample.state.map_or("?".to_owned(), |state| state.word().to_owned()),
-            ago(now, Some(sample.at)),
+            ago(there(now, sample), Some(sample.at)),
             sample.url.to_string(),
         ]
     };
     let heads = ["SIZE", "SPECS", "+24h", "INDEX", "STATE", "SAMPLED", "ROOT"];
     setup.out.table(&heads, &newest().map(cells).collect::<Vec<_>>())?;
-    let oldest = newest().map(|(sample, _)| sample.at).min();
+    let oldest = newest().map(|(sample, _)| there(now, sample).since(sample.at)).max().unwrap_or_default();
     setup.out.line(&format!(
         "{} in {}, as of {} ago",
         size(total.bytes),
         plural(roots.len() as u64, "root"),
-        ago(now, oldest)
+        short(oldest)
     ))?;
     for (mirror, found) in duplication {
         if found.copies.objects > 0 {
@@ -204,6 +204,11 @@ fn tell(
     Ok(())
 }
 
+/// What the mirror's clock says now.
+fn there(now: Timestamp, sample: &Sample) -> Timestamp {
+    now.shifted(sample.skew_ms)
+}
+
 fn row(now: Timestamp, sample: &Sample, grown: Option<i64>) -> Value {
     let root =
         Root::of(sample.url.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map_or("", |(_, path)| path));
@@ -213,7 +218,7 @@ fn row(now: Timestamp, sample: &Sample, grown: Option<i64>) -> Value {
         "kind": root.kind.word(),
         "stack": root.stack().map(|stack| &**stack),
         "at": sample.at,
-        "age_s": now.since(sample.at).as_secs(),
+        "age_s": there(now, sample).since(sample.at).as_secs(),
         "bytes": total.bytes,
         "objects": total.objects,
         "specs": sizes.specs.objects,

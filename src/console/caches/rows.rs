@@ -118,6 +118,7 @@ mod tests {
         Sample {
             url: url.into(),
             at: Timestamp::from_millis(hours * 3_600_000),
+            skew_ms: 0,
             sizes: Sizes { blobs: Amount { objects: 1, bytes }, ..Sizes::default() },
             orphans: None,
             holes: None,

@@ -4,7 +4,9 @@ use std::io::Write;
 
 use crate::ci::Status;
 
+use super::super::SandboxError;
 use super::super::generate::{Made, Run};
+use super::super::nodes::Age;
 use super::super::plan::Role;
 use super::super::stacks::Stack;
 use super::super::world::{Job, World};
@@ -17,16 +19,18 @@ enum Kept {
     Pipeline,
     Report,
     Manifest,
+    Lock,
 }
 
 impl Kept {
-    const ALL: [Self; 3] = [Self::Pipeline, Self::Report, Self::Manifest];
+    const ALL: [Self; 4] = [Self::Pipeline, Self::Report, Self::Manifest, Self::Lock];
 
     fn path(self, stack: &Stack) -> String {
         let name = match self {
             Self::Pipeline => "cloud-ci-pipeline.yml",
             Self::Report => "generation-report.json",
             Self::Manifest => "concrete_environment/spack.yaml",
+            Self::Lock => "concrete_environment/spack.lock",
         };
         format!("jobs_scratch_dir/{}/{name}", stack.name)
     }
@@ -35,11 +39,17 @@ impl Kept {
         match self {
             Self::Pipeline => Ok(made.yaml().into_bytes()),
             Self::Report => made.report().map(String::into_bytes).map_err(|error| error.to_string()),
+            Self::Lock => lock(stack).map_err(|error| error.to_string()),
             Self::Manifest => {
                 Ok(format!("spack:\n  view: false\n  cdash:\n    build-group: {}\n", stack.group).into_bytes())
             }
         }
     }
+}
+
+/// The lock of a stack, as its concretizer wrote it.
+fn lock(stack: &Stack) -> Result<Vec<u8>, SandboxError> {
+    Ok(stack.specs(Age::Current)?.lock())
 }
 
 /// The files that a job has kept and that are wanted: paths and contents. Empty for jobs that keep nothing, have not succeeded, or were erased.

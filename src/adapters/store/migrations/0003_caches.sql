@@ -2,6 +2,7 @@
 CREATE TABLE cache_samples (
     url             TEXT    NOT NULL,
     at              INTEGER NOT NULL,
+    skew_ms         INTEGER NOT NULL,
     -- Objects and bytes by kind.
     specs           INTEGER NOT NULL,
     spec_bytes      INTEGER NOT NULL,
