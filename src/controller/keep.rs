@@ -210,7 +210,7 @@ pub async fn neighbours(
             _ => KeepReason::Release(Arc::clone(&root.prefix)),
         };
         let outcome = match view.state {
-            MirrorState::Failed(why) => Err(why.to_string()),
+            MirrorState::Failed { reason, .. } => Err(reason.to_string()),
             MirrorState::Absent => Ok(Vec::new()),
             MirrorState::Read(listings) => {
                 let present = listings.iter().flat_map(|listing| &listing.listed);

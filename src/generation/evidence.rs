@@ -26,8 +26,23 @@ pub enum MirrorState {
     Read(Vec<Listing>),
     /// It answered that it has no index in any layout.
     Absent,
-    /// It could not be read: the reason, as a fragment that names the address.
-    Failed(Arc<str>),
+    /// It could not be read in every layout: the reason, as a fragment that names the address, and what was read of it nevertheless.
+    Failed { reason: Arc<str>, listings: Vec<Listing> },
+}
+
+impl MirrorState {
+    /// Nothing of it could be read.
+    pub fn failed(reason: impl Into<Arc<str>>) -> Self {
+        Self::Failed { reason: reason.into(), listings: Vec::new() }
+    }
+
+    /// What was read of it.
+    pub fn listings(&self) -> &[Listing] {
+        match self {
+            Self::Read(listings) | Self::Failed { listings, .. } => listings,
+            Self::Absent => &[],
+        }
+    }
 }
 
 /// One index, cut down to the specs of the lock.

@@ -128,6 +128,7 @@ pub fn generate<'a>(inputs: &Inputs<'a>) -> Result<Generation<'a>, Refusal> {
         document.globals.insert("stages".into(), Value::texts(stages));
         document.globals.insert("variables".into(), service_job::variables(inputs));
     }
+    made.check_scripts(&document, options)?;
     document.globals.insert("workflow".into(), always());
     let yaml = document.text(super::Form::Yaml);
     made.check_size(&document, yaml.len(), options)?;
@@ -198,12 +199,13 @@ impl Gathered {
                 self.warn(format!("the mirror `{}` ({}) has no index: it counts as empty", view.name, view.url));
                 Ok(())
             }
-            MirrorState::Failed(reason) if options.allow_missing_index.contains(&view.name) => {
+            MirrorState::Failed { reason, listings } if options.allow_missing_index.contains(&view.name) => {
                 let MirrorView { name, url, .. } = view;
-                self.warn(format!("the mirror `{name}` ({url}) counts as empty, as you allowed: {reason}"));
+                let counts = if listings.is_empty() { "as empty" } else { "with what was read of it" };
+                self.warn(format!("the mirror `{name}` ({url}) counts {counts}, as you allowed: {reason}"));
                 Ok(())
             }
-            MirrorState::Failed(reason) => self.refuse(
+            MirrorState::Failed { reason, .. } => self.refuse(
                 Refusal::Mirror { name: view.name.to_string(), url: view.url.to_string(), reason: reason.to_string() },
                 options,
             ),
@@ -277,6 +279,19 @@ impl Gathered {
             let what = format!("{hours:.0} predicted hours of building");
             let limit = format!("{:.0}", limits.hours);
             self.refuse(Refusal::Storm { what, limit, reason: reason(), flag: "--max-hours" }, inputs.options)?;
+        }
+        Ok(())
+    }
+
+    /// Build jobs have been looked at; the configuration may have left a service job without anything to run.
+    fn check_scripts(&mut self, document: &Document, options: &Options) -> Result<(), Refusal> {
+        for (name, job) in &document.jobs {
+            let is_list = job.get("script").and_then(|script| script.as_list()).is_some_and(|lines| !lines.is_empty());
+            let is_text = job.get("script").is_some_and(|script| script.as_text().is_some());
+            if !is_list && !is_text {
+                let section = service_job::section(name);
+                self.refuse(Refusal::NoScript { job: name.to_string(), section }, options)?;
+            }
         }
         Ok(())
     }

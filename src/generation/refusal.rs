@@ -54,6 +54,11 @@ pub enum Refusal {
     Gaps { count: usize, shown: String },
     /// GitLab would refuse the pipeline.
     #[error(
+        "the job `{job}` has no script, so GitLab would refuse the whole pipeline; give {section} a `script` in ci:pipeline-gen"
+    )]
+    NoScript { job: String, section: &'static str },
+    /// GitLab would refuse the pipeline.
+    #[error(
         "the job `{job}` needs {needs} jobs even after reduction, but the limit is {limit}; raise `--needs-limit` with the server's \
          `ci_needs_size_limit`, or allow join jobs"
     )]
@@ -77,7 +82,12 @@ impl Refusal {
     pub const fn is_ours(&self) -> bool {
         matches!(
             self,
-            Self::Mirror { .. } | Self::Gaps { .. } | Self::Needs { .. } | Self::Size { .. } | Self::Storm { .. }
+            Self::Mirror { .. }
+                | Self::Gaps { .. }
+                | Self::NoScript { .. }
+                | Self::Needs { .. }
+                | Self::Size { .. }
+                | Self::Storm { .. }
         )
     }
 }

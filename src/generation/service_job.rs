@@ -42,6 +42,17 @@ pub fn noop(document: &mut Document, mapping: &Mapping) {
     document.add("no-specs-to-rebuild", job);
 }
 
+/// The section of the configuration that a job comes from, by its name.
+pub fn section(job: &str) -> &'static str {
+    match job {
+        "copy" => "copy-job",
+        "sign-pkgs" => "signing-job",
+        "rebuild-index" => "reindex-job",
+        "no-specs-to-rebuild" => "noop-job",
+        _ => "build-job",
+    }
+}
+
 /// The jobs at the end: signing on protected refs, and the index.
 pub fn closing(
     document: &mut Document,

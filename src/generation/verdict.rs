@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::dag::{Dag, affected};
-use super::{ChangeSet, Listed, MirrorState, MirrorView, Options, Touched};
+use super::{ChangeSet, Listed, MirrorView, Options, Touched};
 use crate::spack::{Hash, Spec};
 
 /// What one filter says about one spec.
@@ -100,8 +100,7 @@ pub fn judge(options: &Options, specs: &[&Spec], mirrors: &[MirrorView], affecte
 /// Where a spec is present, and what is said about it there: mirrors in the order of the configuration, the newest layout of each first.
 pub fn places(mirrors: &[MirrorView], hash: Hash) -> impl Iterator<Item = (Arc<str>, Listed)> {
     mirrors.iter().flat_map(move |mirror| {
-        let listings: &[_] = if let MirrorState::Read(listings) = &mirror.state { listings } else { &[] };
-        let indexed = listings.iter().filter_map(move |listing| {
+        let indexed = mirror.state.listings().iter().filter_map(move |listing| {
             let listed = listing.listed.get(&hash).copied().filter(|listed| listed.is_present())?;
             Some((Arc::from(format!("{}@v{}", mirror.url, listing.layout)), listed))
         });
@@ -115,12 +114,8 @@ pub fn places(mirrors: &[MirrorView], hash: Hash) -> impl Iterator<Item = (Arc<s
 
 /// Whether an index lists a spec as present. What was only found by asking for it directly does not count here, as in Spack.
 pub fn is_indexed(mirrors: &[MirrorView], hash: Hash) -> bool {
-    mirrors.iter().any(|mirror| match &mirror.state {
-        MirrorState::Read(listings) => {
-            listings.iter().any(|listing| listing.listed.get(&hash).is_some_and(|listed| listed.is_present()))
-        }
-        MirrorState::Absent | MirrorState::Failed(_) => false,
-    })
+    let mut listings = mirrors.iter().flat_map(|mirror| mirror.state.listings());
+    listings.any(|listing| listing.listed.get(&hash).is_some_and(|listed| listed.is_present()))
 }
 
 /// Specs whose binary jobs can fetch.

@@ -18,6 +18,8 @@ mod error;
 mod hash;
 mod lock;
 pub mod manifest;
+#[cfg(test)]
+mod mutation;
 mod request;
 mod spec;
 mod wire;

@@ -227,6 +227,26 @@ fn case_40_the_destination_must_be_there() {
 }
 
 #[test]
+fn case_40_spack_filters_what_a_pipeline_that_only_copies_does_not_build() {
+    let project = Project::new()
+        .with("SPACK_PIPELINE_TYPE", "spack_copy_only")
+        .with("SPACK_PRUNE_UNTOUCHED", "True")
+        .with("SPACK_PRUNE_UNTOUCHED_DEPENDENT_DEPTH", "0");
+    project.mirrors(&["buildcache-source", "buildcache-destination"]);
+    project.refuses(&[], 3, &["the job `copy` has no script", "copy-job"]);
+    project.stage.write("ci/ci.yaml", "ci: {pipeline-gen: [{copy-job: {script: [spack buildcache sync]}}]}");
+    let reasons = |more: &[&str]| {
+        let line = [&["--changed-package", "corelib", "--report", "report.json"], more].concat();
+        let ended = project.generate(&line);
+        assert_eq!(ended.code, 0, "{}", ended.err);
+        let report = std::fs::read(project.stage.folder.join("report.json")).unwrap();
+        serde_json::from_slice::<Value>(&report).unwrap()["decisions"][MIDLIB]["reasons"].clone()
+    };
+    assert_eq!(reasons(&["--parity"]), json!(["unaffected by change", "not found anywhere", "not external"]));
+    assert_eq!(reasons(&[]), json!(["not found anywhere", "not external"]));
+}
+
+#[test]
 fn a_gap_in_the_closure_is_found_before_jobs_fail_of_it() {
     let project =
         Project::new().with("SPACK_PRUNE_UNTOUCHED", "True").with("SPACK_PRUNE_UNTOUCHED_DEPENDENT_DEPTH", "0");
@@ -444,9 +464,8 @@ fn golden(root: &Path, case: &Path) {
     stage.write("env/spack.yaml", &manifest.replace("s3:/", &buckets));
     let mut line =
         vec!["generate", "--env", "env", "--lock", &lock, "--no-includes", "--parity", "--output-file", "out.yml"];
-    for scope in scopes.iter().chain([&mirrors]) {
-        line.extend(["--config-scope", scope]);
-    }
+    line.push("--config-scope");
+    line.extend(scopes.iter().chain([&mirrors]).map(String::as_str));
     let packages = about["change"]["affected_packages"].as_array().cloned().unwrap_or_default();
     for package in &packages {
         line.extend(["--changed-package", package.as_str().unwrap()]);

@@ -34,6 +34,8 @@ pub enum EnvironmentFault {
     NoLock { dir: String },
     #[error("it does not exist; correct the path, or mark the include with `optional: true`")]
     Missing,
+    #[error("it does not exist; correct the path of this configuration scope")]
+    NoScope,
     #[error("it cannot be read ({0}); correct the path or the permissions")]
     Read(io::Error),
     #[error("it is {found}, but a file is expected; correct the path")]

@@ -11,8 +11,8 @@ use super::file;
 use crate::spack::Lock;
 use crate::spack::manifest::missing_roots;
 
-/// The largest locks of Spack's stacks have 15 MB.
-const MAX_LOCK: usize = 512 * file::MEGABYTE;
+/// The largest locks of Spack's stacks have 15 MB. Beyond this it is another file, or damaged.
+const MAX_LOCK: usize = 128 * file::MEGABYTE;
 
 /// Whether the lock is of the manifest beside it. Dates of files say nothing about that; their contents do.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -104,7 +104,7 @@ async fn layers(
     walk.follow(manifest.includes(), Some(&wanted.dir), &Trail::default().to(label, identity)).await?;
     for scope in &wanted.scopes {
         if let Found::No(trail) = walk.local(scope, &Trail::default()).await? {
-            return Err(EnvironmentFault::Missing.at(trail.text()));
+            return Err(EnvironmentFault::NoScope.at(trail.text()));
         }
     }
     Ok((Layers(walk.scopes), walk.skipped))

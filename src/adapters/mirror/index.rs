@@ -16,11 +16,19 @@ use crate::spack::buildcache::{IndexError, MAX_INDEX, Manifest, NEWEST_INDEX, Re
 /// An index may be written anew between two requests: then everything is asked once more.
 pub(super) const ROUNDS: usize = 2;
 
-/// The listings of a mirror, the newest layout first; none where no layout has an index.
-pub(super) async fn read(reader: &Reader, root: &Root, wanted: &HashSet<Hash>) -> Result<Vec<Listing>, String> {
+/// The listings of a mirror, the newest layout first, and why there may be more; none where no layout has an index.
+pub(super) async fn read(reader: &Reader, root: &Root, wanted: &HashSet<Hash>) -> (Vec<Listing>, Option<String>) {
     let wanted: Wanted = Arc::new(wanted.clone());
     let (new, old) = tokio::join!(read_v3(reader, root, &wanted), read_v2(reader, root, &wanted));
-    Ok([new?, old?].into_iter().flatten().collect())
+    let mut listings = Vec::new();
+    let mut fault = None;
+    for layout in [new, old] {
+        match layout {
+            Ok(listing) => listings.extend(listing),
+            Err(reason) => fault = fault.or(Some(reason)),
+        }
+    }
+    (listings, fault)
 }
 
 async fn read_v3(reader: &Reader, root: &Root, wanted: &Wanted) -> Result<Option<Listing>, String> {

@@ -46,12 +46,13 @@ impl Reader {
     pub async fn view(&self, name: &str, url: &str, wanted: &HashSet<Hash>) -> MirrorView {
         let reading = async {
             let root = Root::parse(url)?;
-            Box::pin(index::read(self, &root, wanted)).await
+            Ok(Box::pin(index::read(self, &root, wanted)).await)
         };
         let state = match self.in_time(url, reading).await {
-            Ok(listings) if listings.is_empty() => MirrorState::Absent,
-            Ok(listings) => MirrorState::Read(listings),
-            Err(reason) => MirrorState::Failed(reason.into()),
+            Ok((listings, None)) if listings.is_empty() => MirrorState::Absent,
+            Ok((listings, None)) => MirrorState::Read(listings),
+            Ok((listings, Some(reason))) => MirrorState::Failed { reason: reason.into(), listings },
+            Err(reason) => MirrorState::failed(reason),
         };
         MirrorView { name: name.into(), url: public(url).into(), state, direct: HashMap::new() }
     }

@@ -31,12 +31,12 @@ pub struct Request {
     #[arg(long)]
     pub no_includes: bool,
     /// Adds a configuration file below the manifest; the first one named has the highest precedence.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", num_args = 1..)]
     pub config_scope: Vec<PathBuf>,
     /// Adds a mirror, or puts this address in the place of a configured one.
-    #[arg(long, value_name = "NAME=URL", value_parser = super::mirror)]
+    #[arg(long, value_name = "NAME=URL", num_args = 1.., value_parser = super::mirror)]
     pub mirror: Vec<Mirror>,
-    /// Goes on although the index of this mirror cannot be read: it counts as empty.
+    /// Goes on although the indexes of this mirror cannot be read: only what was read of them counts.
     #[arg(long, value_name = "NAME")]
     pub allow_missing_index: Vec<String>,
     /// Looks only into the indexes of mirrors. This is what happens anyway.

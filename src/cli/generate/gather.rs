@@ -236,9 +236,9 @@ fn wanted(environment: &Environment, options: &Options, warnings: &mut Vec<Warni
 }
 
 async fn look_for_binaries(reader: &Reader, view: &mut MirrorView, mirror: &Mirror, specs: &[&Spec]) {
-    let listings: &[_] = if let MirrorState::Read(listings) = &view.state { listings } else { &[] };
-    let is_listed =
-        |spec: &Spec| listings.iter().any(|l| l.listed.get(&spec.hash).is_some_and(|listed| listed.is_present()));
+    let is_listed = |spec: &Spec| {
+        view.state.listings().iter().any(|l| l.listed.get(&spec.hash).is_some_and(|listed| listed.is_present()))
+    };
     let asked: Vec<&Spec> = specs.iter().filter(|spec| !spec.is_external() && !is_listed(spec)).copied().collect();
     let answers = stream::iter(asked)
         .map(|spec| async move { (spec.hash, reader.find(&mirror.fetch, spec).await) })
@@ -253,7 +253,8 @@ async fn look_for_binaries(reader: &Reader, view: &mut MirrorView, mirror: &Mirr
             Ok(None) => {}
             // Unknown is not absent.
             Err(reason) => {
-                view.state = MirrorState::Failed(reason.into());
+                let listings = view.state.listings().to_vec();
+                view.state = MirrorState::Failed { reason: reason.into(), listings };
                 return;
             }
         }
@@ -272,7 +273,9 @@ async fn changes(
     env: &BTreeMap<String, String>,
     warnings: &mut Vec<Warning>,
 ) -> Result<Option<ChangeSet>, Failure> {
-    if !options.prune_untouched || options.pipeline_type == Some(PipelineType::CopyOnly) {
+    // Spack filters what a copy-only pipeline does not build anyway.
+    let builds = options.pipeline_type != Some(PipelineType::CopyOnly);
+    if !options.prune_untouched || !(builds || options.parity) {
         return Ok(None);
     }
     if !request.changed_package.is_empty() {

@@ -30,7 +30,7 @@ pub fn summary(inputs: &Inputs<'_>, made: &Generation<'_>, places: &Places) -> S
                 format!("index read, lists {known} of these specs")
             }
             MirrorState::Absent => "no index".to_owned(),
-            MirrorState::Failed(reason) => format!("not read: {reason}"),
+            MirrorState::Failed { reason, .. } => format!("not read: {reason}"),
         };
         let _ = writeln!(text, "mirror {}: {} ({state})", view.name, view.url);
     }

@@ -84,8 +84,7 @@ fn listed(inputs: &Inputs<'_>, spec: &Spec) -> (Vec<FoundAt>, Vec<FoundAt>) {
     for view in inputs.views {
         let at =
             |layout, in_buildcache, direct| FoundAt { mirror: view.name.to_string(), layout, in_buildcache, direct };
-        let listings: &[_] = if let MirrorState::Read(listings) = &view.state { listings } else { &[] };
-        for listing in listings {
+        for listing in view.state.listings() {
             let Some(listed) = listing.listed.get(&spec.hash) else { continue };
             let list = if listed.is_present() { &mut found } else { &mut without_binary };
             list.push(at(listing.layout, listed.in_buildcache, false));
@@ -103,7 +102,7 @@ fn mirrors(inputs: &Inputs<'_>) -> Vec<MirrorSeen> {
             let (state, reason, listings) = match &view.state {
                 MirrorState::Read(listings) => ("read", None, listings.as_slice()),
                 MirrorState::Absent => ("absent", None, [].as_slice()),
-                MirrorState::Failed(reason) => ("failed", Some(reason.to_string()), [].as_slice()),
+                MirrorState::Failed { reason, listings } => ("failed", Some(reason.to_string()), listings.as_slice()),
             };
             let indexes = listings.iter().map(|listing| IndexSeen {
                 layout: listing.layout,

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 use super::unpack::tests::{gzip, zstd};
 use super::*;
 use crate::spack::{Hash, Lock, Seal};
+use crate::spack::mutation::Dice;
 
 pub(super) fn hash(n: usize) -> Hash {
     let digits = b"abcdefghijklmnopqrstuvwxyz234567";
@@ -143,39 +144,6 @@ fn indexes_written_by_spack_are_read() {
         let index = read_index(&bytes, &|_| true).unwrap();
         assert_eq!((index.version, (index.total, index.present, index.holes)), (version, counts), "{path}");
         assert_eq!(index.listed.len(), index.total);
-    }
-}
-
-/// A small generator with a fixed seed: tests do the same every time.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % sides as u64) as usize
-    }
-
-    fn mutate(&mut self, bytes: &[u8]) -> Vec<u8> {
-        let mut out = bytes.to_vec();
-        for _ in 0..=self.roll(3) {
-            let at = self.roll(out.len().max(1));
-            let end = (at + self.roll(40)).min(out.len());
-            match self.roll(6) {
-                0 if !out.is_empty() => out[at] = self.roll(256) as u8,
-                1 => out.truncate(at),
-                2 => drop(out.drain(at.min(end)..end)),
-                3 => {
-                    let piece = out[at.min(end)..end].to_vec();
-                    out.splice(at..at, piece);
-                }
-                4 if !out.is_empty() => out[at] = b"{}[]\",:\\-9n\n"[self.roll(12)],
-                _ if !out.is_empty() => out[at] ^= 1 << self.roll(8),
-                _ => {}
-            }
-        }
-        out
     }
 }
 

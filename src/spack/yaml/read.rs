@@ -3,6 +3,8 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::Error;
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::{DuplicateKeyPolicy, Options};
 use thiserror::Error;
 
@@ -17,18 +19,46 @@ const MAX_DEPTH: usize = 48;
 #[error("{0}")]
 pub struct YamlError(String);
 
+impl YamlError {
+    /// The parser's error, in words for whoever wrote the document.
+    fn of(error: &Error) -> Self {
+        // Where the document says it, and what is wrong there: of an alias, where it stands and not what it stands for.
+        let error = error.without_snippet();
+        let mut inner = error;
+        while let Error::AliasError { error, .. } | Error::WithSnippet { error, .. } = inner {
+            inner = error;
+        }
+        let what = match inner {
+            Error::DuplicateMappingKey { key: Some(key), .. } => format!("the key `{key}` occurs twice"),
+            Error::DuplicateMappingKey { key: None, .. } => "a key occurs twice".to_owned(),
+            Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => format!("it is more than {MAX_DEPTH} deep"),
+            Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } => {
+                format!("it holds more than {MAX_NODES} entries with its aliases written out")
+            }
+            _ => {
+                let text = error.to_string();
+                return Self::cut(text.strip_prefix("error: ").unwrap_or(&text));
+            }
+        };
+        match error.location() {
+            Some(at) => Self::cut(&format!("line {} column {}: {what}", at.line(), at.column())),
+            None => Self::cut(&what),
+        }
+    }
+
+    fn cut(text: &str) -> Self {
+        Self(text.lines().next().unwrap_or_default().chars().take(200).collect())
+    }
+}
+
 impl Value {
     /// Reads one document. A name that occurs twice in one map is an error, as it is for Spack; so is a document beyond the limits.
     pub fn parse(bytes: &[u8]) -> Result<Self, YamlError> {
-        let told = |error: serde_saphyr::Error| {
-            let text = error.to_string();
-            YamlError(text.lines().next().unwrap_or_default().chars().take(200).collect())
-        };
         // An empty file is an empty scope.
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self::Null);
         }
-        serde_saphyr::from_slice_with_options(bytes, options()).map_err(told)
+        serde_saphyr::from_slice_with_options(bytes, options()).map_err(|error| YamlError::of(&error))
     }
 }
 
@@ -143,7 +173,9 @@ mod tests {
 
     #[test]
     fn what_is_damaged_or_too_much_is_refused_with_its_place() {
-        for (text, place) in [("a: [1, 2\nb: 3", "line"), ("a: 1\na: 2", "a"), ("\u{1}", "")] {
+        for (text, place) in
+            [("a: [1, 2\nb: 3", "line 2"), ("a: 1\na: 2", "line 2 column 1: the key `a` occurs twice"), ("\u{1}", "")]
+        {
             let error = Value::parse(text.as_bytes()).unwrap_err().to_string();
             assert!(error.contains(place) && error.len() <= 200, "{error}");
         }
@@ -152,7 +184,10 @@ mod tests {
             let aliases = vec![format!("*a{}", n - 1); 10].join(",");
             writeln!(bomb, "a{n}: &a{n} [{aliases}]").unwrap();
         }
-        assert!(Value::parse(bomb.as_bytes()).is_err());
+        let error = Value::parse(bomb.as_bytes()).unwrap_err().to_string();
+        assert!(error.starts_with("line 6") && error.contains("500000 entries with its aliases"), "{error}");
         assert!(Value::parse("[".repeat(10_000).as_bytes()).is_err());
+        let error = Value::parse(format!("{}{}", "[".repeat(60), "]".repeat(60)).as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("more than 48 deep"), "{error}");
     }
 }

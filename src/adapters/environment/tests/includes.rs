@@ -133,7 +133,8 @@ async fn folders_that_are_no_stack_say_so() {
     assert!(scratch.fault().await.contains("env/spack.yaml: it is a folder, but a file is expected"));
     let scratch = Scratch::stack("spack: {}");
     let wanted = Wanted { scopes: vec![scratch.0.join("none.yaml")], ..scratch.wanted() };
-    assert!(scratch.told(read(&wanted, &client()).await.unwrap_err()).starts_with("none.yaml: it does not exist"));
+    let error = scratch.told(read(&wanted, &client()).await.unwrap_err());
+    assert_eq!(error, "none.yaml: it does not exist; correct the path of this configuration scope");
 }
 
 #[tokio::test]

@@ -24,6 +24,18 @@ async fn a_lock_is_read_plain_and_packed() {
 }
 
 #[tokio::test]
+async fn a_lock_of_200_megabytes_is_refused_before_it_is_read() {
+    let scratch = Scratch::stack("spack: {}");
+    let huge = std::fs::File::create(scratch.0.join("env/spack.lock")).unwrap();
+    huge.set_len(200 << 20).unwrap();
+    let error = scratch.fault().await;
+    assert!(error.starts_with("env/spack.lock: it has more than 128 MB") && error.contains("right file"), "{error}");
+    let zeros = packed(&vec![b' '; 200 << 20]);
+    scratch.write("env/spack.lock", zeros);
+    assert_eq!(scratch.fault().await, error);
+}
+
+#[tokio::test]
 async fn a_lock_that_cannot_be_used_says_why() {
     let scratch = Scratch::stack("spack: {}");
     let gz = packed(LOCK);

@@ -44,6 +44,17 @@ async fn an_object_that_does_not_exist_is_absent_and_nothing_else_is() {
 }
 
 #[tokio::test]
+async fn what_one_layout_lists_is_kept_when_the_other_cannot_be_read() {
+    for (odd, layout) in [("build_cache/index.json.hash", 3), (MANIFEST, 2)] {
+        let answers = Mirror::default().v3(&index(8)).v2(&index(7));
+        let server = serve(answers, &[(odd, Odd::Status(404))]).await;
+        let view = view(&server).await;
+        assert!(failure(&view).contains(odd) && failure(&view).contains("HTTP 404, without the code"), "{view:?}");
+        assert_eq!(view.state.listings().iter().map(|listing| listing.layout).collect::<Vec<_>>(), [layout]);
+    }
+}
+
+#[tokio::test]
 async fn refusals_of_a_bucket_are_failures() {
     for (status, code, reason) in [
         (403, "AccessDenied", "access denied (HTTP 403, AccessDenied); it was asked without credentials"),

@@ -311,7 +311,7 @@ fn listings(view: MirrorView) -> Vec<Listing> {
 
 fn failure(view: &MirrorView) -> String {
     match &view.state {
-        MirrorState::Failed(reason) => reason.to_string(),
+        MirrorState::Failed { reason, .. } => reason.to_string(),
         other => panic!("{other:?}"),
     }
 }

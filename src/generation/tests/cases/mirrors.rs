@@ -35,7 +35,7 @@ fn case_25_a_mirror_that_cannot_be_read_stops_generation() {
     for mirror in [0, 1] {
         let mut made = pull_request();
         made.index(1 - mirror, &[CORE]);
-        made.views[mirror].state = MirrorState::Failed("s3://x/index: 403 Forbidden".into());
+        made.views[mirror].state = MirrorState::failed("s3://x/index: 403 Forbidden");
         let (name, url) = (made.mirrors[mirror].name.clone(), made.mirrors[mirror].fetch.clone());
         let refusal = made.refusal();
         for part in [&*name, &*url, "403 Forbidden", &format!("--allow-missing-index {name}")] {
@@ -54,6 +54,22 @@ fn case_25_a_mirror_that_cannot_be_read_stops_generation() {
         assert_eq!(names(&made.document()), ["genkit@3.0", "midlib@1.4", "rebuild-index", "tinyapp@2.1"]);
         assert_eq!(warnings(&made), [refusal], "Spack goes on");
     }
+}
+
+#[test]
+fn case_25_what_was_read_of_a_mirror_counts_where_generation_goes_on() {
+    let mut made = pull_request();
+    made.index(0, &[]).index(1, &[CORE]);
+    let listings = made.views[1].state.listings().to_vec();
+    made.views[1].state = MirrorState::Failed { reason: "s3://x/build_cache: 404".into(), listings };
+    assert!(made.refusal().contains("build_cache: 404"), "unknown is not absent");
+
+    made.options.allow_missing_index = vec![made.mirrors[1].name.clone()];
+    assert_eq!(names(&made.document()), ["genkit@3.0", "midlib@1.4", "rebuild-index", "tinyapp@2.1"]);
+    assert!(warnings(&made)[0].contains("counts with what was read of it"), "{:?}", warnings(&made));
+    made.options.allow_missing_index.clear();
+    made.options.parity = true;
+    assert_eq!(names(&made.document()), ["genkit@3.0", "midlib@1.4", "rebuild-index", "tinyapp@2.1"]);
 }
 
 #[test]

@@ -38,6 +38,7 @@ ci:
   - build-job: {tags: [x86, protected], image: "img:1", retry: {max: 1}}
   - signing-job: {image: notary, tags: [kms], script: [/sign.sh]}
   - any-job: {tags: [spack], before_script: [[a, b], c]}
+  - copy-job: {script: [/copy.sh]}
 "#;
 
 /// One mirror, which is pushed to by another way than it is fetched from.

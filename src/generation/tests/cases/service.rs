@@ -97,7 +97,7 @@ fn case_40_mirrors_that_must_be_there() {
 #[test]
 fn case_40_a_copy_only_pipeline_copies_and_indexes() {
     let scope =
-        "ci: {pipeline-gen: [{copy-job: {script: [[copy, it]], variables: {A: a, SPACK_BUILDCACHE_SOURCE: mine}}}]}";
+        "ci: {pipeline-gen: [{copy-job: {'script:': [[copy, it]], variables: {A: a, SPACK_BUILDCACHE_SOURCE: mine}}}]}";
     for cached in [vec![], vec![APP, KIT, CORE, MID]] {
         let mut made = stack(LOCK, &[scope, CI, TWO_MIRRORS], &[COPY_ONLY]);
         made.index(1, &cached);
@@ -124,8 +124,16 @@ fn case_40_a_copy_only_pipeline_copies_and_indexes() {
         );
         assert_eq!(copy, expected);
     }
-    let document = stack(LOCK, &["ci: {rebuild-index: false}", TWO_MIRRORS], &[COPY_ONLY]).document();
+    let scope = "ci: {rebuild-index: false}";
+    let document = stack(LOCK, &[scope, CI, TWO_MIRRORS], &[COPY_ONLY]).document();
     assert_eq!((names(&document), &document.globals["stages"]), (vec!["copy"], &Value::texts(["copy"])));
+
+    // Nothing is built in that a copy job could run, and GitLab takes no job without a script.
+    let mut made = stack(LOCK, &[scope, TWO_MIRRORS], &[COPY_ONLY]);
+    let refusal = made.refusal();
+    assert!(refusal.contains("`copy` has no script") && refusal.contains("give copy-job a `script`"), "{refusal}");
+    made.options.parity = true;
+    assert_eq!((names(&made.document()), warnings(&made).contains(&refusal)), (vec!["copy"], true));
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn case_25_a_mirror_that_failed_says_why() {
     let mut made = worked(CI, &[]);
     indexed(&mut made, 1, 'a', &[MIDLIB]);
     let before = report(&made);
-    made.views[1].state = MirrorState::Failed("503 Slow Down".into());
+    made.views[1].state = MirrorState::failed("503 Slow Down");
     made.options.parity = true;
     let after = report(&made);
     says(&lines(&before, &after), "mirror buildcache-source: not readable, was read: 503 Slow Down");

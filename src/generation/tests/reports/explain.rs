@@ -182,7 +182,7 @@ fn two_filters_at_once_are_named() {
 #[test]
 fn case_25_a_mirror_that_could_not_be_read_says_why() {
     let mut made = worked(CI, &[]);
-    made.views[1].state = MirrorState::Failed("403 from s3://cache/develop".into());
+    made.views[1].state = MirrorState::failed("403 from s3://cache/develop");
     made.options.parity = true;
     let lines = told(&report(&made), GENKIT);
     says(
