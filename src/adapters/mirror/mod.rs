@@ -1,8 +1,9 @@
 //! Reads binary mirrors: which specs their indexes list, which binaries lie there, and what names lie below an address.
 //!
-//! [`Reader`] is asked once per mirror before a pipeline is generated. Mirrors are folders (`file://` or a path), web servers (`https://`)
-//! and buckets (`s3://`). It never writes to a mirror, and it judges nothing: what is missing and what could not be read stay apart,
-//! since taking the second for the first would build everything anew.
+//! [`Reader`] is asked once per mirror before a pipeline is generated. Whoever looks after caches finds their [roots](Reader::roots), walks
+//! through them ([`Reader::walk`]) and takes what one of them holds ([`Reader::contents`]). Mirrors are folders (`file://` or a path), web
+//! servers (`https://`) and buckets (`s3://`). It never writes to a mirror, and it judges nothing: what is missing and what could not be read
+//! stay apart, since taking the second for the first would build everything anew.
 //!
 //! Whatever is read has a limit and, where the mirror names one, a checksum. Every wait has a deadline; all of them are in [`Settings`].
 //! Passwords in addresses and everything after `?` are left out of every message.
