@@ -27,7 +27,7 @@ use crate::console::fault::{Fault, FaultKind};
 use crate::console::filter::Filter;
 use crate::console::polling::{Periods, PollRules};
 use crate::console::world::World;
-use crate::controller::{Core, CoreSetup, Link, Outside, Spill};
+use crate::controller::{Core, CoreSetup, HealthLimits, Link, Outside, Spill};
 use crate::tui::glyphs::Glyphs;
 
 /// What the command line and its surroundings say, before any file is read.
@@ -56,6 +56,9 @@ struct Buckets {
     #[serde(default)]
     sparse: bool,
 }
+
+/// Clocks that differ by more are worth a word, and stop a prune plan.
+const MAX_SKEW: Duration = Duration::from_secs(300);
 
 /// How configuration calls a token that it did not have to look for.
 const GIVEN_TOKEN: &str = "GIVEN_TOKEN";
@@ -128,6 +131,11 @@ impl Wanted {
         self
     }
 
+    /// How far a mirror's clock may be from ours. A practice world has a time of its own, which says nothing about our clock.
+    fn max_skew(&self) -> Duration {
+        if self.buckets.as_ref().is_some_and(|s3| s3.sparse) { Duration::MAX } else { MAX_SKEW }
+    }
+
     /// The folder of the user's configuration.
     pub fn config_dir(&self) -> Option<&Path> {
         self.paths.config_dir.as_deref()
@@ -186,7 +194,7 @@ impl Wanted {
                 gitlab,
                 store,
                 mirrors: Arc::new(Reader::timed(mirror_settings(config, s3), Arc::clone(&clock))),
-                index_age: config.cache.index_age,
+                health: HealthLimits { index_age: config.cache.index_age, skew: self.max_skew() },
                 spill: spill(self.scratch.as_deref()),
                 keep: Duration::from_hours(24) * config.taxonomy.keep_days,
                 rules: rulebook::book(config_dir),

@@ -18,8 +18,6 @@ const TOLD: Duration = Duration::from_millis(250);
 pub const DEPTH: usize = 4;
 /// Roots that are asked for the version of their index at once; the reader has its own bound.
 const AT_ONCE: usize = 16;
-/// Clocks that differ by more are worth a word.
-pub const MAX_SKEW: Duration = Duration::from_secs(300);
 
 /// A mirror that was listed.
 #[derive(Debug, Default)]

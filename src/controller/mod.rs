@@ -13,7 +13,7 @@ pub mod verify;
 
 pub use backfill::{FillError, Filled, fill};
 pub use core::{Core, CoreSetup, Link};
-pub use executor::Outside;
+pub use executor::{HealthLimits, Outside};
 pub use judge::judge;
 pub use rulebook::{ReadRules, Rulebook};
 pub use spill::Spill;

@@ -3,6 +3,7 @@
 
 mod acting;
 mod basics;
+mod cache;
 mod demo;
 mod generate;
 mod reading;

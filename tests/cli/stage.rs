@@ -23,9 +23,14 @@ impl Ended {
 
     /// Its output as JSON of this version, after success.
     pub fn document(&self, version: &str) -> Value {
+        self.document_of("version", version)
+    }
+
+    /// The same, where another key tells the version.
+    pub fn document_of(&self, key: &str, version: &str) -> Value {
         assert_eq!(self.code, 0, "{}", self.err);
         let json = self.json();
-        assert_eq!(json["version"], version);
+        assert_eq!(json[key], version);
         json
     }
 

@@ -21,7 +21,7 @@ use stackhand::console::event::Intent;
 use stackhand::console::input::{Code, InputEvent, Key};
 use stackhand::console::polling::{Periods, PollRules};
 use stackhand::console::world::World;
-use stackhand::controller::{Core, CoreSetup, Link, Outside, Rulebook, Spill};
+use stackhand::controller::{Core, CoreSetup, HealthLimits, Link, Outside, Rulebook, Spill};
 use stackhand::sandbox::{Options, Running, Sandbox};
 use stackhand::tui::app::{App, Loader, Nudge, Setup, run};
 use stackhand::tui::glyphs::Glyphs;
@@ -216,7 +216,7 @@ impl Night {
             store: Ok(Store::in_memory(SystemClock.now()).await.unwrap()),
             spill: Spill::new(&folder),
             mirrors: Arc::new(Reader::new(mirror::Settings::default())),
-            index_age: Duration::from_hours(24),
+            health: HealthLimits { index_age: Duration::from_hours(24), skew: Duration::from_secs(300) },
             keep: Duration::from_hours(24),
             rules: Rulebook::new(|| Err("none".to_owned()), |_| Err("none".to_owned())),
         };

@@ -3,13 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{ago, looked};
-use crate::cache::{Contents, Finding, Health, HealthRules, Sample, Severity};
+use crate::cache::{Contents, Finding, Health, Sample, Severity};
 use crate::ci::Timestamp;
 use crate::cli::assemble::Setup;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::out;
 use crate::console::text::{count, plural, size};
-use crate::controller::caches::MAX_SKEW;
 
 /// What can be asked for.
 #[derive(Debug, clap::Args)]
@@ -33,8 +32,7 @@ pub async fn run(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
     let outside = &setup.outside;
     let contents = looked(setup, &ask.mirror).await?;
     let now = setup.clock.now();
-    let rules = HealthRules { now, max_index_age: Some(outside.index_age), max_skew: MAX_SKEW };
-    let health = Health::of(&contents, &rules);
+    let health = Health::of(&contents, &outside.health.at(now));
     if let Ok(store) = &outside.store
         && let Err(error) = store.put_samples(&[Sample::of(&ask.mirror, &contents, &health, now)]).await
     {

@@ -37,7 +37,7 @@ pub(super) fn limits(setup: &Setup) -> Limits {
     Limits {
         most_percent: u8::try_from(cache.max_share).unwrap_or(100),
         index_age_secs: cache.index_age.as_secs(),
-        ..Limits::default()
+        skew_secs: setup.outside.health.skew.as_secs(),
     }
 }
 

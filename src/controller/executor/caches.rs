@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use super::Hands;
 use crate::adapters::store::Store;
-use crate::cache::{Health, HealthRules, Sample};
+use crate::cache::{Health, Sample};
 use crate::ci::Timestamp;
 use crate::console::caches::{Inside, RootId};
 use crate::console::event::Event;
 use crate::console::fault::{Fault, FaultKind};
-use crate::controller::caches::{MAX_SKEW, address, list, look};
+use crate::controller::caches::{address, list, look};
 
 /// Samples that are read back at the start.
 const RECALLED: Duration = Duration::from_hours(60 * 24);
@@ -55,8 +55,7 @@ impl Hands {
         let contents =
             look(&self.outside.mirrors, self.outside.store.as_ref().ok(), url, &|_| {}).await.map_err(fault)?;
         let now = self.clock.now();
-        let rules = HealthRules { now, max_index_age: Some(self.outside.index_age), max_skew: MAX_SKEW };
-        let health = Health::of(&contents, &rules);
+        let health = Health::of(&contents, &self.outside.health.at(now));
         let sample = Sample::of(url, &contents, &health, now);
         self.keep_samples(std::slice::from_ref(&sample)).await;
         self.say(Event::CacheRead { root, inside: Arc::new(Inside { contents, health }), sample, at }).await;

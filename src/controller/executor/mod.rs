@@ -18,7 +18,8 @@ use crate::adapters::clock::Clock;
 use crate::adapters::gitlab::GitLab;
 use crate::adapters::mirror::Reader;
 use crate::adapters::store::Store;
-use crate::ci::JobId;
+use crate::cache::HealthRules;
+use crate::ci::{JobId, Timestamp};
 use crate::console::audit::AuditRow;
 use crate::console::durations::Took;
 use crate::console::effect::{Effect, Order};
@@ -37,12 +38,28 @@ pub struct Outside {
     pub spill: Spill,
     /// Reads binary caches.
     pub mirrors: Arc<Reader>,
-    /// The age from which an index is called old.
-    pub index_age: Duration,
+    /// What the health of a cache is judged by.
+    pub health: HealthLimits,
     /// How long failures are remembered.
     pub keep: Duration,
     /// The rules by which logs are judged.
     pub rules: Arc<Rulebook>,
+}
+
+/// What the health of a binary cache is judged by.
+#[derive(Debug, Clone, Copy)]
+pub struct HealthLimits {
+    /// The age from which an index is called old.
+    pub index_age: Duration,
+    /// How far clocks may differ.
+    pub skew: Duration,
+}
+
+impl HealthLimits {
+    /// The rules at a moment of our clock.
+    pub const fn at(self, now: Timestamp) -> HealthRules {
+        HealthRules { now, max_index_age: Some(self.index_age), max_skew: self.skew }
+    }
 }
 
 /// Audit rows read at the start; the store keeps all.

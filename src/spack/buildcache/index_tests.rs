@@ -3,8 +3,8 @@ use std::time::{Duration, Instant};
 
 use super::unpack::tests::{gzip, zstd};
 use super::*;
-use crate::spack::{Hash, Lock, Seal};
 use crate::spack::mutation::Dice;
+use crate::spack::{Hash, Lock, Seal};
 
 pub(super) fn hash(n: usize) -> Hash {
     let digits = b"abcdefghijklmnopqrstuvwxyz234567";
