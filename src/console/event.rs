@@ -55,6 +55,8 @@ pub enum Event {
     FailuresKnown(Vec<Arc<Failure>>),
     /// Other rules judge from now on.
     TaxonomyChanged(Arc<RuleSet>),
+    /// These failed jobs may be retried without being asked.
+    RetriesGranted(Vec<JobId>),
     /// What the store tells of the last days.
     HistoryKnown(Arc<History>),
     /// A fetch ended. `at` is when it began.
