@@ -22,7 +22,7 @@ use crate::adapters::gitlab::{GitLab, Settings};
 use crate::adapters::mirror::{self, Credentials, Reader, S3Access};
 use crate::adapters::store::Store;
 use crate::config::{self, Ascii, Config, Flag, LoadArgs, Loaded, Mode, Origin, Paths, Role, Rule, TokenSource};
-use crate::console::actions::{Guard, GuardRule, Rules};
+use crate::console::actions::{AutoRetry, Guard, GuardRule, Rules};
 use crate::console::fault::{Fault, FaultKind};
 use crate::console::filter::Filter;
 use crate::console::polling::{Periods, PollRules};
@@ -169,6 +169,7 @@ impl Wanted {
         }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let config = &loaded.config;
+        check_auto(config, self.paths.config_dir.as_deref())?;
         let mut rules = rules(config)?;
         rules.read_only = read_only(&loaded);
         let gitlab = GitLab::new(Settings { token, ..gitlab_settings(config, &clock) })
@@ -230,9 +231,11 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// A world in which nothing is known yet.
+    /// A world in which nothing is known yet, of a core that stays: it retries without being asked what the configuration says. A command that
+    /// looks once makes a world of its own, which does not.
     pub fn world(&self) -> World {
-        let mut world = World::new(&self.project, self.rules.clone(), self.poll.clone());
+        let rules = Rules { auto: self.loaded.config.auto_retries.iter().map(auto).collect(), ..self.rules.clone() };
+        let mut world = World::new(&self.project, rules, self.poll.clone());
         world.caches.mirrors = self.loaded.config.cache.mirrors.iter().map(Arc::from).collect();
         world.caches.is_sparse = self.is_sparse;
         world.log_budget = Some(self.loaded.config.log.memory_mb as usize * 1_024 * 1_024);
@@ -353,8 +356,37 @@ fn rules(config: &Config) -> Result<Rules, Failure> {
         wave: config.actions.wave as usize,
         typed_above: config.actions.max_bulk as usize,
         guards: guards.collect::<Result<_, Failure>>()?,
+        auto: Vec::new(),
         ..Rules::default()
     })
+}
+
+fn auto(auto: &config::AutoRetry) -> AutoRetry {
+    AutoRetry {
+        class: auto.class.as_str().into(),
+        tries: auto.tries,
+        limit: u64::from(auto.limit),
+        per: auto.per,
+        budget: u64::from(auto.budget),
+    }
+}
+
+/// A class that no rule gives would never be retried, and nobody would know why.
+fn check_auto(config: &Config, config_dir: Option<&Path>) -> Result<(), Failure> {
+    if config.auto_retries.is_empty() {
+        return Ok(());
+    }
+    let rules = rulebook::read(config_dir, &[])?.rules;
+    match config.auto_retries.iter().find(|auto| !rules.rules.iter().any(|rule| *rule.class == *auto.class)) {
+        None => Ok(()),
+        Some(auto) => Err(Failure::new(
+            Exit::Config,
+            format!(
+                "{}: auto_retry: no rule gives the class `{}`; `stackhand rules list` shows them",
+                auto.origin, auto.class
+            ),
+        )),
+    }
 }
 
 /// GitLab's number for a role.

@@ -22,8 +22,8 @@ pub enum ConfigError {
         found: String,
         expected: String,
     },
-    #[error("{place}: the guard lacks `{key}`; add it, or remove the guard")]
-    GuardLacks { place: Place, key: &'static str },
+    #[error("{place}: the {name} lacks `{key}`; add it, or remove the {name}")]
+    TableLacks { place: Place, name: &'static str, key: &'static str },
     #[error("flag {flag}: there is no setting `{key}`{}; see `stackhand config --explain`", meant(nearest.as_deref()))]
     UnknownSetting { flag: String, key: String, nearest: Option<String> },
     #[error("{}: the token cannot be read: {source}; correct `gitlab.token_file` or the file's permissions", path.display())]

@@ -18,9 +18,14 @@ pub struct Entry {
     pub place: Place,
 }
 
-/// One `[[guard]]`.
+/// Tables that stand in lists.
+pub const LISTS: [&str; 2] = ["guard", "auto_retry"];
+
+/// One `[[guard]]` or `[[auto_retry]]`.
 #[derive(Debug)]
-pub struct GuardTable {
+pub struct ListTable {
+    /// One of [`LISTS`].
+    pub name: &'static str,
     pub place: Place,
     pub entries: Vec<Entry>,
 }
@@ -29,7 +34,7 @@ pub struct GuardTable {
 #[derive(Debug, Default)]
 pub struct File {
     pub entries: Vec<Entry>,
-    pub guards: Vec<GuardTable>,
+    pub lists: Vec<ListTable>,
 }
 
 /// Takes a file apart without judging what its keys mean.
@@ -41,8 +46,9 @@ pub fn read(path: &Arc<Path>, text: &str) -> Result<File, ConfigError> {
     })?;
     let mut file = File::default();
     for (key, value) in document.get_ref() {
-        match value.get_ref() {
-            DeValue::Array(items) if key.get_ref() == "guard" => {
+        let list = LISTS.into_iter().find(|list| key.get_ref() == list);
+        match (value.get_ref(), list) {
+            (DeValue::Array(items), Some(name)) => {
                 for item in items {
                     let mut entries = Vec::new();
                     match item.get_ref() {
@@ -50,25 +56,25 @@ pub fn read(path: &Arc<Path>, text: &str) -> Result<File, ConfigError> {
                         other => {
                             return Err(ConfigError::Value {
                                 place: place(item.span().start).to_string(),
-                                key: "guard".to_owned(),
+                                key: name.to_owned(),
                                 found: raw(other).to_string(),
-                                expected: "a table: write [[guard]]".to_owned(),
+                                expected: format!("a table: write [[{name}]]"),
                             });
                         }
                     }
-                    file.guards.push(GuardTable { place: place(item.span().start), entries });
+                    file.lists.push(ListTable { name, place: place(item.span().start), entries });
                 }
             }
             // `[guard]` instead of `[[guard]]` must not pass as a section with unknown keys.
-            other if key.get_ref() == "guard" => {
+            (other, Some(name)) => {
                 return Err(ConfigError::Value {
                     place: place(key.span().start).to_string(),
-                    key: "guard".to_owned(),
+                    key: name.to_owned(),
                     found: raw(other).to_string(),
-                    expected: "a list of tables: write [[guard]]".to_owned(),
+                    expected: format!("a list of tables: write [[{name}]]"),
                 });
             }
-            _ => flatten_one("", key, value, &place, &mut file.entries),
+            (_, None) => flatten_one("", key, value, &place, &mut file.entries),
         }
     }
     Ok(file)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::error::ConfigError;
-use super::file::{Entry, GuardTable};
+use super::file::{Entry, ListTable};
 use super::nearest::nearest;
 use super::origin::{Origin, Warning};
 use super::value::{Value, accept, words};
@@ -61,7 +61,7 @@ words! {
 const KEYS: [&str; 6] = ["kind", "match", "limit", "per", "role", "reason"];
 
 /// Reads one guard. A rule that cannot be read whole is an error: half a guardrail guards nothing.
-pub fn read(table: &GuardTable, project: bool, warnings: &mut Vec<Warning>) -> Result<Guard, ConfigError> {
+pub fn read(table: &ListTable, project: bool, warnings: &mut Vec<Warning>) -> Result<Guard, ConfigError> {
     for Entry { key, place, .. } in &table.entries {
         if !KEYS.contains(&key.as_str()) {
             warnings.push(Warning::UnknownKey {
@@ -88,19 +88,19 @@ pub fn read(table: &GuardTable, project: bool, warnings: &mut Vec<Warning>) -> R
     })
 }
 
-impl GuardTable {
-    fn optional<T: Value>(&self, key: &str) -> Result<Option<T>, ConfigError> {
+impl ListTable {
+    pub(super) fn optional<T: Value>(&self, key: &str) -> Result<Option<T>, ConfigError> {
         let Some(entry) = self.entries.iter().find(|entry| entry.key == key) else { return Ok(None) };
         accept(&entry.raw, None).map(Some).map_err(|expected| ConfigError::Value {
             place: entry.place.to_string(),
-            key: format!("guard.{key}"),
+            key: format!("{}.{key}", self.name),
             found: entry.raw.to_string(),
             expected,
         })
     }
 
-    fn required<T: Value>(&self, key: &'static str) -> Result<T, ConfigError> {
-        self.optional(key)?.ok_or_else(|| ConfigError::GuardLacks { place: self.place.clone(), key })
+    pub(super) fn required<T: Value>(&self, key: &'static str) -> Result<T, ConfigError> {
+        self.optional(key)?.ok_or_else(|| ConfigError::TableLacks { place: self.place.clone(), name: self.name, key })
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::auto;
 use super::error::ConfigError;
 use super::file::{self, Entry};
 use super::guard;
@@ -79,7 +80,13 @@ impl Loaded {
             origin: guard.origin.clone(),
             help: guard.reason.clone(),
         });
-        settings.chain([self.explain_token()]).chain(guards).collect()
+        let auto = self.config.auto_retries.iter().enumerate().map(|(i, auto)| Explained {
+            key: format!("auto_retry[{}]", i + 1),
+            value: auto.show(),
+            origin: auto.origin.clone(),
+            help: "Failures that are retried without being asked.".to_owned(),
+        });
+        settings.chain([self.explain_token()]).chain(guards).chain(auto).collect()
     }
 
     fn explain_token(&self) -> Explained {
@@ -129,8 +136,15 @@ impl Loaded {
                 }
             }
         }
-        for table in &file.guards {
-            self.config.guards.push(guard::read(table, source.project, &mut self.warnings)?);
+        for table in &file.lists {
+            match table.name {
+                "guard" => self.config.guards.push(guard::read(table, source.project, &mut self.warnings)?),
+                // It comes with a clone, from people who must not spend our machines' time.
+                name if source.project => {
+                    self.warnings.push(Warning::OwnerOnly { place: table.place.clone(), key: name });
+                }
+                _ => self.config.auto_retries.push(auto::read(table, &mut self.warnings)?),
+            }
         }
         Ok(())
     }

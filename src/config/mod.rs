@@ -7,6 +7,7 @@
 //! The faces call [`load`] and hand plain [`Config`] values down. Files are touched in `disk` only, everything else is pure. Tokens
 //! never enter a [`Config`]: [`secret`] reads one at the moment it is needed.
 
+mod auto;
 mod disk;
 mod error;
 mod file;
@@ -18,6 +19,7 @@ mod table;
 mod token;
 mod value;
 
+pub use auto::AutoRetry;
 pub use disk::{LoadArgs, Paths, environment, load, secret};
 pub use error::ConfigError;
 pub use guard::{Guard, Role, Rule};

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::auto::AutoRetry;
 use super::guard::Guard;
 use super::value::{Ascii, BaseUrl, Color, Mode, Names, Raw, Value, accept, expected};
 
@@ -90,6 +91,8 @@ macro_rules! settings {
             $( $(#[$about])* pub $section: $Section, )*
             /// Guardrails, in the order in which the layers name them. A nearer layer adds to them and can take none away.
             pub guards: Vec<Guard>,
+            /// What is retried without being asked. Only the user's own files and those of the machine may say so.
+            pub auto_retries: Vec<AutoRetry>,
         }
 
         /// What can be set.

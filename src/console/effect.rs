@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::actions::{PlanId, Target, Verb};
+use super::actions::{Plan, PlanId, Target, Verb};
 use super::audit::AuditRow;
 use super::caches::RootId;
 use super::durations::Took;
-use super::failures::{Ack, LaterTry, PipelineEnd};
+use super::failures::{Ack, Allowance, LaterTry, PipelineEnd};
 use super::log::PageNo;
 use crate::ci::{Iid, JobId, PipelineId, Timestamp};
 use crate::taxonomy::{Draft, Failure, JobFacts};
@@ -121,6 +121,16 @@ pub struct Focus {
     pub cache: Option<RootId>,
 }
 
+/// A failed job that may be retried without being asked, if this is not more than is allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    pub job: JobId,
+    pub class: Arc<str>,
+    pub at: Timestamp,
+    /// All of them must have room.
+    pub allowances: [Allowance; 2],
+}
+
 /// One request to the outside.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
@@ -140,6 +150,13 @@ pub enum Effect {
     StorePipelineEnds(Vec<PipelineEnd>),
     /// Add a rule to the user's own, and judge by it.
     SaveRule(Arc<Draft>),
+    /// Ask the store which of these may be retried; it counts them. Answered with `RetriesGranted`.
+    AskRetries(Vec<Wish>),
+    /// Confirm a plan in somebody's name: comes back as an intent, so that every world holds the same plan.
+    Confirm {
+        plan: Arc<Plan>,
+        who: Arc<str>,
+    },
     /// Acknowledge failures, or take that back.
     StoreAck(Ack),
     /// Read a page of a log back from its spill file.

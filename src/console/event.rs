@@ -57,6 +57,8 @@ pub enum Event {
     FailuresKnown(Vec<Arc<Failure>>),
     /// Other rules judge from now on.
     TaxonomyChanged(Arc<RuleSet>),
+    /// These failed jobs may be retried without being asked.
+    RetriesGranted(Vec<JobId>),
     /// What the store tells of the last days.
     HistoryKnown(Arc<History>),
     /// What the store remembers of binary caches.

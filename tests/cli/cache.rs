@@ -43,7 +43,7 @@ fn sizes_are_a_naive_recount_and_are_told_again_without_listing() {
     };
     let counted: Vec<_> = objects.iter().filter(|object| inside(&object.key)).collect();
     assert_eq!(sum("objects"), counted.len() as u64);
-    assert_eq!(sum("bytes"), counted.iter().map(|object| object.bytes).sum::<u64>());
+    assert_eq!(sum("bytes"), counted.iter().map(|object| object.size).sum::<u64>());
     assert!(sum("bytes") > 1_000_000_000_000, "terabytes, as in life");
     let copied = told["duplication"]["copied_bytes"].as_u64().unwrap();
     assert!(copied > 0 && copied < sum("bytes"), "the top level has copies of what its stacks have");

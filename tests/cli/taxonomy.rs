@@ -67,7 +67,7 @@ fn what_cannot_be_read_is_named_and_the_rest_is_judged() {
 }
 
 const RULE: &str = "format = 1\n[[rule]]\nid = \"moon.full\"\ntitle = \"The moon\"\nowner = \"upstream\"\nseverity = \"low\"\n\
-    transient = \"yes\"\nrunbook = \"wait\"\nany = [ \"the moon is full\" ]\n[[rule.example]]\n\
+    transient = \"yes\"\nrunbook = \"wait\"\nnew_class = true\nany = [ \"the moon is full\" ]\n[[rule.example]]\n\
     log = \"==> Error: the moon is full\"\nmatch = true\n";
 
 #[test]
@@ -88,6 +88,7 @@ fn own_rules_are_checked_and_judge() {
     stage.write("config/stackhand/rules.toml", &RULE.replace("\"upstream\"", "\"the tide\""));
     let ended = stage.run(&["rules", "check"]);
     ended.failed(6, "rules.toml:5: ");
+
     stage.run(&["classify", "moon.log"]).failed(6, "rules.toml:5: ");
 }
 
@@ -102,6 +103,11 @@ fn the_production_taxonomy_is_imported_with_its_faults() {
     assert_eq!(ended.code, 0, "{}", ended.err);
     assert!(ended.err.contains("error_taxonomy.yaml:9") || ended.err.contains(":9:"), "{}", ended.err);
     assert!(ended.out.contains("[[rule]]") && ended.out.contains("No space left on device"));
+    // Rules that were imported judge alone.
+    stage.write("theirs.toml", &ended.out);
+    stage.write("disk.log", "collect2: error: ld returned 1 exit status\nNo space left on device\n");
+    let judged = judged(&stage, &["--rules", "theirs.toml", "disk.log"]);
+    assert_eq!((&judged[0]["class"], &judged[0]["also"]), (&"no_space".into(), &serde_json::json!([])));
     stage.write("error_taxonomy.yaml", "taxonomy: [");
     stage.run(&["rules", "import", "error_taxonomy.yaml"]).failed(6, "error_taxonomy.yaml");
 }

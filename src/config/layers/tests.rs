@@ -169,6 +169,24 @@ fn guards_add_up_and_half_a_guard_is_an_error() {
 }
 
 #[test]
+fn what_is_retried_unasked_is_whole_and_the_owners_own() {
+    let text = "[[auto_retry]]\nclass = 'spot_reclamation'\nlimit = 20\nbudget = 100\n";
+    let loaded = load(vec![user(text), project(&text.replace("20", "2000"))], &[], vec![]).unwrap();
+    let shown: Vec<String> = loaded.config.auto_retries.iter().map(auto::AutoRetry::show).collect();
+    assert_eq!(shown, ["spot_reclamation: 2 tries, 20 per 1h, 100 per day"]);
+    assert!(warnings(&loaded).contains("auto_retry"), "{}", warnings(&loaded));
+    assert!(load(vec![], &[], vec![]).unwrap().config.auto_retries.is_empty(), "off by default");
+    for (text, said) in [
+        (text.replace("limit = 20\n", ""), "the auto_retry lacks `limit`"),
+        (text.replace("budget = 100\n", ""), "the auto_retry lacks `budget`"),
+        (text.replace("[[auto_retry]]", "[auto_retry]"), "write [[auto_retry]]"),
+    ] {
+        let error = error_of(&text);
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
 fn paths_of_a_file_start_at_that_file_or_at_home() {
     let loaded = load(
         vec![user("gitlab.token_file = 'token'\nstore.path = '~/ops/stackhand.db'")],

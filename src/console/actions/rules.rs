@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::auto::AutoRetry;
 use super::plan::Verb;
 use crate::ci::Timestamp;
 use crate::console::filter::{Filter, Subject};
@@ -54,6 +55,8 @@ pub struct Rules {
     /// The token's access level, when it is known.
     pub access_level: Option<u8>,
     pub guards: Vec<Guard>,
+    /// What is retried without being asked.
+    pub auto: Vec<AutoRetry>,
 }
 
 impl Default for Rules {
@@ -69,6 +72,7 @@ impl Default for Rules {
             plan_lifetime: Duration::from_secs(600),
             access_level: None,
             guards: Vec::new(),
+            auto: Vec::new(),
         }
     }
 }

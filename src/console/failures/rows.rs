@@ -24,7 +24,7 @@ pub struct ClassRow {
 pub struct SignatureRow {
     /// `None`: those without an evidence line.
     pub fingerprint: Option<Arc<str>>,
-    /// The evidence of the newest one, as the log has it.
+    /// What names the cause, where the signature knows; or else the evidence of the newest one, as the log has it.
     pub text: Arc<str>,
     pub sum: Sum,
 }
@@ -66,7 +66,7 @@ pub fn rows(world: &World, since: Timestamp, new_since: Timestamp) -> Vec<ClassR
                     let newest = members.iter().max_by_key(|failure| failure.at)?;
                     Some(SignatureRow {
                         fingerprint: fingerprint.map(Arc::from),
-                        text: newest.evidence.clone().unwrap_or_else(|| "no evidence line".into()),
+                        text: text(newest),
                         sum: Sum::of(world, &members, new_since),
                     })
                 })
@@ -83,6 +83,16 @@ pub fn rows(world: &World, since: Timestamp, new_since: Timestamp) -> Vec<ClassR
         .collect();
     rows.sort_by(|a, b| (a.sum.rank(), &a.class).cmp(&(b.sum.rank(), &b.class)));
     rows
+}
+
+/// A signature that only keeps the words of the cause has holes around them: who noticed it says less, and takes the column's width.
+fn text(failure: &Failure) -> Arc<str> {
+    let cause = failure.template.as_deref().and_then(|t| t.strip_prefix("<*> ")?.strip_suffix(" <*>"));
+    match (cause, &failure.evidence) {
+        (Some(cause), _) => cause.into(),
+        (None, Some(evidence)) => Arc::clone(evidence),
+        (None, None) => "no evidence line".into(),
+    }
 }
 
 impl Sum {

@@ -15,7 +15,7 @@ pub use jobs::JobTable;
 pub use pipeline::{Edges, Needs, PipelineFacts};
 pub use subject::JobSubject;
 
-use super::actions::{Actions, Rules};
+use super::actions::{Actions, Asked, Rules};
 use super::audit::AuditRow;
 use super::caches::Caches;
 use super::durations::Durations;
@@ -64,6 +64,8 @@ pub struct World {
     /// The rules by which logs are judged.
     pub taxonomy: Arc<RuleSet>,
     pub polling: Polling,
+    /// What was asked for to be retried without a person.
+    pub(in crate::console) asked: Asked,
     logs: VecDeque<(JobId, LogFacts)>,
     /// Memory for the bytes of one log; none: a core without a face passes logs on and keeps none.
     pub log_budget: Option<usize>,
@@ -95,6 +97,7 @@ impl World {
             caches: Caches::default(),
             taxonomy: Arc::default(),
             polling: Polling::new(poll),
+            asked: Asked::default(),
             logs: VecDeque::new(),
             log_budget: Some(PAGE_BUDGET),
             homes: HashMap::new(),

@@ -105,6 +105,7 @@ impl World {
                 self.taxonomy = rules;
                 Vec::new()
             }
+            Event::RetriesGranted(jobs) => self.granted(&jobs, now),
             Event::HistoryKnown(history) => {
                 self.history.value = Some(history);
                 self.history.read(now, Completeness::Whole);
@@ -207,6 +208,7 @@ impl World {
         if !effects.is_empty() || held_or_sent != self.actions.held().len() {
             self.revision += 1;
         }
+        effects.extend(self.wish(now));
         effects.extend(Polling::orders(self, now));
         effects
     }

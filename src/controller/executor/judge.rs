@@ -1,5 +1,6 @@
 //! Judges failed jobs, and asks the store what it remembers of others.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +8,9 @@ use std::time::Duration;
 use super::Hands;
 use crate::adapters::store::{Store, StoreError};
 use crate::ci::Timestamp;
+use crate::console::effect::Wish;
 use crate::console::event::Event;
-use crate::console::failures::{Ack, By, FailureFilter, History, LIST, LaterTry, Piece, PipelineEnd};
+use crate::console::failures::{Ack, By, FailureFilter, History, LIST, LaterTry, Piece, PipelineEnd, Spending};
 use crate::console::fault::{Fault, FaultKind};
 use crate::controller::judge;
 use crate::taxonomy::judge::{Zone, success_trend, trend};
@@ -57,6 +59,33 @@ impl Hands {
                 self.say(Event::Said { error: false, text }).await;
             }
             Err(error) => self.complain(format!("not acknowledged: {error}")).await,
+        }
+    }
+
+    /// What the store cannot count is not granted.
+    pub(super) async fn ask_retries(&self, wishes: Vec<Wish>) {
+        let store = match &self.outside.store {
+            Ok(store) => store,
+            Err(fault) => return self.complain(format!("nothing is retried without being asked: {fault}")).await,
+        };
+        let mut granted = Vec::new();
+        let mut spent: BTreeSet<Arc<str>> = BTreeSet::new();
+        for wish in wishes {
+            match store.spend_retry(wish.job, &wish.class, wish.at, &wish.allowances).await {
+                Ok(Spending::Granted) => granted.push(wish.job),
+                Ok(Spending::Again) => {}
+                Ok(Spending::UsedUp { .. }) => {
+                    spent.insert(wish.class);
+                }
+                Err(error) => self.complain(format!("nothing is retried without being asked: {error}")).await,
+            }
+        }
+        for class in spent {
+            let text = format!("{class}: the automatic retries are used up for now").into();
+            self.say(Event::Said { error: false, text }).await;
+        }
+        if !granted.is_empty() {
+            self.say(Event::RetriesGranted(granted)).await;
         }
     }
 

@@ -23,7 +23,7 @@ use crate::ci::{JobId, Timestamp};
 use crate::console::audit::AuditRow;
 use crate::console::durations::Took;
 use crate::console::effect::{Effect, Order};
-use crate::console::event::Event;
+use crate::console::event::{Event, Intent};
 use crate::console::fault::{Fault, FaultKind};
 use crate::console::log::PageNo;
 
@@ -123,6 +123,10 @@ impl Executor {
                 Effect::Act { plan, verb, target } => hands.act(plan, verb, target).await,
                 Effect::StoreDurations(rows) => hands.store_durations(rows).await,
                 Effect::SaveRule(draft) => hands.save_rule(draft).await,
+                Effect::AskRetries(wishes) => hands.ask_retries(wishes).await,
+                Effect::Confirm { plan, who } => {
+                    hands.say(Event::Intended(Intent::Confirm { plan, who })).await;
+                }
                 Effect::StoreAck(ack) => hands.store_ack(&ack).await,
                 Effect::StoreLaterTries(tries) => hands.store_later_tries(&tries).await,
                 Effect::StorePipelineEnds(ends) => hands.store_pipeline_ends(&ends).await,

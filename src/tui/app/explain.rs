@@ -3,15 +3,18 @@
 //! The first part is what the console knows of the job; the second is what its generate job wrote down when it made the pipeline, which is read
 //! when somebody asks.
 
+use std::sync::Arc;
+
 use ratatui::layout::{Rect, Size};
 
 use super::App;
 use super::overlay::Overlay;
-use crate::ci::{Job, JobId, SpecName, Timestamp, precise, short};
+use crate::ci::{Job, JobId, SpecName, Status, Timestamp, precise, short};
 use crate::console::fault::FaultKind;
 use crate::console::text::{clean, plural};
 use crate::console::world::World;
-use crate::taxonomy::Transient;
+use crate::taxonomy::judge::{Count, Covered, NoveltyQuestion, Reach, Success, Zone, novelties, retries};
+use crate::taxonomy::{Failure, Transient};
 use crate::tui::theme::Role;
 use crate::tui::widgets::{Panel, Pen, popup};
 
@@ -57,6 +60,9 @@ fn state(world: &World, job: &Job, now: Timestamp) -> Vec<String> {
         lines.push("GitLab's reason has not been read yet".to_owned());
     }
     lines.extend(verdict(world, job));
+    if let Some(failure) = world.failures.get(job.id) {
+        lines.extend(past(world, failure, server_now));
+    }
     if let Some(runner) = &job.runner {
         lines.push(format!("on {}", runner.description));
     }
@@ -102,6 +108,51 @@ fn verdict(world: &World, job: &Job) -> Vec<String> {
         Transient::Maybe => lines.push("  a new try may succeed once what caused it was looked at".to_owned()),
         Transient::No => lines.push("  a new try would fail in the same way".to_owned()),
         Transient::Unknown => {}
+    }
+    lines
+}
+
+/// Since when failures like this one are seen, where else, and whether this one went away by itself.
+fn past(world: &World, failure: &Failure, server_now: Timestamp) -> Vec<String> {
+    let mut lines = Vec::new();
+    let all = || world.failures.iter().map(|failure| &**failure);
+    let alike: Vec<&Failure> = all().filter(|other| other.fingerprint == failure.fingerprint).collect();
+    // The console does not know which times were looked at; figures come as lower bounds.
+    let nowhere = Covered::default();
+    let question = NoveltyQuestion::today(server_now, Zone::UTC, &nowhere);
+    let told = failure.fingerprint.as_ref().and_then(|key| Some((key, novelties(&alike, &question).remove(key)?)));
+    if let Some((key, novelty)) = told {
+        let stored = world.history.value.as_ref().and_then(|history| history.first_seen.get(key).copied());
+        let first = stored.map_or(novelty.first_seen, |stored| stored.min(novelty.first_seen));
+        let reach = match &novelty.reach {
+            Reach::Trunk => "on develop too".to_owned(),
+            Reach::One(git_ref) => format!("only on {git_ref}"),
+            Reach::Several(n) => format!("on {n} branches, not on develop"),
+        };
+        let seen = match novelty.week {
+            Count::Exactly(n) => format!("{n} in 7 days"),
+            Count::AtLeast(n) => format!("at least {n} in 7 days"),
+            Count::Unknown => "how often is unknown".to_owned(),
+        };
+        lines.push(format!("  first seen {} ago, {seen}, {}", short(server_now.since(first)), clean(&reach)));
+    }
+    if let Some(hash) = &failure.hash {
+        let runs: Vec<&Failure> = all().filter(|other| other.hash.as_ref() == Some(hash)).collect();
+        let good = world.jobs().filter(|job| job.status == Status::Success);
+        let successes: Vec<Success> = good
+            .filter(|job| SpecName::parse(&job.name).is_some_and(|spec| *spec.hash == **hash))
+            .map(|job| Success {
+                job: job.id,
+                pipeline: job.pipeline,
+                at: job.finished_at.unwrap_or(server_now),
+                name: Arc::clone(&job.name),
+                hash: Some(Arc::clone(hash)),
+                sha: None,
+            })
+            .collect();
+        if let Some(flake) = retries(&runs, &successes).flakes.iter().find(|flake| flake.failed == failure.job) {
+            lines.push(format!("  the same hash succeeded {} later: a flake", short(flake.after)));
+        }
     }
     lines
 }

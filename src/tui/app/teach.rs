@@ -19,6 +19,7 @@ use crate::tui::widgets::{Line, Panel, Pen, Prompt, popup};
 /// Patterns that compile to more than this are not tried.
 const LARGEST: usize = 1 << 20;
 const ROWS: u16 = 9;
+const WEEK_MS: i64 = 7 * 24 * 3_600_000;
 
 /// A rule in the making.
 #[derive(Debug)]
@@ -30,10 +31,12 @@ pub struct Teach {
     /// The id is being typed; before that, the pattern.
     is_naming: bool,
     told: Result<String, String>,
+    /// Failures before this moment are not counted.
+    since: Timestamp,
 }
 
 impl Teach {
-    fn new(draft: Draft, picked: Vec<String>, failures: &Failures) -> Self {
+    fn new(draft: Draft, picked: Vec<String>, failures: &Failures, server_now: Timestamp) -> Self {
         let mut teach = Self {
             pattern: Line::default(),
             id: Line::default(),
@@ -41,6 +44,7 @@ impl Teach {
             draft,
             is_naming: false,
             told: Ok(String::new()),
+            since: server_now.shifted(-WEEK_MS),
         };
         teach.pattern.set(&teach.draft.pattern);
         teach.id.set(&teach.draft.id);
@@ -56,7 +60,7 @@ impl Teach {
     /// Counts anew what the pattern fits.
     pub fn changed(&mut self, failures: &Failures) {
         let made = self.draft.with(self.pattern.text(), self.id.text());
-        self.told = made.map(|_| fits(self.pattern.text(), failures));
+        self.told = made.map(|_| fits(self.pattern.text(), failures, self.since));
     }
 
     /// One step on; the rule when it was the last one.
@@ -106,12 +110,12 @@ impl Teach {
     }
 }
 
-/// `fits 5 of 24 remembered failures: 4 unknown, 1 build_error`. It is held against their evidence, not against whole logs.
-fn fits(pattern: &str, failures: &Failures) -> String {
+/// `fits the evidence of 5 of 24 failures of the last 7 days: 4 unknown, 1 build_error`. It is held against their evidence, not against whole logs.
+fn fits(pattern: &str, failures: &Failures, since: Timestamp) -> String {
     let Ok(regex) = RegexBuilder::new(pattern).size_limit(LARGEST).build() else { return String::new() };
     let mut classes: BTreeMap<&str, u64> = BTreeMap::new();
     let (mut all, mut found) = (0_u64, 0_u64);
-    for failure in failures.iter().filter(|failure| failure.evidence.is_some()) {
+    for failure in failures.iter().filter(|failure| failure.at >= since && failure.evidence.is_some()) {
         all += 1;
         if failure.evidence.as_ref().is_some_and(|evidence| regex.is_match(evidence.as_bytes())) {
             found += 1;
@@ -120,7 +124,7 @@ fn fits(pattern: &str, failures: &Failures) -> String {
     }
     let classes: Vec<String> = classes.into_iter().map(|(class, n)| format!("{n} {class}")).collect();
     let told = if classes.is_empty() { String::new() } else { format!(": {}", classes.join(", ")) };
-    format!("fits the evidence of {found} of {} that are remembered{told}", plural(all, "failure"))
+    format!("fits the evidence of {found} of {} of the last 7 days{told}", plural(all, "failure"))
 }
 
 impl App {
@@ -130,7 +134,7 @@ impl App {
         let lines: Vec<&str> = picked.iter().map(String::as_str).collect();
         match draft(&lines) {
             Some(draft) => {
-                let teach = Teach::new(draft, picked, &self.world.failures);
+                let teach = Teach::new(draft, picked, &self.world.failures, self.world.server_time(now));
                 self.overlay = Some(Overlay::Teach(Box::new(teach)));
             }
             None => self.say(false, "put the cursor on a line of a log, or on a signature in Errors", now),

@@ -5,33 +5,37 @@ use crate::ci::{JobId, Timestamp};
 use crate::console::failures::{Allowance, Spending};
 
 impl Store {
-    /// Asks whether a job may be retried now; what is granted is counted at once, whatever becomes of the retry.
+    /// Asks whether a job may be retried now: every allowance must have room. What is granted is counted at once, whatever becomes of the retry.
     pub async fn spend_retry(
         &self,
         job: JobId,
         class: &str,
         at: Timestamp,
-        allowance: Allowance,
+        allowances: &[Allowance],
     ) -> Result<Spending, StoreError> {
         let write = async {
             let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-            let (again, of_class, in_all): (bool, i64, i64) = sqlx::query_as(
-                "SELECT EXISTS (SELECT 1 FROM auto_retries WHERE job = ?), \
-                 (SELECT count(*) FROM auto_retries WHERE class = ? AND at >= ?), \
-                 (SELECT count(*) FROM auto_retries WHERE at >= ?)",
-            )
-            .bind(job.0.cast_signed())
-            .bind(class)
-            .bind(allowance.since.millis())
-            .bind(allowance.since.millis())
-            .fetch_one(&mut *transaction)
-            .await?;
-            let (of_class, in_all) = (of_class.cast_unsigned(), in_all.cast_unsigned());
+            let again: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM auto_retries WHERE job = ?)")
+                .bind(job.0.cast_signed())
+                .fetch_one(&mut *transaction)
+                .await?;
             if again {
                 return Ok(Spending::Again);
             }
-            if of_class >= allowance.of_class || in_all >= allowance.in_all {
-                return Ok(Spending::UsedUp { of_class, in_all });
+            for allowance in allowances {
+                let (of_class, in_all): (i64, i64) = sqlx::query_as(
+                    "SELECT (SELECT count(*) FROM auto_retries WHERE class = ? AND at >= ?), \
+                     (SELECT count(*) FROM auto_retries WHERE at >= ?)",
+                )
+                .bind(class)
+                .bind(allowance.since.millis())
+                .bind(allowance.since.millis())
+                .fetch_one(&mut *transaction)
+                .await?;
+                let (of_class, in_all) = (of_class.cast_unsigned(), in_all.cast_unsigned());
+                if of_class >= allowance.of_class || in_all >= allowance.in_all {
+                    return Ok(Spending::UsedUp { of_class, in_all });
+                }
             }
             sqlx::query("INSERT INTO auto_retries (job, class, at) VALUES (?, ?, ?)")
                 .bind(job.0.cast_signed())

@@ -68,7 +68,7 @@ async fn pipelines_have_their_latest_end() {
 async fn retries_cost_what_is_allowed_and_each_job_has_one_turn() {
     let store = Store::in_memory(NOW).await.unwrap();
     let allowance = Allowance { since: NOW.shifted(-DAY), of_class: 2, in_all: 3 };
-    let spend = async |job: u64, class: &str, at| store.spend_retry(JobId(job), class, at, allowance).await.unwrap();
+    let spend = async |job: u64, class: &str, at| store.spend_retry(JobId(job), class, at, &[allowance]).await.unwrap();
     // Yesterday's no longer count.
     assert_eq!(spend(1, "dns_error", NOW.shifted(-2 * DAY)).await, Spending::Granted);
     assert_eq!(spend(2, "dns_error", NOW).await, Spending::Granted);
@@ -115,7 +115,7 @@ async fn what_is_old_is_forgotten_but_not_since_when_it_was_known() {
     store.put_later_tries(&tries).await.unwrap();
     store.put_pipeline_ends(&[end(1, "develop", true, 91), end(2, "develop", true, 89)]).await.unwrap();
     let allowance = Allowance { since: NOW, of_class: 9, in_all: 9 };
-    store.spend_retry(JobId(1), "no_space", NOW.shifted(-91 * DAY), allowance).await.unwrap();
+    store.spend_retry(JobId(1), "no_space", NOW.shifted(-91 * DAY), &[allowance]).await.unwrap();
     store.add_ack(&ack("retired", None, None)).await.unwrap();
     store.add_covered("failed jobs", covered(200, 80, Some("a"))).await.unwrap();
     store.add_covered("failed jobs", covered(300, 201, Some("b"))).await.unwrap();

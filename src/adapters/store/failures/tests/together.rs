@@ -73,7 +73,7 @@ async fn writers_of_all_kinds_do_not_lose_each_others_work() {
                 let span = Covered { from: hour(writer * 15 + n + 1), to: hour(writer * 15 + n), next: None };
                 store.add_covered("failed jobs", span).await.unwrap();
                 let allowance = Allowance { since: NOW.shifted(-DAY), of_class: 20, in_all: 20 };
-                let spending = store.spend_retry(JobId(n), "oom", NOW, allowance).await.unwrap();
+                let spending = store.spend_retry(JobId(n), "oom", NOW, &[allowance]).await.unwrap();
                 granted += u32::from(spending == Spending::Granted);
                 store.forget_before(NOW.shifted(-90 * DAY)).await.unwrap();
             }
