@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Signature;
 use crate::ci::Timestamp;
 use crate::spack::Hash;
-use crate::spack::buildcache::{Catalogue, Checksum};
+use crate::spack::buildcache::{Catalogue, Checksum, split};
 
 /// What lies in one root of layout 3. Everything is sorted, so that equal caches give equal judgements.
 #[derive(Debug, Clone, Default)]
@@ -95,6 +95,8 @@ pub struct IndexManifest {
     /// `None` for the default index.
     pub view: Option<Arc<str>>,
     pub modified: Option<Timestamp>,
+    /// The server's word for this version of the object.
+    pub tag: Option<Arc<str>>,
     pub bytes: u64,
     pub blob: Option<BlobRef>,
     pub state: IndexState,
@@ -140,6 +142,16 @@ pub struct Gap {
     /// A path below the root, or a prefix that ends with `/`.
     pub place: Arc<str>,
     pub why: Arc<str>,
+}
+
+impl Gap {
+    /// Whether what is not known, by its place below a mirror, may belong to the root at a prefix.
+    pub fn touches(&self, root: &str) -> bool {
+        match split(&self.place) {
+            Some((owner, _)) => owner == root,
+            None => root.starts_with(&*self.place) || self.place.starts_with(root),
+        }
+    }
 }
 
 impl Contents {

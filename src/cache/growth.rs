@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Amount, Sizes};
+use super::{Amount, Contents, Health, Sizes};
 use crate::ci::Timestamp;
 
 /// What a root was at one moment. Samples are kept, so that sizes can be told at once and growth at all.
@@ -20,6 +20,21 @@ pub struct Sample {
     pub holes: Option<u64>,
     /// The worst that was found, as a word of [`super::Severity`]; `None` while nobody looked.
     pub state: Option<super::Severity>,
+}
+
+impl Sample {
+    /// Of a root that somebody looked into.
+    pub fn of(url: &str, contents: &Contents, health: &Health, now: Timestamp) -> Self {
+        let orphans = health.orphans.as_ref().zip(health.orphan_bytes);
+        Self {
+            url: url.into(),
+            at: contents.listed_at.unwrap_or(now),
+            sizes: Sizes::of(contents),
+            orphans: orphans.map(|(blobs, bytes)| Amount { objects: blobs.len() as u64, bytes }),
+            holes: health.is_whole.then_some(health.holes.len() as u64),
+            state: Some(health.state()),
+        }
+    }
 }
 
 /// The most samples apart that a growth may be told from: an older one says little about today.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::finding::{Finding, FindingKind, Severity};
-use super::{Amount, BlobRef, Contents, IndexManifest, IndexState, Reading, Signature};
+use super::{BlobRef, Contents, IndexManifest, IndexState, Reading, Signature, Sizes};
 use crate::ci::{Timestamp, short};
 use crate::spack::Hash;
 use crate::spack::buildcache::Checksum;
@@ -363,7 +363,7 @@ impl<'a> Look<'a> {
         Health {
             specs: if knows_manifests { Some(self.binaries.len() as u64) } else { contents.catalogue().map(listed) },
             blobs: knows_blobs.then_some(contents.blobs.len() as u64),
-            bytes: (knows_blobs && knows_manifests).then(|| amount(contents).bytes),
+            bytes: (knows_blobs && knows_manifests).then(|| Sizes::of(contents).total().bytes),
             holes: self.holes.into_iter().collect(),
             orphans: orphans.map(|blobs| blobs.iter().map(|blob| blob.sum).collect()),
             orphan_bytes,
@@ -382,19 +382,4 @@ fn covers(gap: &str, prefix: &str) -> bool {
 
 fn place(hash: Option<Hash>, path: &Arc<str>) -> Arc<str> {
     hash.map_or_else(|| Arc::clone(path), |hash| hash.to_string().into())
-}
-
-/// Everything that lies in a root.
-fn amount(contents: &Contents) -> Amount {
-    let one = |bytes| Amount { objects: 1, bytes };
-    let manifests = contents.manifests.iter().map(|manifest| one(manifest.bytes));
-    let indexes = contents.indexes.iter().map(|index| one(index.bytes));
-    let keys = contents.keys.iter().map(|key| one(key.bytes));
-    let blobs = contents.blobs.iter().map(|blob| one(blob.bytes));
-    manifests
-        .chain(indexes)
-        .chain(keys)
-        .chain(blobs)
-        .chain([contents.layout, contents.foreign.amount, contents.v2])
-        .sum()
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::Amount;
+use super::{Amount, Contents};
 use crate::ci::Timestamp;
 use crate::spack::buildcache::{Part, split};
 
@@ -41,6 +41,26 @@ impl Sizes {
             self.index = Some((modified, tag.map(Arc::from)));
         }
         self.newest = self.newest.max(modified);
+    }
+
+    /// Of what was read of a root.
+    pub fn of(contents: &Contents) -> Self {
+        let sum = |bytes: &mut dyn Iterator<Item = u64>| bytes.map(|bytes| Amount { objects: 1, bytes }).sum();
+        let specs = sum(&mut contents.manifests.iter().map(|manifest| manifest.bytes));
+        let indexes: Amount = sum(&mut contents.indexes.iter().map(|index| index.bytes));
+        let keys = sum(&mut contents.keys.iter().map(|key| key.bytes));
+        let manifests = contents.manifests.iter().map(|manifest| manifest.modified);
+        let blobs = contents.blobs.iter().map(|blob| blob.modified);
+        let indexed = contents.indexes.iter().map(|index| index.modified);
+        Self {
+            specs,
+            service: [indexes, keys, contents.layout].into_iter().sum(),
+            blobs: sum(&mut contents.blobs.iter().map(|blob| blob.bytes)),
+            v2: contents.v2,
+            foreign: contents.foreign.amount,
+            index: contents.index().map(|index| (index.modified, index.tag.clone())),
+            newest: manifests.chain(blobs).chain(indexed).max().flatten(),
+        }
     }
 
     /// All of it.

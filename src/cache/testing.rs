@@ -122,7 +122,15 @@ impl Files {
                         Some(Ok(catalogue)) => IndexState::Read(Arc::new(catalogue)),
                     };
                     let (path, view) = (path.as_str().into(), view.map(Arc::from));
-                    contents.indexes.push(IndexManifest { path, view, modified, bytes: length, blob, state });
+                    contents.indexes.push(IndexManifest {
+                        path,
+                        view,
+                        modified,
+                        tag: None,
+                        bytes: length,
+                        blob,
+                        state,
+                    });
                 }
                 Part::Key => contents.keys.push(KeyManifest {
                     path: path.as_str().into(),

@@ -181,6 +181,7 @@ impl Setup {
     /// A world in which nothing is known yet.
     pub fn world(&self) -> World {
         let mut world = World::new(&self.project, self.rules.clone(), self.poll.clone());
+        world.caches.mirrors = self.loaded.config.cache.mirrors.iter().map(Arc::from).collect();
         world.log_budget = Some(self.loaded.config.log.memory_mb as usize * 1_024 * 1_024);
         world
     }
@@ -241,6 +242,7 @@ fn poll_rules(config: &Config, token: bool) -> PollRules {
         followed: config.pipelines.limit as usize,
         refs: config.pipelines.refs.iter().map(Arc::from).collect(),
         token,
+        caches: None,
         verdicts: 0,
     }
 }

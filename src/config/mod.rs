@@ -24,7 +24,7 @@ pub use guard::{Guard, Role, Rule};
 pub use layers::{Explained, Flag, Loaded};
 pub use origin::{Origin, Place, Warning};
 pub use table::{
-    Actions, Budget, Config, Generation, Gitlab, Log, Pipelines, Poll, SETTINGS, Setting, Store, Ui, reference,
+    Actions, Budget, Cache, Config, Generation, Gitlab, Log, Pipelines, Poll, SETTINGS, Setting, Store, Ui, reference,
 };
 pub use token::TokenSource;
 pub use value::{Ascii, BaseUrl, Color, Mode, Names};

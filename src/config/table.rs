@@ -187,6 +187,25 @@ settings! {
         "Days for which failures are remembered."
         keep_days: u32 [1..=3_650] = 90;
     }
+    /// Binary caches: where they are, and what may be said of them.
+    cache: Cache {
+        "Addresses below which binary caches are looked for: `s3://BUCKET/PREFIX`, `file:///…` or an absolute path."
+        mirrors: Names = Names::of(&["s3://spack-binaries", "s3://spack-binaries-prs"]);
+        "How often the console lists the mirrors by itself; with 0s only when somebody asks, since a listing may take thousands of requests."
+        every: Duration [secs(0)..=secs(604_800)] = secs(0);
+        "Requests to mirrors under way at the same time."
+        in_flight: u32 [1..=256] = 16;
+        "A file with the public keys whose signatures count, armored or not."
+        keyring: Option<PathBuf> {owner} = None;
+        "The age from which an index is called old."
+        index_age: Duration [secs(60)..=secs(31_536_000)] = secs(86_400);
+        "Days in which every stack must have been generated, and whose locks are kept."
+        keep_days: u32 [1..=365] = 14;
+        "DAG hashes that are kept whatever happens."
+        pins: Names = Names::default();
+        "Percent of a cache's manifests or bytes beyond which a prune plan is refused."
+        max_share: u32 [1..=100] = 30;
+    }
     /// What the screen looks like.
     ui: Ui {
         "The theme: one that is built in or a file of the `themes` folder beside the user's configuration."

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::actions::{PlanId, Target, Verb};
 use super::audit::AuditRow;
+use super::caches::RootId;
 use super::durations::Took;
 use super::failures::{Ack, LaterTry, PipelineEnd};
 use super::log::PageNo;
@@ -27,6 +28,10 @@ pub enum Fetch {
     Verdict(JobId),
     /// What the store remembers of the last days.
     History,
+    /// How big the binary caches are.
+    Caches,
+    /// What lies in one of their roots.
+    Cache(RootId),
 }
 
 /// A fetch with all that the executor needs to do it.
@@ -64,6 +69,15 @@ pub enum Order {
     History {
         until: Timestamp,
     },
+    /// List all mirrors of binary caches, and add up.
+    Caches {
+        mirrors: Vec<Arc<str>>,
+    },
+    /// Read what lies in one root.
+    Cache {
+        root: RootId,
+        url: Arc<str>,
+    },
     /// Read the log once, judge it, keep the judgement.
     Verdict {
         web_url: Option<Arc<str>>,
@@ -85,6 +99,8 @@ impl Order {
             Self::FailureReasons => vec![Fetch::FailureReasons],
             Self::Log { job, .. } => vec![Fetch::Log(*job)],
             Self::History { .. } => vec![Fetch::History],
+            Self::Caches { .. } => vec![Fetch::Caches],
+            Self::Cache { root, .. } => vec![Fetch::Cache(*root)],
             Self::Verdict { failure, .. } => vec![Fetch::Verdict(failure.job)],
         }
     }
@@ -99,6 +115,10 @@ pub struct Focus {
     pub report: Option<PipelineId>,
     /// Somebody looks at trends and at how retries fared.
     pub history: bool,
+    /// Somebody looks at the sizes of binary caches.
+    pub caches: bool,
+    /// The root that somebody looks into.
+    pub cache: Option<RootId>,
 }
 
 /// One request to the outside.

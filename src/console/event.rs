@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use super::actions::{Object, Outcome, Plan, PlanId, Rules};
 use super::audit::AuditRow;
+use super::caches::{Inside, Listing, RootId};
 use super::effect::{Fetch, Focus};
 use super::failures::{Ack, History};
 use super::fault::Fault;
 use super::log::PageNo;
 use super::world::Edges;
+use crate::cache::{Duplication, Sample};
 use crate::ci::{Job, JobId, Pipeline, PipelineId, Timestamp};
 use crate::generation::report::Report;
 use crate::taxonomy::{Draft, Failure, RuleSet};
@@ -57,6 +59,14 @@ pub enum Event {
     TaxonomyChanged(Arc<RuleSet>),
     /// What the store tells of the last days.
     HistoryKnown(Arc<History>),
+    /// What the store remembers of binary caches.
+    CachesRecalled(Vec<Sample>),
+    /// How far the listing of a mirror is.
+    CachesListing(Listing),
+    /// A mirror was listed to its end.
+    CachesListed { mirror: Arc<str>, samples: Vec<Sample>, duplication: Duplication, at: Timestamp },
+    /// Somebody looked into a root.
+    CacheRead { root: RootId, inside: Arc<Inside>, sample: Sample, at: Timestamp },
     /// A fetch ended. `at` is when it began.
     Fetched { fetch: Fetch, at: Timestamp, result: Result<(), Fault> },
     /// More of a log.
@@ -86,6 +96,8 @@ pub enum Event {
 pub enum Intent {
     /// Look at this: read it first and more often.
     Focus(Focus),
+    /// List the mirrors of binary caches now.
+    ListCaches,
     /// Read this pipeline, or everything, now.
     Refresh(Option<PipelineId>),
     Confirm {

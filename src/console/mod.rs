@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod audit;
 pub mod backfill;
+pub mod caches;
 pub mod dag;
 pub mod durations;
 pub mod effect;

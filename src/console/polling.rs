@@ -42,6 +42,8 @@ pub struct PollRules {
     pub refs: Arc<[Arc<str>]>,
     /// A token is there: GraphQL batches, project-wide lists.
     pub token: bool,
+    /// How often mirrors of binary caches are listed; `None`: only when somebody asks.
+    pub caches: Option<Duration>,
     /// Logs of failed jobs that are read at once, to be judged; none: causes are what GitLab says and what the store remembers.
     pub verdicts: usize,
 }
@@ -62,7 +64,15 @@ fn fits(pattern: &str, text: &str) -> bool {
 
 impl Default for PollRules {
     fn default() -> Self {
-        Self { periods: Periods::default(), slots: 4, followed: 20, refs: Arc::new([]), token: false, verdicts: 0 }
+        Self {
+            periods: Periods::default(),
+            slots: 4,
+            followed: 20,
+            refs: Arc::new([]),
+            token: false,
+            caches: None,
+            verdicts: 0,
+        }
     }
 }
 
@@ -176,7 +186,10 @@ impl Polling {
     }
 
     fn in_flight(&self) -> usize {
-        self.turns.values().filter_map(|t| t.in_flight).collect::<BTreeSet<_>>().len()
+        // Mirrors are other servers: however long they take, GitLab is asked meanwhile.
+        let is_gitlab = |fetch: &Fetch| !matches!(fetch, Fetch::Caches | Fetch::Cache(_));
+        let turns = self.turns.iter().filter(|(fetch, _)| is_gitlab(fetch));
+        turns.filter_map(|(_, turn)| turn.in_flight).collect::<BTreeSet<_>>().len()
     }
 
     fn open(&self, fetch: Fetch, now: Timestamp) -> bool {
@@ -199,6 +212,35 @@ impl Polling {
 
     /// The reads to begin now.
     pub fn orders(world: &mut World, now: Timestamp) -> Vec<Effect> {
+        let mut orders = Self::mirror_orders(world, now);
+        orders.extend(Self::gitlab_orders(world, now));
+        let statuses: Vec<Option<Status>> =
+            orders.iter().flat_map(Order::fetches).map(|f| status_of(world, f)).collect();
+        world.polling.begin(&orders, statuses);
+        orders.into_iter().map(Effect::Fetch).collect()
+    }
+
+    /// Reads of binary caches: each kind at most once at a time.
+    fn mirror_orders(world: &World, now: Timestamp) -> Vec<Order> {
+        let (polling, caches) = (&world.polling, &world.caches);
+        let is_due = |fetch: Fetch, by_itself: bool| {
+            let wanted = by_itself || polling.turns.get(&fetch).is_some_and(|turn| turn.wanted);
+            wanted && polling.due(fetch, polling.rules.caches, Urgency::First, now).is_some()
+        };
+        let mut orders = Vec::new();
+        if !caches.mirrors.is_empty() && is_due(Fetch::Caches, polling.rules.caches.is_some()) {
+            orders.push(Order::Caches { mirrors: caches.mirrors.clone() });
+        }
+        let looked_into = polling.focus.cache.and_then(|root| Some((root, caches.root(root)?)));
+        if let Some((root, facts)) = looked_into
+            && is_due(Fetch::Cache(root), true)
+        {
+            orders.push(Order::Cache { root, url: Arc::clone(&facts.url) });
+        }
+        orders
+    }
+
+    fn gitlab_orders(world: &World, now: Timestamp) -> Vec<Order> {
         let polling = &world.polling;
         let free = polling.rules.slots.saturating_sub(polling.in_flight());
         if free == 0 {
@@ -274,11 +316,7 @@ impl Polling {
         let judged = judged.filter_map(|fetch| Some((polling.due(fetch, None, Urgency::Verdict, now)?, fetch)));
         due.extend(judged.take(free_verdicts).map(|(urgency, fetch)| (urgency, Reverse(newest), fetch)));
         due.sort_unstable();
-        let orders = assemble(world, &due, free, now);
-        let statuses: Vec<Option<Status>> =
-            orders.iter().flat_map(Order::fetches).map(|f| status_of(world, f)).collect();
-        world.polling.begin(&orders, statuses);
-        orders.into_iter().map(Effect::Fetch).collect()
+        assemble(world, &due, free, now)
     }
 
     fn begin(&mut self, orders: &[Order], statuses: Vec<Option<Status>>) {
@@ -347,6 +385,8 @@ fn assemble(world: &World, due: &[(Urgency, Reverse<PipelineId>, Fetch)], free: 
                 orders.push(Order::Report { pipeline, generate, stack });
             }
             Fetch::FailureReasons => orders.push(Order::FailureReasons),
+            // Mirrors have orders of their own.
+            Fetch::Caches | Fetch::Cache(_) => {}
             Fetch::History => orders.push(Order::History { until: world.server_time(now) }),
             Fetch::Log(job) => {
                 let web_url = world.job(job).and_then(|j| j.web_url.clone());

@@ -7,6 +7,7 @@
 //! is kept for ever.
 
 mod audit;
+mod caches;
 mod durations;
 mod error;
 mod failures;
@@ -17,5 +18,6 @@ mod open;
 mod tests;
 
 pub use audit::AuditId;
+pub use caches::KnownManifests;
 pub use error::{StoreError, StoreFault};
 pub use open::Store;

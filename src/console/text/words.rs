@@ -15,7 +15,7 @@ pub fn count(n: u64) -> String {
 
 /// Writes a number in at most five columns: `512`, `4.0k`, `12k`, `1.2M`. Never rounds up.
 pub fn count_short(n: u64) -> String {
-    const UNITS: [(u64, char); 3] = [(1_000_000_000, 'G'), (1_000_000, 'M'), (1_000, 'k')];
+    const UNITS: [(u64, char); 4] = [(1_000_000_000_000, 'T'), (1_000_000_000, 'G'), (1_000_000, 'M'), (1_000, 'k')];
     for (unit, letter) in UNITS {
         if n >= unit {
             let tenths = n / (unit / 10);
@@ -66,7 +66,7 @@ mod tests {
             [0, 512, 4_021, 9_999, 12_345, 999_999, 1_200_000, 7_000_000_000].map(count_short),
             ["0", "512", "4.0k", "9.9k", "12k", "999k", "1.2M", "7.0G"]
         );
-        assert_eq!([5, 31_000, 2_100_000].map(size), ["5 B", "31 kB", "2.1 MB"]);
+        assert_eq!([5, 31_000, 2_100_000, 41_200_000_000_000].map(size), ["5 B", "31 kB", "2.1 MB", "41 TB"]);
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub use subject::JobSubject;
 
 use super::actions::{Actions, Rules};
 use super::audit::AuditRow;
+use super::caches::Caches;
 use super::durations::Durations;
 use super::failures::{Failures, History};
 use super::fault::Fault;
@@ -59,6 +60,7 @@ pub struct World {
     pub durations: Durations,
     pub failures: Failures,
     pub history: Fresh<Option<Arc<History>>>,
+    pub caches: Caches,
     /// The rules by which logs are judged.
     pub taxonomy: Arc<RuleSet>,
     pub polling: Polling,
@@ -90,6 +92,7 @@ impl World {
             durations: Durations::default(),
             failures: Failures::default(),
             history: Fresh::default(),
+            caches: Caches::default(),
             taxonomy: Arc::default(),
             polling: Polling::new(poll),
             logs: VecDeque::new(),

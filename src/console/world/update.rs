@@ -110,6 +110,27 @@ impl World {
                 self.history.read(now, Completeness::Whole);
                 Vec::new()
             }
+            Event::CachesRecalled(samples) => {
+                self.caches.sampled(samples);
+                Vec::new()
+            }
+            Event::CachesListing(listing) => {
+                self.caches.listing = Some(listing);
+                Vec::new()
+            }
+            Event::CachesListed { mirror, samples, duplication, at } => {
+                self.caches.listed(&mirror, samples, duplication);
+                self.caches.roots.read(at, Completeness::Partial);
+                Vec::new()
+            }
+            Event::CacheRead { root, inside, sample, at } => {
+                self.caches.sampled(vec![sample]);
+                if let Some(facts) = self.caches.roots.value.get_mut(&root) {
+                    facts.inside.value = Some(inside);
+                    facts.inside.read(at, Completeness::Whole);
+                }
+                Vec::new()
+            }
             Event::Fetched { fetch, at, result } => {
                 self.fetched(fetch, at, result, now);
                 Vec::new()
@@ -326,7 +347,13 @@ impl World {
 
     fn fetched(&mut self, fetch: Fetch, at: Timestamp, result: Result<(), Fault>, now: Timestamp) {
         self.polling.ended(fetch, at, result.as_ref().copied(), now);
+        if fetch == Fetch::Caches {
+            self.caches.listing = None;
+        }
         let Err(fault) = result else {
+            if fetch == Fetch::Caches {
+                self.caches.roots.read(at, Completeness::Whole);
+            }
             if let Fetch::Log(job) = fetch {
                 let over = self.job(job).is_some_and(|j| j.status.is_terminal());
                 if let Some(log) = self.log_mut(job) {
@@ -367,6 +394,17 @@ impl World {
                 false
             }
             Fetch::FailureReasons | Fetch::Verdict(_) => true,
+            Fetch::Caches => {
+                let news = self.caches.roots.error.as_ref() != Some(&fault);
+                self.caches.roots.failed(fault.clone());
+                news
+            }
+            Fetch::Cache(root) => {
+                if let Some(facts) = self.caches.roots.value.get_mut(&root) {
+                    facts.inside.failed(fault.clone());
+                }
+                false
+            }
             Fetch::History => {
                 self.history.failed(fault.clone());
                 false
@@ -409,6 +447,13 @@ impl World {
         match intent {
             Intent::Focus(focus) => {
                 self.polling.focus = focus;
+                Vec::new()
+            }
+            Intent::ListCaches => {
+                self.polling.want(Fetch::Caches);
+                if let Some(root) = self.polling.focus.cache {
+                    self.polling.want(Fetch::Cache(root));
+                }
                 Vec::new()
             }
             Intent::Refresh(Some(pipeline)) => vec![Effect::Refresh(pipeline)],

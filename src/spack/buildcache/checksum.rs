@@ -28,6 +28,16 @@ impl Checksum {
         Self(sha2::Sha256::digest(bytes).into())
     }
 
+    /// From its bytes.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    pub const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The first eight bytes: enough to tell millions of blobs apart where a mistake does no harm.
     pub fn prefix(self) -> u64 {
         self.0.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))

@@ -1,0 +1,241 @@
+//! Samples of cache roots, and what their manifests said. All of it can be read from the mirrors again, but for the past sizes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite};
+
+use super::{Store, StoreError};
+use crate::cache::{Amount, BlobRef, Reading, Sample, Severity, Sizes, SpecManifest};
+use crate::ci::Timestamp;
+use crate::spack::buildcache::Checksum;
+
+const COLUMNS: &str = "url, at, specs, spec_bytes, services, service_bytes, blobs, blob_bytes, v2, v2_bytes, \"foreign\", \
+     foreign_bytes, has_index, index_at, index_tag, newest, orphans, orphan_bytes, holes, state";
+
+/// What was not looked for this time is still known from the last time.
+const SAMPLED_AGAIN: &str = " ON CONFLICT (url, at) DO UPDATE SET orphans = coalesce(excluded.orphans, orphans), \
+     orphan_bytes = coalesce(excluded.orphan_bytes, orphan_bytes), holes = coalesce(excluded.holes, holes), \
+     state = coalesce(excluded.state, state)";
+
+/// Within this, samples are all kept.
+const FINE: i64 = 7 * DAY;
+/// After this, samples are forgotten.
+const KEPT: i64 = 2 * 365 * DAY;
+const DAY: i64 = 24 * 3_600_000;
+/// Rows per statement.
+const AT_ONCE: usize = 200;
+
+/// What a manifest said, and the version of it that said so.
+pub type KnownManifests = HashMap<Arc<str>, (Arc<str>, Reading)>;
+
+impl Store {
+    /// Remembers samples; of one root at one moment there is one. Thins out those that have grown old.
+    pub async fn put_samples(&self, samples: &[Sample]) -> Result<(), StoreError> {
+        let write = async {
+            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            for some in samples.chunks(AT_ONCE) {
+                let mut query = QueryBuilder::<Sqlite>::new(format!("INSERT INTO cache_samples ({COLUMNS}) "));
+                query.push_values(some, |mut row, sample| {
+                    row.push_bind(&*sample.url).push_bind(sample.at.millis());
+                    let sizes = &sample.sizes;
+                    for amount in [sizes.specs, sizes.service, sizes.blobs, sizes.v2, sizes.foreign] {
+                        row.push_bind(amount.objects.cast_signed()).push_bind(amount.bytes.cast_signed());
+                    }
+                    let index = sizes.index.as_ref();
+                    row.push_bind(index.is_some())
+                        .push_bind(index.and_then(|(at, _)| *at).map(Timestamp::millis))
+                        .push_bind(index.and_then(|(_, tag)| tag.as_deref()))
+                        .push_bind(sizes.newest.map(Timestamp::millis))
+                        .push_bind(sample.orphans.map(|orphans| orphans.objects.cast_signed()))
+                        .push_bind(sample.orphans.map(|orphans| orphans.bytes.cast_signed()))
+                        .push_bind(sample.holes.map(u64::cast_signed))
+                        .push_bind(sample.state.map(Severity::word));
+                });
+                query.push(SAMPLED_AGAIN).build().execute(&mut *transaction).await?;
+            }
+            if let Some(newest) = samples.iter().map(|sample| sample.at.millis()).max() {
+                // The last one of each day stays.
+                sqlx::query(
+                    "DELETE FROM cache_samples WHERE at < ? OR (at < ? AND EXISTS (SELECT 1 FROM cache_samples AS later \
+                     WHERE later.url = cache_samples.url AND later.at > cache_samples.at \
+                     AND later.at / ? = cache_samples.at / ?))",
+                )
+                .bind(newest - KEPT)
+                .bind(newest - FINE)
+                .bind(DAY)
+                .bind(DAY)
+                .execute(&mut *transaction)
+                .await?;
+            }
+            transaction.commit().await
+        };
+        write.await.map_err(|error| self.failed(error))
+    }
+
+    /// All samples since a moment, and the newest of every root however old it is; by root, oldest first.
+    pub async fn samples(&self, since: Timestamp) -> Result<Vec<Sample>, StoreError> {
+        let query = format!(
+            "SELECT {COLUMNS} FROM cache_samples WHERE at >= ? OR (url, at) IN (SELECT url, max(at) FROM cache_samples \
+             GROUP BY url) ORDER BY url, at"
+        );
+        let rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(since.millis()).fetch_all(&self.pool).await;
+        let read = rows.and_then(|rows| rows.iter().map(sample).collect());
+        read.map_err(|error| self.failed(error))
+    }
+
+    /// What the manifests of a root said when they were last read.
+    pub async fn known_manifests(&self, url: &str) -> Result<KnownManifests, StoreError> {
+        let rows = sqlx::query(
+            "SELECT path, tag, tarball, tarball_bytes, spec, spec_bytes, is_signed FROM cache_manifests WHERE url = ?",
+        )
+        .bind(url)
+        .fetch_all(&self.pool)
+        .await;
+        let read = rows.and_then(|rows| rows.iter().map(manifest).collect());
+        read.map_err(|error| self.failed(error))
+    }
+
+    /// Remembers what the manifests of a root said, and forgets those that are gone.
+    pub async fn put_manifests(&self, url: &str, manifests: &[SpecManifest]) -> Result<(), StoreError> {
+        let write = async {
+            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            sqlx::query("DELETE FROM cache_manifests WHERE url = ?").bind(url).execute(&mut *transaction).await?;
+            let known = manifests.iter().filter_map(|manifest| match (&manifest.tag, &manifest.reading) {
+                (Some(tag), Reading::Read { tarball, spec, is_signed }) => {
+                    Some((&manifest.path, tag, tarball, spec, is_signed))
+                }
+                _ => None,
+            });
+            let known: Vec<_> = known.collect();
+            for some in known.chunks(AT_ONCE) {
+                let mut query = QueryBuilder::<Sqlite>::new(
+                    "INSERT OR REPLACE INTO cache_manifests (url, path, tag, tarball, tarball_bytes, spec, spec_bytes, \
+                     is_signed) ",
+                );
+                query.push_values(some, |mut row, (path, tag, tarball, spec, is_signed)| {
+                    row.push_bind(url).push_bind(&***path).push_bind(&***tag);
+                    for blob in [tarball, spec] {
+                        row.push_bind(blob.map(|blob| blob.sum.bytes().to_vec()));
+                        row.push_bind(blob.map(|blob| blob.bytes.cast_signed()));
+                    }
+                    row.push_bind(**is_signed);
+                });
+                query.build().execute(&mut *transaction).await?;
+            }
+            transaction.commit().await
+        };
+        write.await.map_err(|error| self.failed(error))
+    }
+}
+
+fn sample(row: &SqliteRow) -> Result<Sample, sqlx::Error> {
+    let number = |name: &str| Ok::<_, sqlx::Error>(row.try_get::<i64, _>(name)?.cast_unsigned());
+    let maybe = |name: &str| row.try_get::<Option<i64>, _>(name);
+    let amount = |objects, bytes| Ok::<_, sqlx::Error>(Amount { objects: number(objects)?, bytes: number(bytes)? });
+    let text = |name: &str| Ok::<_, sqlx::Error>(row.try_get::<Option<String>, _>(name)?.map(Arc::from));
+    let orphans = maybe("orphans")?.zip(maybe("orphan_bytes")?);
+    let index = if row.try_get("has_index")? {
+        Some((maybe("index_at")?.map(Timestamp::from_millis), text("index_tag")?))
+    } else {
+        None
+    };
+    Ok(Sample {
+        url: row.try_get::<String, _>("url")?.into(),
+        at: Timestamp::from_millis(row.try_get("at")?),
+        sizes: Sizes {
+            specs: amount("specs", "spec_bytes")?,
+            service: amount("services", "service_bytes")?,
+            blobs: amount("blobs", "blob_bytes")?,
+            v2: amount("v2", "v2_bytes")?,
+            foreign: amount("foreign", "foreign_bytes")?,
+            index,
+            newest: maybe("newest")?.map(Timestamp::from_millis),
+        },
+        orphans: orphans
+            .map(|(objects, bytes)| Amount { objects: objects.cast_unsigned(), bytes: bytes.cast_unsigned() }),
+        holes: maybe("holes")?.map(i64::cast_unsigned),
+        state: text("state")?.and_then(|word: Arc<str>| Severity::parse(&word)),
+    })
+}
+
+fn manifest(row: &SqliteRow) -> Result<(Arc<str>, (Arc<str>, Reading)), sqlx::Error> {
+    let blob = |sum: &str, bytes: &str| {
+        let sum: Option<Vec<u8>> = row.try_get(sum)?;
+        let bytes: Option<i64> = row.try_get(bytes)?;
+        let sum = sum.and_then(|sum| <[u8; 32]>::try_from(sum).ok()).map(Checksum::from_bytes);
+        Ok::<_, sqlx::Error>(sum.zip(bytes).map(|(sum, bytes)| BlobRef { sum, bytes: bytes.cast_unsigned() }))
+    };
+    let text = |name: &str| Ok::<_, sqlx::Error>(Arc::from(row.try_get::<String, _>(name)?));
+    let reading = Reading::Read {
+        tarball: blob("tarball", "tarball_bytes")?,
+        spec: blob("spec", "spec_bytes")?,
+        is_signed: row.try_get("is_signed")?,
+    };
+    Ok((text("path")?, (text("tag")?, reading)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(800 * DAY);
+
+    fn made(url: &str, at: Timestamp, bytes: u64) -> Sample {
+        let sizes = Sizes {
+            blobs: Amount { objects: 3, bytes },
+            index: Some((Some(at), Some("\"tag\"".into()))),
+            newest: Some(at),
+            ..Sizes::default()
+        };
+        Sample { url: url.into(), at, sizes, orphans: None, holes: Some(2), state: Some(Severity::Warn) }
+    }
+
+    #[tokio::test]
+    async fn samples_come_back_as_they_were_and_what_was_found_stays_known() {
+        let store = Store::in_memory(NOW).await.unwrap();
+        let first = Sample { orphans: Some(Amount { objects: 1, bytes: u64::MAX >> 1 }), ..made("s3://b/a", NOW, 7) };
+        let other = Sample { sizes: Sizes::default(), holes: None, state: None, ..made("s3://b/é", NOW, 7) };
+        store.put_samples(&[first.clone(), other.clone()]).await.unwrap();
+        assert_eq!(store.samples(NOW).await.unwrap(), [first.clone(), other.clone()]);
+        let again = Sample { orphans: None, holes: None, state: None, ..first.clone() };
+        store.put_samples(&[again]).await.unwrap();
+        assert_eq!(store.samples(NOW).await.unwrap(), [first, other]);
+    }
+
+    #[tokio::test]
+    async fn old_samples_are_thinned_out_and_very_old_ones_forgotten() {
+        let store = Store::in_memory(NOW).await.unwrap();
+        let ages = [0, 1, 2, 200, 205, 24 * 40, 24 * 40 + 1, 24 * 790];
+        let all: Vec<Sample> = ages.iter().map(|hours| made("s3://b/a", NOW.shifted(-hours * 3_600_000), 7)).collect();
+        store.put_samples(&all).await.unwrap();
+        let left = store.samples(Timestamp::from_millis(0)).await.unwrap();
+        let left: Vec<i64> = left.iter().rev().map(|sample| (NOW.millis() - sample.at.millis()) / 3_600_000).collect();
+        assert_eq!(left, [0, 1, 2, 200, 24 * 40, 24 * 40 + 1], "40 days and one hour ago was another day");
+        let newest = store.samples(NOW.shifted(DAY)).await.unwrap();
+        assert_eq!(newest.len(), 1, "the newest of a root is told, however old it is");
+    }
+
+    #[tokio::test]
+    async fn manifests_are_known_by_their_version() {
+        let store = Store::in_memory(NOW).await.unwrap();
+        let blob = Some(BlobRef { sum: Checksum::of(b"x"), bytes: 5 });
+        let made = |path: &str, reading| SpecManifest {
+            path: path.into(),
+            hash: None,
+            bytes: 1,
+            modified: None,
+            tag: Some("t".into()),
+            reading,
+            signature: None,
+        };
+        let read = Reading::Read { tarball: blob, spec: None, is_signed: true };
+        let all = [made("a", read.clone()), made("b", Reading::Damaged("x".into()))];
+        store.put_manifests("s3://b/a", &all).await.unwrap();
+        let known = store.known_manifests("s3://b/a").await.unwrap();
+        assert_eq!(known.into_iter().collect::<Vec<_>>(), [("a".into(), ("t".into(), read))]);
+        store.put_manifests("s3://b/a", &[]).await.unwrap();
+        assert!(store.known_manifests("s3://b/a").await.unwrap().is_empty());
+    }
+}

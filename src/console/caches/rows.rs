@@ -1,0 +1,163 @@
+//! The rows of lists: mirrors with their roots, with sizes, growth and the worst that is known about each.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Caches, RootId};
+use crate::cache::{Amount, Severity, growth};
+use crate::ci::Timestamp;
+
+/// A day.
+const DAY: Duration = Duration::from_hours(24);
+
+/// One root in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootRow {
+    pub id: RootId,
+    /// What it is called below its mirror: the stack, or the whole prefix.
+    pub name: Arc<str>,
+    pub total: Amount,
+    /// Manifests of binaries.
+    pub specs: u64,
+    /// Bytes that came in a day; `None` where samples do not tell.
+    pub growth: Option<i64>,
+    /// When the index was written; `None` where there is none.
+    pub index: Option<Timestamp>,
+    /// There is an index at all.
+    pub has_index: bool,
+    pub orphans: Option<Amount>,
+    pub holes: Option<u64>,
+    /// `None` while nobody looked inside.
+    pub state: Option<Severity>,
+    /// When this was sampled.
+    pub at: Timestamp,
+}
+
+/// A mirror with its roots: a ref, a snapshot, or all pull requests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MirrorRow {
+    pub name: Arc<str>,
+    /// By size, the largest first.
+    pub roots: Vec<RootRow>,
+    pub total: Amount,
+    pub specs: u64,
+    /// `None` as soon as one root does not tell.
+    pub growth: Option<i64>,
+    /// Of those roots that tell.
+    pub orphans: Option<Amount>,
+    pub holes: Option<u64>,
+    pub state: Option<Severity>,
+    /// When the oldest index of its roots was written.
+    pub index: Option<Timestamp>,
+}
+
+/// Every mirror, the worst first, then the largest.
+pub fn rows(caches: &Caches) -> Vec<MirrorRow> {
+    let mut mirrors: BTreeMap<Arc<str>, Vec<RootRow>> = BTreeMap::new();
+    for (id, facts) in &caches.roots.value {
+        let Some(newest) = facts.newest() else { continue };
+        let inside = facts.inside.value.as_deref();
+        // What was looked into since is newer than what was sampled.
+        let state = inside.map(|inside| inside.health.state()).or(newest.state);
+        let mirror = facts.root.mirror();
+        let name = if facts.root.is_pr() {
+            Arc::clone(&facts.root.prefix)
+        } else {
+            facts.root.stack().cloned().unwrap_or_else(|| "(top level)".into())
+        };
+        mirrors.entry(mirror).or_default().push(RootRow {
+            id: *id,
+            name,
+            total: newest.sizes.total(),
+            specs: newest.sizes.specs.objects,
+            growth: growth(&facts.samples, DAY),
+            index: newest.sizes.index.as_ref().and_then(|(at, _)| *at),
+            has_index: newest.sizes.index.is_some(),
+            orphans: newest.orphans,
+            holes: newest.holes,
+            state,
+            at: newest.at,
+        });
+    }
+    let mut rows: Vec<MirrorRow> = mirrors.into_iter().map(|(name, roots)| MirrorRow::of(name, roots)).collect();
+    rows.sort_by(|a, b| {
+        let worst = |row: &MirrorRow| row.state.filter(|state| *state < Severity::Info).unwrap_or(Severity::Ok);
+        (worst(a), b.total.bytes).cmp(&(worst(b), a.total.bytes)).then_with(|| a.name.cmp(&b.name))
+    });
+    rows
+}
+
+impl MirrorRow {
+    fn of(name: Arc<str>, mut roots: Vec<RootRow>) -> Self {
+        roots.sort_by(|a, b| b.total.bytes.cmp(&a.total.bytes).then_with(|| a.name.cmp(&b.name)));
+        let told = |amount: fn(&RootRow) -> Option<Amount>| {
+            let mut known = roots.iter().filter_map(amount).peekable();
+            known.peek().is_some().then(|| known.sum())
+        };
+        Self {
+            name,
+            total: roots.iter().map(|root| root.total).sum(),
+            specs: roots.iter().map(|root| root.specs).sum(),
+            growth: roots.iter().map(|root| root.growth).sum(),
+            orphans: told(|root| root.orphans),
+            holes: roots.iter().filter_map(|root| root.holes).reduce(|sum, more| sum + more),
+            state: roots.iter().filter_map(|root| root.state).min(),
+            index: roots.iter().filter_map(|root| root.index).min(),
+            roots,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::{Duplication, Sample, Sizes};
+
+    fn sample(url: &str, hours: i64, bytes: u64) -> Sample {
+        Sample {
+            url: url.into(),
+            at: Timestamp::from_millis(hours * 3_600_000),
+            sizes: Sizes { blobs: Amount { objects: 1, bytes }, ..Sizes::default() },
+            orphans: None,
+            holes: None,
+            state: None,
+        }
+    }
+
+    fn caches() -> Caches {
+        Caches { mirrors: vec!["s3://b".into(), "s3://prs".into()], ..Caches::default() }
+    }
+
+    #[test]
+    fn roots_are_grouped_by_their_mirror_and_unknown_growth_stays_unknown() {
+        let mut caches = caches();
+        caches.sampled(vec![
+            sample("s3://b/develop/e4s", 24, 300),
+            sample("s3://b/develop/e4s", 0, 100),
+            sample("s3://b/develop", 24, 50),
+            sample("s3://prs/spack/pr7_x/e4s", 24, 7),
+            sample("s3://elsewhere/develop", 24, 7),
+        ]);
+        let rows = rows(&caches);
+        let names: Vec<&str> = rows.iter().map(|row| &*row.name).collect();
+        assert_eq!(names, ["develop", "pr"]);
+        let develop = &rows[0];
+        assert_eq!((develop.total.bytes, develop.growth), (350, None), "the top level was sampled once");
+        assert_eq!(develop.roots.iter().map(|root| root.growth).collect::<Vec<_>>(), [Some(200), None]);
+        assert_eq!(&*rows[1].roots[0].name, "spack/pr7_x/e4s");
+    }
+
+    #[test]
+    fn what_is_bad_comes_first_and_what_vanished_goes() {
+        let mut caches = caches();
+        let bad = Sample { state: Some(Severity::Bad), ..sample("s3://b/releases/v1.1/e4s", 1, 1) };
+        let first = vec![sample("s3://b/develop/e4s", 1, 300), bad.clone()];
+        caches.listed("s3://b", first, Duplication::default());
+        assert_eq!(&*rows(&caches)[0].name, "releases/v1.1");
+        caches.sampled(vec![sample("s3://prs/spack/pr7_x/e4s", 1, 7)]);
+        caches.listed("s3://b", vec![bad], Duplication::default());
+        let names: Vec<String> = rows(&caches).iter().map(|row| row.name.to_string()).collect();
+        assert_eq!(names, ["releases/v1.1", "pr"]);
+    }
+}
