@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Caches, RootId};
-use crate::cache::{Amount, Severity, growth};
+use super::{Caches, Inside, RootId};
+use crate::cache::{Amount, FindingKind, Severity, growth};
 use crate::ci::Timestamp;
 
 /// A day.
@@ -26,10 +26,15 @@ pub struct RootRow {
     pub index: Option<Timestamp>,
     /// There is an index at all.
     pub has_index: bool,
+    /// What is wrong with the index; `None` while nobody looked inside.
+    pub index_state: Option<Severity>,
+    /// Of the newest look inside, which may be older than the sizes.
     pub orphans: Option<Amount>,
     pub holes: Option<u64>,
     /// `None` while nobody looked inside.
     pub state: Option<Severity>,
+    /// When somebody looked inside.
+    pub looked_at: Option<Timestamp>,
     /// When this was sampled.
     pub at: Timestamp,
 }
@@ -58,8 +63,11 @@ pub fn rows(caches: &Caches) -> Vec<MirrorRow> {
     for (id, facts) in &caches.roots.value {
         let Some(newest) = facts.newest() else { continue };
         let inside = facts.inside.value.as_deref();
-        // What was looked into since is newer than what was sampled.
-        let state = inside.map(|inside| inside.health.state()).or(newest.state);
+        // A listing tells sizes and nothing else: what an earlier look found is not forgotten over it.
+        let looked = facts.looked();
+        let has_index = newest.sizes.index.is_some();
+        // Without an index Spack sees nothing of what lies there; that much a listing tells.
+        let unlisted = !has_index && newest.sizes.specs.objects > 0;
         let mirror = facts.root.mirror();
         let name = if facts.root.is_pr() {
             Arc::clone(&facts.root.prefix)
@@ -73,10 +81,12 @@ pub fn rows(caches: &Caches) -> Vec<MirrorRow> {
             specs: newest.sizes.specs.objects,
             growth: growth(&facts.samples, DAY),
             index: newest.sizes.index.as_ref().and_then(|(at, _)| *at),
-            has_index: newest.sizes.index.is_some(),
-            orphans: newest.orphans,
-            holes: newest.holes,
-            state,
+            has_index,
+            index_state: inside.and_then(Inside::index_state).or(unlisted.then_some(FindingKind::NoIndex.severity())),
+            orphans: looked.and_then(|sample| sample.orphans),
+            holes: looked.and_then(|sample| sample.holes),
+            state: inside.map(|inside| inside.health.state()).or(looked.and_then(|sample| sample.state)),
+            looked_at: facts.inside.fetched_at.or(looked.map(|sample| sample.at)),
             at: newest.at,
         });
     }
