@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-pub use rows::{MirrorRow, RootRow, rows};
+pub use rows::{MirrorRow, RootRow, RootSubject, rows};
 pub use spec::{BlobFacts, BlobPart, Elsewhere, SpecFacts, There};
 pub use specs::{Signed, SpecId, SpecRow, SpecState, SpecSubject, Specs};
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Caches, Inside, RootId, SpecId, SpecRow};
 use crate::cache::{BlobRef, Finding, IndexState, Reading, SpecManifest};
+use crate::spack::Hash;
 use crate::spack::buildcache::{Checksum, Entry};
 
 /// Which part of a binary something is.
@@ -59,83 +60,85 @@ pub struct Elsewhere {
     pub is_listed: bool,
 }
 
-/// One spec of one root.
+/// One spec of one root. Its own, so that a face may keep it until something changes.
 #[derive(Debug)]
-pub struct SpecFacts<'a> {
-    pub inside: &'a Inside,
-    pub row: &'a SpecRow,
-    pub manifest: Option<&'a SpecManifest>,
-    /// What the default index says.
-    pub entry: Option<&'a Entry>,
+pub struct SpecFacts {
+    pub root: RootId,
+    pub row: SpecRow,
+    /// What it is called; from outside, not made harmless.
+    pub name: String,
+    pub hash: Option<Hash>,
+    pub manifest: Option<SpecManifest>,
+    /// What the default index says; `None` where it says nothing.
+    pub entry: Option<Entry>,
+    /// A default index could be read.
+    pub has_index: bool,
     /// Views that list its binary.
-    pub views: Vec<&'a str>,
+    pub views: Vec<Arc<str>>,
     pub blobs: Vec<BlobFacts>,
-    /// Specs of the default index that need it; `None` where no index could be read.
-    pub dependants: Option<Vec<&'a Entry>>,
+    /// Specs of the default index that need it.
+    pub dependants: Vec<SpecId>,
     pub elsewhere: Vec<Elsewhere>,
-    /// Other roots that somebody looked into: only these can be told of.
+    /// Other roots that somebody looked into: only of these can anything be told.
     pub others: usize,
-    pub findings: Vec<&'a Finding>,
+    pub findings: Vec<Finding>,
 }
 
-impl<'a> SpecFacts<'a> {
+impl SpecFacts {
     /// Gathers what is known; `None` when the root or the spec is not. Looks at everything once, so it is for one spec at a time.
-    pub fn of(caches: &'a Caches, root: RootId, id: &SpecId) -> Option<Self> {
+    pub fn of(caches: &Caches, root: RootId, id: &SpecId) -> Option<Self> {
         let inside = caches.root(root)?.inside.value.as_deref()?;
         let row = inside.specs.row(inside.specs.find(id)?)?;
         let contents = &inside.contents;
         let manifest = inside.specs.manifest(row, contents);
-        let hash = manifest.and_then(|manifest| manifest.hash).or(match id {
+        let hash = match id {
             SpecId::Hash(hash) => Some(*hash),
-            SpecId::Path(_) => None,
-        });
-        let entry = hash.and_then(|hash| contents.catalogue()?.get(&hash));
+            SpecId::Path(_) => manifest.and_then(|manifest| manifest.hash),
+        };
+        let catalogue = contents.catalogue();
+        let entry = hash.and_then(|hash| catalogue?.get(&hash));
         let views = contents.indexes.iter().filter_map(|index| match (&index.view, &index.state) {
-            (Some(view), IndexState::Read(catalogue)) => {
-                catalogue.get(&hash?).filter(|entry| entry.listed.in_buildcache).map(|_| &**view)
+            (Some(view), IndexState::Read(listed)) => {
+                listed.get(&hash?)?.listed.in_buildcache.then(|| Arc::clone(view))
             }
             _ => None,
         });
-        let others: Vec<(RootId, &Inside)> = caches
-            .roots
-            .value
-            .iter()
-            .filter(|(other, _)| **other != root)
-            .filter_map(|(other, facts)| Some((*other, facts.inside.value.as_deref()?)))
-            .collect();
-        let elsewhere = others.iter().filter_map(|(root, other)| {
-            let hash = hash?;
-            let found = other.specs.find(&SpecId::Hash(hash)).and_then(|place| other.specs.row(place))?;
-            let listed = other.contents.catalogue().and_then(|catalogue| catalogue.get(&hash));
-            let has_manifest = other.specs.manifest(found, &other.contents).is_some();
-            let is_listed = listed.is_some_and(|entry| entry.listed.in_buildcache);
-            (has_manifest || is_listed).then_some(Elsewhere { root: *root, has_manifest, is_listed })
-        });
+        let looked = caches.roots.value.iter().filter(|(other, _)| **other != root);
+        let others = looked.filter_map(|(other, facts)| Some((*other, facts.inside.value.as_deref()?)));
+        let others: Vec<(RootId, &Inside)> = others.collect();
         let path = manifest.map(|manifest| &*manifest.path);
         let is_about = |finding: &&Finding| {
             hash.is_some_and(|hash| *finding.place == *hash.as_str()) || path == Some(&*finding.place)
         };
-        let needs = |hash| move |entry: &&Entry| entry.deps.binary_search(&hash).is_ok();
+        let dependants = hash.zip(catalogue).map(|(hash, catalogue)| {
+            let needs = catalogue.entries().iter().filter(|entry| entry.deps.binary_search(&hash).is_ok());
+            needs.map(|entry| SpecId::Hash(entry.hash)).collect()
+        });
         Some(Self {
-            inside,
-            row,
-            manifest,
-            entry,
+            root,
+            row: row.clone(),
+            name: inside.specs.text(row).to_owned(),
+            hash,
+            manifest: manifest.cloned(),
+            entry: entry.cloned(),
+            has_index: catalogue.is_some(),
             views: views.collect(),
             blobs: manifest.map_or_else(Vec::new, |manifest| blobs(inside, manifest, id, &others)),
-            dependants: hash.and_then(|hash| {
-                Some(contents.catalogue()?.entries().iter().filter(needs(hash)).collect())
-            }),
-            elsewhere: elsewhere.collect(),
+            dependants: dependants.unwrap_or_default(),
+            elsewhere: others.iter().filter_map(|(root, other)| elsewhere(*root, other, hash?)).collect(),
             others: others.len(),
-            findings: inside.health.findings.iter().filter(is_about).collect(),
+            findings: inside.health.findings.iter().filter(is_about).cloned().collect(),
         })
     }
+}
 
-    /// What it is called; from outside, not made harmless.
-    pub fn name(&self) -> &'a str {
-        self.inside.specs.text(self.row)
-    }
+/// Whether another root holds a spec.
+fn elsewhere(root: RootId, inside: &Inside, hash: Hash) -> Option<Elsewhere> {
+    let row = inside.specs.row(inside.specs.find(&SpecId::Hash(hash))?)?;
+    let has_manifest = inside.specs.manifest(row, &inside.contents).is_some();
+    let listed = inside.contents.catalogue().and_then(|catalogue| catalogue.get(&hash));
+    let is_listed = listed.is_some_and(|entry| entry.listed.in_buildcache);
+    (has_manifest || is_listed).then_some(Elsewhere { root, has_manifest, is_listed })
 }
 
 /// The manifest and what it names.
@@ -181,4 +184,49 @@ fn sharers(inside: &Inside, sum: Checksum, id: &SpecId) -> Vec<SpecId> {
     let rows = inside.specs.rows().iter().filter(|row| row.id != *id);
     let sharers = rows.filter(|row| inside.specs.manifest(row, &inside.contents).is_some_and(names));
     sharers.map(|row| row.id.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::cache::testing::{Files, at, hash};
+    use crate::cache::{Health, HealthRules, Sample};
+
+    fn read(caches: &mut Caches, url: &str, files: &Files) -> RootId {
+        let contents = files.contents();
+        let rules = HealthRules { now: at(100), max_index_age: None, max_skew: Duration::from_secs(300) };
+        let health = Health::of(&contents, &rules);
+        caches.sampled(vec![Sample::of(url, &contents, &health, at(100))]);
+        let root = RootId::of(url);
+        caches.roots.value.get_mut(&root).unwrap().inside.value = Some(Arc::new(Inside::new(contents, health)));
+        root
+    }
+
+    #[test]
+    fn a_spec_is_told_with_its_blobs_and_with_all_that_keeps_it_alive() {
+        let mut caches = Caches { mirrors: vec!["s3://b".into()], ..Caches::default() };
+        let mut files = Files::default();
+        files.push(1, 1, 3);
+        files.push(2, 1, 3);
+        files.index(None, &[], |_| true);
+        files.index(Some("2025-11"), &[], |number| number == 1);
+        let here = read(&mut caches, "s3://b/develop/e4s", &files);
+        let mut other = Files::default();
+        other.push(1, 1, 3);
+        let there = read(&mut caches, "s3://b/develop", &other);
+        read(&mut caches, "s3://b/develop/radiuss", &Files::default());
+        let facts = SpecFacts::of(&caches, here, &SpecId::Hash(hash(1))).unwrap();
+        let known = Elsewhere { root: there, has_manifest: true, is_listed: false };
+        assert_eq!((facts.others, facts.elsewhere), (2, vec![known]));
+        assert_eq!(facts.views, ["2025-11".into()]);
+        assert!(facts.entry.is_some_and(|entry| entry.listed.in_buildcache));
+        let parts: Vec<BlobPart> = facts.blobs.iter().map(|blob| blob.part).collect();
+        assert_eq!(parts, [BlobPart::Manifest, BlobPart::Tarball, BlobPart::Metadata]);
+        let [_, tarball, metadata] = &facts.blobs[..] else { panic!() };
+        assert_eq!((&tarball.shared[..], tarball.there), (&[SpecId::Hash(hash(2))][..], There::Yes));
+        assert_eq!((&metadata.shared[..], &metadata.elsewhere[..]), (&[][..], &[there][..]));
+        assert!(SpecFacts::of(&caches, here, &SpecId::Hash(hash(9))).is_none());
+    }
 }

@@ -216,7 +216,13 @@ impl<'a> Making<'a> {
             (Some(entry), Some(hash)) => format!("{}@{} /{}", entry.name, entry.version, hash.short()),
             _ => named(&manifest.path, manifest.hash),
         };
-        self.add(id, worst.into_iter().chain(unread).min().unwrap_or(SpecState::Ok), Some((nth, manifest)), bytes, &text);
+        self.add(
+            id,
+            worst.into_iter().chain(unread).min().unwrap_or(SpecState::Ok),
+            Some((nth, manifest)),
+            bytes,
+            &text,
+        );
     }
 
     /// What an index lists and no manifest is about.
