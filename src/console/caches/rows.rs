@@ -207,7 +207,11 @@ mod tests {
     #[test]
     fn a_mirror_is_good_only_where_somebody_looked_into_all_of_it() {
         let mut caches = caches();
-        let fine = Sample { state: Some(Severity::Ok), orphans: Some(Amount::default()), ..sample("s3://b/develop/e4s", 1, 3) };
+        let fine = Sample {
+            state: Some(Severity::Ok),
+            orphans: Some(Amount::default()),
+            ..sample("s3://b/develop/e4s", 1, 3)
+        };
         caches.sampled(vec![fine.clone(), sample("s3://b/develop", 1, 3)]);
         assert_eq!(rows(&caches)[0].known_state(), None);
         // What a later listing leaves out is still what the look told.

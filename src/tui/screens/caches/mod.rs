@@ -9,8 +9,6 @@ mod root;
 mod rows;
 mod spec;
 mod specs;
-#[cfg(test)]
-mod tests;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,11 +1,12 @@
 //! Inside one root: its numbers, how its size went, and below that either what is wrong with it or its specs. A spec opens in the same place.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ratatui::layout::Rect;
 
 use super::findings::{Findings, Place as FindingPlace};
-use super::spec::SpecView;
+use super::spec::{Calm, SpecView};
 use super::specs::SpecList;
 use super::{explain, header, problem};
 use crate::ci::{Timestamp, short};
@@ -162,7 +163,7 @@ impl CacheScreen {
 
     fn panel<'a>(&self, cx: Cx<'_>, area: Rect, problem: &'a Option<(String, String)>) -> Panel<'a> {
         let inside = self.facts(cx).map(|facts| &facts.inside);
-        let period = cx.world.polling.rules.caches.unwrap_or(STALE / 2);
+        let period = cx.world.polling.rules.caches.unwrap_or(BY_HAND);
         let is_reading = cx.world.polling.is_in_flight(Fetch::Cache(self.root));
         Panel {
             freshness: inside.map(|inside| inside.freshness(cx.now, period)).filter(|_| !is_reading),
@@ -188,7 +189,7 @@ impl CacheScreen {
         }
     }
 
-    fn calm(&self, cx: Cx<'_>) -> (String, Option<(&'static str, &'static str)>) {
+    fn calm(&self, cx: Cx<'_>) -> Calm {
         let Some(facts) = self.facts(cx) else {
             return ("this root is not known any more".to_owned(), Some(("7", "lists those that are")));
         };
@@ -202,8 +203,8 @@ impl CacheScreen {
     }
 }
 
-/// What was read so long ago is old, where nothing reads it again by itself.
-const STALE: std::time::Duration = std::time::Duration::from_hours(2);
+/// Where nothing reads a root again by itself, what is older than twice this is old.
+const BY_HAND: Duration = Duration::from_hours(1);
 
 /// Where things stand.
 struct Parts {
@@ -258,7 +259,8 @@ impl Screen for CacheScreen {
         let facts = self.facts(cx);
         let name = facts.map_or("?".to_owned(), |facts| facts.root.to_string());
         if let Some(spec) = &self.spec {
-            spec.draw(cx, &name, panel, area, pen);
+            let calm = self.inside.is_none().then(|| self.calm(cx));
+            spec.draw(cx, &name, (panel, calm), area, pen);
             return;
         }
         let title = format!("Caches {} {name}", cx.look.glyphs.lines.arrow);

@@ -29,6 +29,9 @@ const COLUMNS: &[Column] = &[
 const HEADER: u16 = 2;
 const BLOBS: u16 = 5;
 
+/// Why there is nothing to show, and what helps.
+pub type Calm = (String, Option<(&'static str, &'static str)>);
+
 /// A spec that is open.
 #[derive(Debug)]
 pub struct SpecView {
@@ -62,15 +65,24 @@ impl SpecView {
         self.list.settle((0..blobs).collect(), Rect { height: BLOBS.min(area.height), ..area }, cx.now);
     }
 
-    /// Draws it in a panel, whose title is still to be set.
-    pub fn draw(&self, cx: Cx<'_>, root: &str, panel: Panel<'_>, area: Rect, pen: &mut Pen<'_>) {
+    /// Draws it in a panel, whose title is still to be set; with what there is to say while its root is not known.
+    pub fn draw(
+        &self,
+        cx: Cx<'_>,
+        root: &str,
+        (panel, calm): (Panel<'_>, Option<Calm>),
+        area: Rect,
+        pen: &mut Pen<'_>,
+    ) {
         let name = self.facts.as_ref().map_or_else(|| id_text(&self.id), |facts| facts.name.clone());
         let arrow = cx.look.glyphs.lines.arrow;
         let title = format!("Caches {arrow} {root} {arrow} {name}");
         let panel = Panel { title: &title, ..panel };
         let inside = panel.draw(pen, area);
         let Some(facts) = &self.facts else {
-            empty(pen, inside, "this spec is not known here any more", Some(("Esc", "shows those that are")));
+            let gone = || ("this spec is not known here any more".to_owned(), Some(("Esc", "shows those that are")));
+            let (why, widen) = calm.unwrap_or_else(gone);
+            empty(pen, inside, &why, widen);
             return;
         };
         let rows = (facts.blobs.len() as u16 + 1).min(BLOBS);

@@ -28,8 +28,7 @@ pub enum Section {
 }
 
 impl Section {
-    pub const ALL: [Self; 6] =
-        [Self::Queue, Self::Runners, Self::Pipelines, Self::Caches, Self::Reads, Self::Duty];
+    pub const ALL: [Self; 6] = [Self::Queue, Self::Runners, Self::Pipelines, Self::Caches, Self::Reads, Self::Duty];
 
     fn title(self) -> &'static str {
         match self {
@@ -94,7 +93,8 @@ impl Mirrors {
             n => format!("   {} {}", cx.look.glyphs.state(JobState::Fail), plural(n as u64, "other mirror")),
         };
         let sampled = row.roots.iter().map(|root| root.at).min().map(|at| cx.server_now().since(at));
-        let old = sampled.filter(|age| *age > OLD).map_or(String::new(), |age| format!("   sizes of {} ago", short(age)));
+        let old =
+            sampled.filter(|age| *age > OLD).map_or(String::new(), |age| format!("   sizes of {} ago", short(age)));
         let size = size(row.total.bytes);
         format!("{} {is_part}{size}  {}/d  index {age}{bad}{old}{listing}{fault}", row.name, growth(row.growth))
     }
