@@ -103,6 +103,7 @@ pub fn mirror<'a>(cx: Cx<'a>, row: &'a MirrorRow, is_unfolded: bool) -> Row<'a> 
         holes: some(cx, row.holes.map(count), unseen(|root| root.holes.is_some())),
         is_old: false,
     };
+    let index = index(cx, row.index, row.has_index(), row.index_state());
     let cells = cells(cx, name, Role::TextStrong, sums, row.growth, index, row.known_state());
     Row { cells, ..Row::default() }
 }
