@@ -75,6 +75,8 @@ pub enum Reading {
     Read {
         tarball: Option<BlobRef>,
         spec: Option<BlobRef>,
+        /// What else it names. Nobody knows what it is for, yet it is needed.
+        others: Vec<BlobRef>,
         /// It is clear-signed; by whom, and whether the signature is good, is not said.
         is_signed: bool,
     },
@@ -95,10 +97,12 @@ pub struct IndexManifest {
     /// `None` for the default index.
     pub view: Option<Arc<str>>,
     pub modified: Option<Timestamp>,
-    /// The server's word for this version of the object.
+    /// The server's word for this version of the manifest; another one means that the index was written anew.
     pub tag: Option<Arc<str>>,
     pub bytes: u64,
     pub blob: Option<BlobRef>,
+    /// What else it names.
+    pub others: Vec<BlobRef>,
     pub state: IndexState,
 }
 

@@ -23,6 +23,11 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// Of a root whose keys were listed, and nothing more.
+    pub fn listed(url: &str, at: Timestamp, sizes: Sizes) -> Self {
+        Self { url: url.into(), at, sizes, orphans: None, holes: None, state: None }
+    }
+
     /// Of a root that somebody looked into.
     pub fn of(url: &str, contents: &Contents, health: &Health, now: Timestamp) -> Self {
         let orphans = health.orphans.as_ref().zip(health.orphan_bytes);

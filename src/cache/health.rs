@@ -140,8 +140,9 @@ impl<'a> Look<'a> {
                     self.find(FindingKind::DamagedManifest, Arc::clone(&manifest.path), Arc::clone(why));
                     Binary::Broken
                 }
-                Reading::Read { tarball, spec, .. } => {
+                Reading::Read { tarball, spec, others, .. } => {
                     let mut state = Binary::Whole;
+                    self.named.extend(others.iter().map(|blob| blob.sum));
                     for (what, blob) in [("files", tarball), ("metadata", spec)] {
                         let Some(blob) = blob else {
                             let what = format!("it names no {what}");
@@ -214,7 +215,7 @@ impl<'a> Look<'a> {
             }
         }
         for index in &contents.indexes {
-            self.named.extend(index.blob.map(|blob| blob.sum));
+            self.named.extend(index.blob.iter().chain(&index.others).map(|blob| blob.sum));
             let place = Arc::clone(&index.path);
             match &index.state {
                 IndexState::Unread | IndexState::Failed(_) => self.names_unknown |= index.blob.is_none(),
@@ -234,6 +235,10 @@ impl<'a> Look<'a> {
                     for hash in catalogue.forged() {
                         let what = "its record does not give this hash";
                         self.find(FindingKind::Forged, hash.to_string(), what);
+                    }
+                    for hash in catalogue.unrecorded() {
+                        let what = format!("it names the dependency {hash} without a record");
+                        self.find(FindingKind::DamagedIndex, Arc::clone(&place), what);
                     }
                     self.listed(index, catalogue);
                     self.age(index);

@@ -224,7 +224,9 @@ mod tests {
                 keys.insert(key, bytes + u64::from(blob));
             }
             let mut inventory = Inventory::default();
-            keys.iter().for_each(|(key, bytes)| inventory.add(key, *bytes, None, None));
+            for (key, bytes) in &keys {
+                inventory.add(key, *bytes, None, None);
+            }
             prop_assert_eq!(inventory.total(), Amount { objects: keys.len() as u64, bytes: keys.values().sum() });
             let twice = inventory.duplication();
             let distinct: BTreeSet<&str> = keys.keys().map(|key| key.rsplit('/').next().unwrap()).collect();

@@ -1,7 +1,7 @@
 //! Caches for tests: files by path, as a push, a crash or an index update leaves them, and the contents that a faithful reader makes of them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::{
     Amount, Blob, BlobRef, Contents, IndexManifest, IndexState, Inventory, KeyManifest, Reading, SpecManifest,
@@ -9,6 +9,10 @@ use super::{
 use crate::ci::Timestamp;
 use crate::spack::Hash;
 use crate::spack::buildcache::{Catalogue, Checksum, Part, v3};
+use crate::spack::dag_hash;
+
+/// Specs that numbers stand for.
+const SPECS: usize = 64;
 
 /// A root in memory. Time is in seconds.
 #[derive(Debug, Clone, Default)]
@@ -17,10 +21,17 @@ pub struct Files {
     files: BTreeMap<String, (Vec<u8>, i64)>,
 }
 
-/// A hash that a number stands for.
+/// The node of the spec that a number stands for.
+fn node(number: usize) -> String {
+    format!(r#"{{"name":"pkg","version":"1.0","parameters":{{"n":"{number}"}}"#)
+}
+
+/// Its hash: what the node gives.
 pub fn hash(number: usize) -> Hash {
-    let digit = |place: u32| char::from(b"abcdefghijklmnopqrstuvwxyz234567"[number / 32usize.pow(place) % 32]);
-    Hash::parse(&format!("{:a<29}{}{}{}", "", digit(2), digit(1), digit(0))).unwrap()
+    static KNOWN: OnceLock<Vec<Hash>> = OnceLock::new();
+    let known =
+        KNOWN.get_or_init(|| (0..SPECS).map(|number| dag_hash(&format!("{}}}", node(number))).unwrap()).collect());
+    known[number]
 }
 
 /// A moment.
@@ -68,7 +79,7 @@ impl Files {
 
     /// Writes the index anew; `needs` are dependencies without a binary here.
     pub fn index(&mut self, view: Option<&str>, needs: &[usize], of: impl Fn(usize) -> bool) {
-        let present = (0..1_024).filter(|number| of(*number) && self.files.contains_key(&path_of(*number)));
+        let present = (0..SPECS).filter(|number| of(*number) && self.files.contains_key(&path_of(*number)));
         let record = |number: usize, is_there: bool| {
             let hash = hash(number);
             format!(
@@ -98,6 +109,7 @@ impl Files {
                         Ok(read) => Reading::Read {
                             tarball: named(read.tarball()),
                             spec: named(read.spec()),
+                            others: Vec::new(),
                             is_signed: read.is_signed,
                         },
                         Err(error) => Reading::Damaged(error.to_string().into()),
@@ -129,6 +141,7 @@ impl Files {
                         tag: None,
                         bytes: length,
                         blob,
+                        others: Vec::new(),
                         state,
                     });
                 }

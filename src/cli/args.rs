@@ -178,6 +178,8 @@ pub enum Verb {
     /// Looks after the rules by which logs are judged: lists, checks, imports and tests them.
     #[command(after_long_help = super::rules::SHAPE)]
     Rules(super::rules::Ask),
+    #[command(about = help(ActionId::ScreenCaches), after_long_help = super::cache::SHAPE)]
+    Cache(super::cache::Ask),
     /// Shows the effective settings, and where each came from.
     #[command(after_long_help = config::SHAPE)]
     Config(config::Ask),

@@ -2,12 +2,14 @@
 //!
 //! Every face starts here. Nothing is sent and nothing is judged; what the configuration says becomes what the rooms below take as arguments.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use directories::ProjectDirs;
+use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::args::{Color, Globals};
@@ -17,6 +19,7 @@ use super::out::Out;
 use super::rulebook;
 use crate::adapters::clock::{Clock, SystemClock};
 use crate::adapters::gitlab::{GitLab, Settings};
+use crate::adapters::mirror::{self, Credentials, Reader, S3Access};
 use crate::adapters::store::Store;
 use crate::config::{self, Ascii, Config, Flag, LoadArgs, Loaded, Mode, Origin, Paths, Role, Rule, TokenSource};
 use crate::console::actions::{Guard, GuardRule, Rules};
@@ -36,6 +39,22 @@ pub struct Wanted {
     token: Option<String>,
     /// A folder that is gone at the end: what the practice world leaves behind.
     scratch: Option<PathBuf>,
+    /// Buckets that came with an address.
+    buckets: Option<Buckets>,
+}
+
+/// Where the buckets of an endpoints file are, and as whom they are read.
+#[derive(Clone, Deserialize)]
+pub struct Buckets {
+    url: String,
+    region: Option<String>,
+    access_key: String,
+    secret_key: SecretString,
+    #[serde(default, rename = "buckets")]
+    names: Vec<String>,
+    /// Objects have sizes, but are not stored.
+    #[serde(default)]
+    sparse: bool,
 }
 
 /// How configuration calls a token that it did not have to look for.
@@ -45,6 +64,7 @@ const GIVEN_TOKEN: &str = "GIVEN_TOKEN";
 #[derive(Deserialize)]
 struct Endpoints {
     gitlab: Endpoint,
+    s3: Option<Buckets>,
 }
 
 #[derive(Deserialize)]
@@ -65,10 +85,11 @@ impl Wanted {
             let message = format!("--token-env: the variable {name} is not set; put the token into it and export it");
             return Err(Failure::new(Exit::Config, message));
         }
-        let mut wanted = Self { flags: Vec::new(), color: globals.color, paths, token: None, scratch: None };
+        let mut wanted =
+            Self { flags: Vec::new(), color: globals.color, paths, token: None, scratch: None, buckets: None };
         if let Some(path) = &globals.endpoints {
-            let Endpoint { url, project, token } = read_endpoints(path)?.gitlab;
-            wanted = wanted.at("--endpoints", &url, &project, token);
+            let Endpoints { gitlab: Endpoint { url, project, token }, s3 } = read_endpoints(path)?;
+            wanted = wanted.at("--endpoints", &url, &project, token).with_buckets("--endpoints", s3);
         }
         wanted.flags.extend(globals.flags());
         Ok(wanted)
@@ -81,6 +102,15 @@ impl Wanted {
             self = self.with(flag, "gitlab.token_env", GIVEN_TOKEN);
         }
         self.token = token;
+        self
+    }
+
+    /// Looks for binary caches in these buckets, and nowhere else.
+    pub fn with_buckets(mut self, flag: &str, buckets: Option<Buckets>) -> Self {
+        let mirrors: Vec<String> =
+            buckets.iter().flat_map(|s3| &s3.names).map(|bucket| format!("s3://{bucket}")).collect();
+        self = self.with(flag, "cache.mirrors", &mirrors.join(","));
+        self.buckets = buckets;
         self
     }
 
@@ -138,13 +168,17 @@ impl Wanted {
             (Some(color), _) => color.word().to_owned(),
             (None, _) => config::Setting::find("ui.color").map(|setting| setting.show(config)).unwrap_or_default(),
         };
+        let s3 = self.buckets.as_ref().map_or_else(|| S3Access::of(&variables()), Buckets::access);
         Ok(Setup {
+            is_sparse: self.buckets.as_ref().is_some_and(|s3| s3.sparse),
             out: Out { ascii: is_ascii(config) },
             poll: poll_rules(config, gitlab.has_token()),
             outside: Outside {
                 project: Arc::clone(&project),
                 gitlab,
                 store,
+                mirrors: Arc::new(Reader::timed(mirror_settings(config, s3), Arc::clone(&clock))),
+                index_age: config.cache.index_age,
                 spill: spill(self.scratch.as_deref()),
                 keep: Duration::from_hours(24) * config.taxonomy.keep_days,
                 rules: rulebook::book(config_dir),
@@ -172,6 +206,8 @@ pub struct Setup {
     pub poll: PollRules,
     pub outside: Outside,
     pub clock: Arc<dyn Clock>,
+    /// Objects of binary caches have sizes, but are not stored.
+    pub is_sparse: bool,
     /// What `--color` or `ui.color` asks for.
     pub color: String,
     pub out: Out,
@@ -182,6 +218,7 @@ impl Setup {
     pub fn world(&self) -> World {
         let mut world = World::new(&self.project, self.rules.clone(), self.poll.clone());
         world.caches.mirrors = self.loaded.config.cache.mirrors.iter().map(Arc::from).collect();
+        world.caches.is_sparse = self.is_sparse;
         world.log_budget = Some(self.loaded.config.log.memory_mb as usize * 1_024 * 1_024);
         world
     }
@@ -231,6 +268,40 @@ fn gitlab_settings(config: &Config, clock: &Arc<dyn Clock>) -> Settings {
     }
 }
 
+impl Buckets {
+    fn access(&self) -> S3Access {
+        S3Access {
+            endpoint: Some(self.url.clone()),
+            region: self.region.clone(),
+            credentials: Credentials::Keys {
+                id: self.access_key.clone(),
+                secret: self.secret_key.clone(),
+                session: None,
+            },
+        }
+    }
+}
+
+/// The environment, as far as it is text.
+fn variables() -> BTreeMap<String, String> {
+    let texts = std::env::vars_os().map(|(name, value)| (name.into_string().ok(), value.into_string().ok()));
+    texts.filter_map(|(name, value)| name.zip(value)).collect()
+}
+
+fn mirror_settings(config: &Config, s3: S3Access) -> mirror::Settings {
+    mirror::Settings {
+        s3,
+        in_flight: config.cache.in_flight as usize,
+        cache: index_cache(),
+        ..mirror::Settings::default()
+    }
+}
+
+/// Where indexes are kept between runs: a protected stack's index changes less often than it is read.
+pub fn index_cache() -> Option<PathBuf> {
+    Some(ProjectDirs::from("", "", "stackhand")?.cache_dir().join("indexes"))
+}
+
 fn poll_rules(config: &Config, token: bool) -> PollRules {
     PollRules {
         periods: Periods {
@@ -242,7 +313,7 @@ fn poll_rules(config: &Config, token: bool) -> PollRules {
         followed: config.pipelines.limit as usize,
         refs: config.pipelines.refs.iter().map(Arc::from).collect(),
         token,
-        caches: None,
+        caches: Some(config.cache.every).filter(|every| !every.is_zero()),
         verdicts: 0,
     }
 }

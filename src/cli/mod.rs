@@ -6,6 +6,7 @@
 mod act;
 mod args;
 mod assemble;
+mod cache;
 mod classify;
 mod config;
 mod console;
@@ -125,6 +126,7 @@ async fn run_verb(setup: &Setup, verb: Verb) -> Result<Exit, Failure> {
         Verb::Dag(ask) => dag::run(setup, &ask).await?,
         Verb::Log(ask) => log::run(setup, &ask).await?,
         Verb::Errors(ask) => return errors::run(setup, &ask).await,
+        Verb::Cache(ask) => return cache::run(setup, &ask).await,
         Verb::Watch(ask) => watch::run(setup, &ask).await?,
         Verb::Retry(ask) => return act::run(setup, &ask, actions::Verb::Retry).await,
         Verb::Cancel(ask) => return act::run(setup, &ask, actions::Verb::Cancel).await,

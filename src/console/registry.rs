@@ -178,7 +178,7 @@ actions! {
     ScreenJobs = "screen.jobs", Global, Move, "Jobs", "Lists jobs, narrowed by a filter.", command "jobs" (Filter), cli "jobs";
     ScreenFleet = "screen.fleet", Global, Move, "Fleet", "Shows capacity and sick machines.", command "fleet";
     ScreenErrors = "screen.errors", Global, Move, "Errors", "Groups failures by cause.", command "errors", cli "errors";
-    ScreenCaches = "screen.caches", Global, Move, "Caches", "Shows size, growth and index health of the binary caches.", command "caches";
+    ScreenCaches = "screen.caches", Global, Move, "Caches", "Shows size, growth and index health of the binary caches.", command "caches", cli "cache";
     ScreenBridge = "screen.bridge", Global, Move, "PRs / bridge", "Shows what goes from GitHub to GitLab and back.", command "bridge";
     ScreenBot = "screen.bot", Global, Move, "Bot", "Shows the comments that the bot answered.", command "bot";
     ScreenLoops = "screen.loops", Global, Move, "Loops", "Shows whether the controller's loops are alive.", command "loops";

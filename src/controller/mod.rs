@@ -2,11 +2,14 @@
 //! out, intents in; the attach socket of a later day carries the same two.
 
 mod backfill;
+pub mod caches;
 mod core;
 mod executor;
 mod judge;
+pub mod keep;
 mod rulebook;
 mod spill;
+pub mod verify;
 
 pub use backfill::{FillError, Filled, fill};
 pub use core::{Core, CoreSetup, Link};

@@ -26,7 +26,9 @@ pub enum FaultKind {
     RetryLater(u64),
     /// Too many requests, in JSON as the application says it, with `Retry-After` seconds.
     TooManyRequests(u64),
-    /// GitLab itself fails.
+    /// The storage wants fewer requests, as S3 says it.
+    SlowDown,
+    /// GitLab itself fails, or the storage.
     ServerError,
     /// The proxy before GitLab fails, in HTML.
     BadGateway,
@@ -107,6 +109,7 @@ pub(super) fn instead(kind: &FaultKind) -> Option<Answer> {
             Answer::json(429, &serde_json::json!({ "message": { "error": text } }))
                 .with("retry-after", seconds.to_string())
         }
+        FaultKind::SlowDown => Answer::error(503, "503 Slow Down"),
         FaultKind::ServerError => Answer::error(500, "500 Internal Server Error"),
         FaultKind::BadGateway => Answer::html(
             502,
@@ -137,18 +140,34 @@ pub(super) fn send(answer: Answer, fault: Option<&FaultKind>, date: &str) -> Res
     }
     let body = match answer.body {
         LogBody::Endless(bytes) => endless(bytes),
-        LogBody::Bytes(bytes) => match fault {
-            None => Body::from(Bytes::from_owner(bytes)),
-            Some(FaultKind::Truncated) => Body::from(bytes.get(..bytes.len() / 2).unwrap_or_default().to_vec()),
-            Some(FaultKind::Drop) => {
-                let half = Bytes::copy_from_slice(bytes.get(..bytes.len() / 2).unwrap_or_default());
-                Body::from_stream(stream::iter([Ok(half), Err(io::Error::from(io::ErrorKind::ConnectionReset))]))
-            }
-            Some(FaultKind::Slow { bytes: chunk, pause }) => slow(&bytes, (*chunk).max(1), *pause),
-            Some(_) => Body::from(Bytes::from_owner(bytes)),
-        },
+        LogBody::Bytes(bytes) => body(Bytes::from_owner(bytes), fault),
     };
     response.body(body).unwrap_or_default()
+}
+
+/// Breaks the body of an answer that somebody else has made.
+pub(super) async fn broken(response: Response, fault: &FaultKind) -> Response {
+    /// More is cut off.
+    const LIMIT: usize = 64 << 20;
+    let (mut parts, whole) = response.into_parts();
+    let Ok(bytes) = axum::body::to_bytes(whole, LIMIT).await else { return Response::default() };
+    if matches!(fault, FaultKind::Truncated) {
+        parts.headers.remove("content-length");
+    }
+    Response::from_parts(parts, body(bytes, Some(fault)))
+}
+
+fn body(bytes: Bytes, fault: Option<&FaultKind>) -> Body {
+    let half = |bytes: &Bytes| bytes.slice(..bytes.len() / 2);
+    match fault {
+        Some(FaultKind::Truncated) => Body::from(half(&bytes)),
+        Some(FaultKind::Drop) => {
+            let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+            Body::from_stream(stream::iter([Ok(half(&bytes)), Err(reset)]))
+        }
+        Some(FaultKind::Slow { bytes: chunk, pause }) => slow(&bytes, (*chunk).max(1), *pause),
+        _ => Body::from(bytes),
+    }
 }
 
 fn slow(bytes: &[u8], chunk: usize, pause: Duration) -> Body {

@@ -1,6 +1,6 @@
 //! What generate jobs make: the child pipeline and its report, by the generator that the program itself has.
 //!
-//! A stack's environment is one of the embedded locks, renamed to the stack's target; its configuration is the shared `data/ci.yaml` and what the
+//! A stack's environment is one of the embedded locks, spelled for the stack's target; its configuration is the shared `data/ci.yaml` and what the
 //! stack itself says: image, tags, build group, and the sizes of its packages. The build cache holds exactly what the plan does not build.
 //! Nothing is kept but the environments: a pipeline is made again whenever somebody asks for it, and it is the same each time.
 
@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::SandboxError;
 use super::locks::Shelf;
+use super::nodes::Age;
 use super::plan::{Access, Plan};
 use super::rng::{Rng, hash};
 use super::stacks::{STACKS, Stack, size};
@@ -132,7 +133,7 @@ impl<'a> Run<'a> {
         let mirrors = match self.access {
             Access::Protected => vec![develop(DESTINATION)],
             Access::Public => {
-                let own = format!("s3://spack-binaries-prs/{}/{stack}", self.git_ref);
+                let own = format!("s3://spack-binaries-prs/spack-packages/{}/{stack}", self.git_ref);
                 vec![Mirror::at(DESTINATION, &own), develop(SOURCE)]
             }
         };
@@ -177,7 +178,8 @@ impl Environment {
 
     fn make(about: &Stack) -> Result<Self, SandboxError> {
         let lock = Shelf::embedded(about.lock)?;
-        let lock = lock.lock.renamed(|hash| about.target.hash(hash), |arch| about.target.arch(arch));
+        let specs = about.specs(Age::Current)?;
+        let lock = lock.lock.renamed(|hash| specs.rename(hash), |arch| about.target.arch(arch));
         let wanted = lock.roots().iter().map(|root| root.spec.to_string()).collect();
         let shared = Value::parse(include_bytes!("data/ci.yaml")).map_err(|source| SandboxError::Config { source })?;
         let shared = shared.as_map().cloned().unwrap_or_default();

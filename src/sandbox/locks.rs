@@ -11,6 +11,7 @@ use crate::generation::{Dag, DagError};
 use crate::spack::{Hash, Lock, Spec};
 
 use super::SandboxError;
+use super::nodes::Nodes;
 
 /// One of the embedded locks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +35,8 @@ pub struct Placed {
 pub struct Shelf {
     /// The whole lock, with externals.
     pub lock: Lock,
+    /// Its nodes as they are written.
+    pub nodes: Nodes,
     pub specs: Vec<Placed>,
     /// Places of the roots, in the order of the lock.
     pub roots: Vec<u32>,
@@ -65,10 +68,11 @@ impl Shelf {
         let unpacked = flate2::read::GzDecoder::new(gzip).read_to_end(&mut text);
         unpacked.map_err(|source| SandboxError::Unpack { lock, source })?;
         let parsed = Lock::parse(&text).map_err(|source| SandboxError::Lock { lock, source })?;
-        Self::of(parsed).map_err(|source| SandboxError::Graph { lock, source })
+        let nodes = Nodes::read(&text, &parsed).ok_or(SandboxError::Layout { lock })?;
+        Self::of(parsed, nodes).map_err(|source| SandboxError::Graph { lock, source })
     }
 
-    fn of(parsed: Lock) -> Result<Self, DagError> {
+    fn of(parsed: Lock, nodes: Nodes) -> Result<Self, DagError> {
         let lock = &parsed;
         let mut order = Vec::new();
         let mut seen = HashSet::new();
@@ -85,7 +89,7 @@ impl Shelf {
         let specs: Vec<Placed> = order.iter().map(place).collect();
         let edges = (0..).zip(&specs).flat_map(|(at, placed)| placed.deps.iter().map(move |dep| (at, *dep)));
         let dag = Dag::new(specs.len(), edges)?;
-        Ok(Self { lock: parsed, specs, roots, dag })
+        Ok(Self { lock: parsed, nodes, specs, roots, dag })
     }
 
     /// What stands at that place.

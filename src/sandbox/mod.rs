@@ -15,15 +15,18 @@ mod generate;
 mod gitlab;
 mod locks;
 mod mishaps;
+mod nodes;
 mod people;
 mod plan;
 mod rng;
+mod s3;
 mod server;
 mod stacks;
 mod transcript;
 mod world;
 
 pub use faults::{Fault, FaultKind};
+pub use s3::{Endpoint as S3Endpoint, Listed as S3Object};
 pub use server::{Running, Sandbox};
 pub use world::{EPOCH, LogBody, OPENING, Refusal, World};
 
@@ -80,9 +83,15 @@ pub enum SandboxError {
     )]
     Lock { lock: &'static str, source: crate::spack::LockError },
     #[error(
+        "failed to find the specs in the text of the embedded lock of {lock}; this build of stackhand is damaged, install it again"
+    )]
+    Layout { lock: &'static str },
+    #[error(
         "failed to order the specs in the embedded lock of {lock}: {source}; this build of stackhand is damaged, install it again"
     )]
     Graph { lock: &'static str, source: crate::generation::DagError },
+    #[error("failed to make the signing keys of the practice world; report this as a bug")]
+    Keys,
     #[error(
         "failed to read the embedded CI configuration: {source}; this build of stackhand is damaged, install it again"
     )]

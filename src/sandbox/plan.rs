@@ -7,10 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::spack::{Spec, variants_text};
+use crate::spack::{Hash, Spec, variants_text};
 
 use super::SandboxError;
 use super::locks::Shelf;
+use super::nodes::Age;
 use super::rng::{Rng, hash};
 use super::stacks::{STACKS, Stack, median_seconds, size};
 
@@ -120,13 +121,21 @@ impl Plan {
     /// The plan of a child: one entry per spec in `chosen`, then signing and the index.
     pub fn child(stack: usize, shelf: &Shelf, chosen: &BTreeSet<u32>, access: Access) -> Option<Self> {
         let about = STACKS.get(stack)?;
+        let specs = about.specs(Age::Current).ok()?;
         let numbers: BTreeMap<u32, u32> = chosen.iter().copied().zip(0..).collect();
         let keep: Vec<bool> = (0..).zip(&shelf.specs).map(|(place, _)| chosen.contains(&place)).collect();
         let kept = shelf.dag.reduced(&keep).ok()?;
         let mut entries = Vec::with_capacity(chosen.len() + 2);
         for (place, placed) in chosen.iter().filter_map(|place| Some((*place, shelf.at(*place)?))) {
             let needs = kept.children(place).iter().filter_map(|need| numbers.get(need).copied()).collect();
-            entries.push(Entry::build(about, &placed.spec, kept.level(place) as usize, needs, access));
+            entries.push(Entry::build(
+                about,
+                &placed.spec,
+                specs.rename(&placed.spec.hash),
+                kept.level(place) as usize,
+                needs,
+                access,
+            ));
         }
         let mut names: Vec<Arc<str>> = (0..kept.height()).map(|n| format!("stage-{n}").into()).collect();
         if access == Access::Protected {
@@ -232,8 +241,8 @@ impl Entry {
         }
     }
 
-    fn build(stack: &Stack, spec: &Spec, stage: usize, needs: Vec<u32>, access: Access) -> Self {
-        let hash: Arc<str> = stack.target.hash(&spec.hash).as_str().into();
+    fn build(stack: &Stack, spec: &Spec, hash: Hash, stage: usize, needs: Vec<u32>, access: Access) -> Self {
+        let hash: Arc<str> = hash.as_str().into();
         let mut tags = stack.target.tags().to_vec();
         tags.extend(size(&spec.name).tag());
         tags.push(access.tag());

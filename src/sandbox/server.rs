@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use super::faults::{Fault, FaultKind, Faults, instead, send};
 use super::gitlab::{self, PROJECT_PATH, Request, Tokens};
+use super::s3::{BUCKETS, Endpoint, Listed as S3Object, S3};
 use super::world::{OPENING, World};
 use super::{Options, SandboxError};
 
@@ -30,36 +31,64 @@ pub struct Sandbox;
 impl Sandbox {
     /// Builds the world and opens its doors at three in the virtual night.
     pub async fn start(options: Options) -> Result<Running, SandboxError> {
-        let (ready, opened) = oneshot::channel();
-        let (stop, stopped) = oneshot::channel();
-        std::thread::Builder::new()
-            .name("practice-world".to_owned())
-            .spawn(move || {
-                let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                    Ok(runtime) => runtime,
-                    Err(source) => return drop(ready.send(Err(SandboxError::Thread { source }))),
-                };
-                // Dropping the runtime drops every connection.
-                runtime.block_on(serve(options, ready, stopped));
-            })
-            .map_err(|source| SandboxError::Thread { source })?;
-        let shared = opened.await.map_err(|_| SandboxError::Died)??;
+        let (shared, stop) = on_a_thread("practice-world", |ready, stopped| serve(options, ready, stopped)).await?;
+        let world: Arc<Shared> = shared;
+        let behind = world.clone();
+        let (s3, stop_s3) = on_a_thread("practice-s3", |ready, stopped| serve_s3(behind, ready, stopped)).await?;
         Ok(Running {
-            url: shared.base.clone(),
+            url: world.base.clone(),
             project: PROJECT_PATH,
-            token: shared.tokens.operator.clone(),
-            read_token: shared.tokens.reader.clone(),
-            shared,
-            stop: Some(stop),
+            token: world.tokens.operator.clone(),
+            read_token: world.tokens.reader.clone(),
+            s3: s3.endpoint.clone(),
+            buckets: s3,
+            shared: world,
+            stop: [stop, stop_s3].into_iter().collect(),
         })
     }
 }
 
-async fn serve(
-    options: Options,
-    ready: oneshot::Sender<Result<Arc<Shared>, SandboxError>>,
-    stopped: oneshot::Receiver<()>,
-) {
+/// What a thread says when its doors are open.
+type Ready<T> = oneshot::Sender<Result<T, SandboxError>>;
+
+/// Serves on a thread and a runtime of its own. The sender that comes back stops it when it is used or dropped.
+async fn on_a_thread<T, F>(
+    name: &str,
+    serve: impl FnOnce(Ready<T>, oneshot::Receiver<()>) -> F + Send + 'static,
+) -> Result<(T, oneshot::Sender<()>), SandboxError>
+where
+    T: Send + 'static,
+    F: Future<Output = ()>,
+{
+    let (ready, opened) = oneshot::channel();
+    let (stop, stopped) = oneshot::channel();
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(source) => return drop(ready.send(Err(SandboxError::Thread { source }))),
+            };
+            // Dropping the runtime drops every connection.
+            runtime.block_on(serve(ready, stopped));
+        })
+        .map_err(|source| SandboxError::Thread { source })?;
+    Ok((opened.await.map_err(|_| SandboxError::Died)??, stop))
+}
+
+async fn serve_s3(world: Arc<Shared>, ready: Ready<Arc<S3>>, stopped: oneshot::Receiver<()>) {
+    let (listener, s3) = match S3::open(world).await {
+        Ok(opened) => opened,
+        Err(error) => return drop(ready.send(Err(error))),
+    };
+    ready.send(Ok(s3.clone())).ok();
+    tokio::select! {
+        _ = stopped => {}
+        () = s3.serve(listener) => {}
+    }
+}
+
+async fn serve(options: Options, ready: Ready<Arc<Shared>>, stopped: oneshot::Receiver<()>) {
     let (listener, shared) = match open(&options).await {
         Ok(opened) => opened,
         Err(error) => return drop(ready.send(Err(error))),
@@ -104,7 +133,7 @@ async fn open(options: &Options) -> Result<(TcpListener, Arc<Shared>), SandboxEr
     Ok((listener, Arc::new(shared)))
 }
 
-struct Shared {
+pub(super) struct Shared {
     world: Mutex<World>,
     faults: Mutex<Faults>,
     requests: AtomicU64,
@@ -114,14 +143,14 @@ struct Shared {
     speed: f64,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A test that panicked while it held the world must not take the server with it.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
     /// The world, as late as it is now.
-    fn world(&self) -> MutexGuard<'_, World> {
+    pub(super) fn world(&self) -> MutexGuard<'_, World> {
         let passed = self.opened.elapsed().as_secs_f64() * self.speed * 1_000.0;
         let mut world = lock(&self.world);
         world.advance_to(OPENING.shifted(passed as i64));
@@ -164,17 +193,53 @@ pub struct Running {
     pub token: String,
     /// A token that may only read.
     pub read_token: String,
+    /// Where the buckets are.
+    pub s3: Endpoint,
+    buckets: Arc<S3>,
     shared: Arc<Shared>,
-    stop: Option<oneshot::Sender<()>>,
+    stop: Vec<oneshot::Sender<()>>,
 }
 
 impl Running {
     /// The line that tells other programs where everything is.
     pub fn endpoints_json(&self) -> String {
-        serde_json::json!({ "gitlab": { "url": self.url, "token": self.token, "project": self.project } }).to_string()
+        let Endpoint { url, region, access_key, secret_key } = &self.s3;
+        serde_json::json!({
+            "gitlab": { "url": self.url, "token": self.token, "project": self.project },
+            "s3": {
+                "url": url,
+                "region": region,
+                "access_key": access_key,
+                "secret_key": secret_key,
+                "buckets": BUCKETS,
+                // Tarballs have a size and no bytes.
+                "sparse": true,
+            },
+        })
+        .to_string()
     }
 
-    /// How many requests have arrived.
+    /// How many requests have arrived at the S3.
+    pub fn s3_requests(&self) -> u64 {
+        self.buckets.requests()
+    }
+
+    /// Makes the S3 misbehave. A fault's route is looked for in path and query, both decoded.
+    pub fn s3_fault(&self, fault: Fault) {
+        self.buckets.fault(fault);
+    }
+
+    /// Every object of a bucket at this moment, by key.
+    pub fn s3_objects(&self, bucket: &str) -> Result<Vec<S3Object>, SandboxError> {
+        self.buckets.look(|storage| storage.everything(bucket))?
+    }
+
+    /// The armored public keys of binaries: the one that users trust, and that of build jobs.
+    pub fn s3_public_keys(&self) -> Result<[String; 2], SandboxError> {
+        self.buckets.look(|storage| storage.public_keys())
+    }
+
+    /// How many requests have arrived at the GitLab.
     pub fn requests(&self) -> u64 {
         self.shared.requests.load(Ordering::Relaxed)
     }
@@ -184,7 +249,7 @@ impl Running {
         look(&mut self.shared.world())
     }
 
-    /// Makes the server misbehave.
+    /// Makes the GitLab misbehave.
     pub fn fault(&self, fault: Fault) {
         lock(&self.shared.faults).add(fault);
     }
@@ -192,6 +257,7 @@ impl Running {
     /// Ends all misbehaviour.
     pub fn heal(&self) {
         lock(&self.shared.faults).clear();
+        self.buckets.heal();
     }
 
     /// Stops the server and cuts its connections.
@@ -200,7 +266,7 @@ impl Running {
     }
 
     fn end(&mut self) {
-        if let Some(stop) = self.stop.take() {
+        for stop in self.stop.drain(..) {
             // The server may have ended by itself; then there is nobody to tell.
             stop.send(()).ok();
         }

@@ -5,9 +5,11 @@
 
 use std::sync::Arc;
 
+use super::SandboxError;
 use super::locks::LockName;
-use super::rng::{Rng, hash};
-use crate::spack::{Arch, Hash};
+use super::nodes::{Age, Variant};
+use super::rng::hash;
+use crate::spack::Arch;
 
 /// One Spack environment that CI builds.
 #[derive(Debug)]
@@ -20,6 +22,13 @@ pub struct Stack {
     /// Its share of the world's jobs.
     pub weight: u32,
     pub target: Target,
+}
+
+impl Stack {
+    /// The specs that it was concretized to, at that time.
+    pub fn specs(&self, age: Age) -> Result<&'static Variant, SandboxError> {
+        Variant::of(self.lock, self.target, age)
+    }
 }
 
 /// The kind of machine that a stack needs.
@@ -46,14 +55,6 @@ impl Target {
             Self::NeoverseV1 => "neoverse_v1",
             Self::NeoverseV2 => "neoverse_v2",
             Self::Darwin => "m1",
-        }
-    }
-
-    /// The hash that a spec of a lock has on this target: another target is another hash, as it would be after a real concretization.
-    pub fn hash(self, of: &Hash) -> Hash {
-        match self.microarchitecture() {
-            "x86_64_v3" => *of,
-            target => Hash::parse(&Rng::named(hash(of.as_str()), "hash", target).base32(32)).unwrap_or(*of),
         }
     }
 

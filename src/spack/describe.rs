@@ -1,8 +1,7 @@
 //! Texts about a concrete spec that other programs read: what build jobs carry in `SPACK_JOB_SPEC_VARIANTS` and the
 //! name of a build in CDash.
 
-use std::fmt::Write as _;
-
+use super::daghash::push_ascii;
 use super::{DepTypes, Hash, Lock, Spec, Variant};
 
 /// Parameters that are compiler flags, no variants.
@@ -54,24 +53,9 @@ fn quoted(value: &str) -> String {
     if !value.contains('\'') {
         return format!("'{value}'");
     }
-    // The spelling of JSON, in ASCII.
-    let mut text = String::from("\"");
-    for c in value.chars() {
-        match c {
-            '"' | '\\' => text.extend(['\\', c]),
-            '\n' => text.push_str("\\n"),
-            '\r' => text.push_str("\\r"),
-            '\t' => text.push_str("\\t"),
-            ' '..='~' => text.push(c),
-            _ => {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    // Writing to a text cannot fail.
-                    let _ = write!(text, "\\u{unit:04x}");
-                }
-            }
-        }
-    }
-    text + "\""
+    let mut text = String::new();
+    push_ascii(&mut text, value);
+    text
 }
 
 /// The compiler that a spec was built with.

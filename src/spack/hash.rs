@@ -23,6 +23,27 @@ impl Hash {
         }
     }
 
+    /// What Spack makes of a SHA-1: base32 in lower case.
+    pub(super) fn of_digest(digest: &[u8; 20]) -> Self {
+        const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+        let mut text = [0; 32];
+        for (eight, five) in text.chunks_mut(8).zip(digest.chunks(5)) {
+            let bits = five.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+            for (nth, character) in eight.iter_mut().enumerate() {
+                let digit = bits >> (35 - 5 * nth) & 31;
+                *character = DIGITS.get(digit as usize).copied().unwrap_or_default();
+            }
+        }
+        Self(text)
+    }
+
+    /// This hash, but for its last 7 characters, which are those of the other.
+    pub(super) fn with_end_of(self, other: &Self) -> Option<Self> {
+        let mut text = self.0;
+        text.get_mut(25..)?.copy_from_slice(other.0.get(25..)?);
+        Some(Self(text))
+    }
+
     /// All 32 characters.
     pub fn as_str(&self) -> &str {
         self.text(self.0.len())

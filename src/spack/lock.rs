@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::dag::{SpecGraph, reach};
 use super::request::canonical;
-use super::wire::{Edge, Entries, Environment, Node, Parameter, Probe};
-use super::{Arch, Compiler, Dep, DepTypes, Hash, LockError, Spec, Variant};
+use super::wire::{Edge, Entries, Environment, Node, Parameter, Probe, RawEnvironment};
+use super::{Arch, Compiler, Dep, DepTypes, Hash, LockError, Seals, Spec, Variant};
 
 /// How deep environments may include each other; Spack's own stacks do not go beyond one.
 const MAX_INCLUDES: usize = 8;
@@ -53,6 +53,21 @@ impl Lock {
         let mut lock = Self { version, writer, roots, specs: reader.specs, positions: reader.positions };
         lock.find_compilers();
         Ok(lock)
+    }
+
+    /// Holds every node of a lock against its hash, those of included environments as well. Independent of [`Self::parse`], which believes
+    /// the hashes.
+    pub fn seals(bytes: &[u8]) -> Result<Seals, LockError> {
+        version_of(&serde_json::from_slice(bytes)?)?;
+        let mut environments: Vec<RawEnvironment<'_>> = vec![serde_json::from_slice(bytes)?];
+        let mut seals = Seals::default();
+        while let Some(environment) = environments.pop() {
+            for (hash, node) in environment.concrete_specs.0 {
+                seals.add(node.get(), hash);
+            }
+            environments.extend(environment.include_concrete.0.into_iter().map(|(_, included)| included));
+        }
+        Ok(seals.sorted())
     }
 
     /// The version of the file format.

@@ -20,6 +20,16 @@ use super::{DepTypes, Hash};
 #[serde(transparent)]
 pub struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
+impl<'a> Text<'a> {
+    /// The text as it lies in the file, unless it holds an escape.
+    pub fn borrowed(&self) -> Option<&'a str> {
+        match self.0 {
+            Cow::Borrowed(text) => Some(text),
+            Cow::Owned(_) => None,
+        }
+    }
+}
+
 impl Deref for Text<'_> {
     type Target = str;
 
@@ -104,6 +114,15 @@ pub struct Environment<'a> {
     pub include_concrete: Entries<Text<'a>, Environment<'a>>,
     #[serde(borrow)]
     pub spack: Option<Writer<'a>>,
+}
+
+/// The same with its nodes as they stand there.
+#[derive(Deserialize)]
+pub struct RawEnvironment<'a> {
+    #[serde(borrow)]
+    pub concrete_specs: Entries<Hash, &'a RawValue>,
+    #[serde(borrow, default)]
+    pub include_concrete: Entries<Text<'a>, RawEnvironment<'a>>,
 }
 
 /// The Spack that wrote a lock.

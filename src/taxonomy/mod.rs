@@ -8,6 +8,7 @@
 //!
 //! Classes and owners are those of Spack's production taxonomy (`spack/spack-infrastructure`, analytics), so that figures can be compared.
 
+mod classes;
 #[cfg(test)]
 mod data_tests;
 mod decide;

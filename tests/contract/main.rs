@@ -16,5 +16,6 @@ mod effects;
 mod faults;
 mod graphql;
 mod pipeline_schema;
+mod s3;
 mod samples;
 mod server;

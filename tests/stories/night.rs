@@ -13,6 +13,7 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Size};
 use stackhand::adapters::clock::{Clock, SystemClock};
 use stackhand::adapters::gitlab::{GitLab, Settings};
+use stackhand::adapters::mirror::{self, Reader};
 use stackhand::adapters::store::Store;
 use stackhand::ci::{JobId, Status, Timestamp};
 use stackhand::console::actions::Rules;
@@ -214,6 +215,8 @@ impl Night {
             gitlab: GitLab::new(settings).unwrap(),
             store: Ok(Store::in_memory(SystemClock.now()).await.unwrap()),
             spill: Spill::new(&folder),
+            mirrors: Arc::new(Reader::new(mirror::Settings::default())),
+            index_age: Duration::from_hours(24),
             keep: Duration::from_hours(24),
             rules: Rulebook::new(|| Err("none".to_owned()), |_| Err("none".to_owned())),
         };

@@ -2,19 +2,17 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 
 use super::error::{GitError, harmless};
+use crate::adapters::process::{self, Answer, Fault};
 
 /// A listing of Spack's 20,000 files has two million bytes.
 const LIMIT: usize = 64 << 20;
 /// A partial clone may fetch while it answers.
 const DEADLINE: Duration = Duration::from_secs(120);
-const MAX_COMPLAINT: usize = 8 << 10;
 
 /// A folder in which git is asked.
 pub(super) struct Git {
@@ -23,13 +21,6 @@ pub(super) struct Git {
     pub environment: Vec<(OsString, OsString)>,
     pub deadline: Duration,
     pub limit: usize,
-}
-
-/// What git answered.
-struct Answer {
-    code: Option<i32>,
-    said: Vec<u8>,
-    complaint: Vec<u8>,
 }
 
 impl Git {
@@ -87,35 +78,15 @@ impl Git {
         }
         command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let program = || self.program.clone();
-        let mut child = command.spawn().map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => GitError::NoGit(program()),
-            _ => GitError::NotStarted { program: program(), error },
-        })?;
-        let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let write = async {
-            if let (Some(mut stdin), Some(input)) = (stdin, input) {
-                // A git that has seen enough closes its end; what it says then tells why.
-                let _ = stdin.write_all(input).await;
+        process::run(command, input, self.limit, self.deadline).await.map_err(|fault| {
+            let (program, command) = (self.program.clone(), shown(arguments));
+            match fault {
+                Fault::NotFound => GitError::NoGit(program),
+                Fault::NotStarted(error) => GitError::NotStarted { program, error },
+                Fault::Deadline => GitError::Deadline { command, after: self.deadline },
+                Fault::TooMuch => GitError::TooMuch { command, limit: self.limit },
             }
-            Ok(())
-        };
-        let read = async { bounded(stdout, self.limit).await.ok_or(()) };
-        let listen = async { Ok(head(stderr).await) };
-        // Boxed: every question of the adapter carries this state.
-        let work = Box::pin(async {
-            let ((), said, complaint) = tokio::try_join!(write, read, listen)?;
-            Ok::<_, ()>((said, complaint, child.wait().await))
-        });
-        let command = || shown(arguments);
-        match tokio::time::timeout(self.deadline, work).await {
-            Err(_) => Err(GitError::Deadline { command: command(), after: self.deadline }),
-            Ok(Err(())) => Err(GitError::TooMuch { command: command(), limit: self.limit }),
-            Ok(Ok((_, _, Err(error)))) => Err(GitError::NotStarted { program: program(), error }),
-            Ok(Ok((said, complaint, Ok(status)))) => Ok(Answer { code: status.code(), said, complaint }),
-        }
+        })
     }
 
     fn failure(&self, arguments: &[&str], answer: &Answer) -> GitError {
@@ -136,27 +107,4 @@ impl Git {
 /// The name of a subcommand and what it was asked, short enough for a message.
 pub(super) fn shown(arguments: &[&str]) -> String {
     harmless(arguments.join(" ").as_bytes())
-}
-
-/// Everything that comes, or nothing when it is more than the limit.
-async fn bounded(from: Option<impl AsyncRead + Unpin>, limit: usize) -> Option<Vec<u8>> {
-    let mut all = Vec::new();
-    if let Some(from) = from {
-        let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-        // A read that fails has ended: the exit code tells whether too early.
-        let _ = from.take(most).read_to_end(&mut all).await;
-    }
-    (all.len() <= limit).then_some(all)
-}
-
-/// The beginning of what comes; the rest is read too, so that the writer does not wait for a reader.
-async fn head(from: Option<impl AsyncRead + Unpin>) -> Vec<u8> {
-    let mut kept = Vec::new();
-    let Some(mut from) = from else { return kept };
-    let mut chunk = vec![0; 4096];
-    while let Ok(count @ 1..) = from.read(&mut chunk).await {
-        let room = MAX_COMPLAINT.saturating_sub(kept.len()).min(count);
-        kept.extend_from_slice(chunk.get(..room).unwrap_or_default());
-    }
-    kept
 }

@@ -20,6 +20,7 @@ use super::wire::{TriggerJob, WireJob, WirePipeline};
 use crate::ci::{Job, JobId, JobKind, Pipeline, PipelineId, Status, Timestamp};
 use crate::console::fault::{Fault, FaultKind};
 use crate::generation::report::Report;
+use crate::spack::{Hash, Lock};
 
 /// Rows asked for per page: the most that GitLab gives.
 const PAGE: u32 = 100;
@@ -241,6 +242,18 @@ impl GitLab {
         let what = format!("read the report of job {generate_job}");
         let read = |file: &[u8]| Report::read(file).map_err(|error| error.to_string());
         self.artifact(generate_job, stack, "generation-report.json", what, read).await
+    }
+
+    /// Reads the hashes of all specs, externals too, of the lock that a stack's child pipeline was generated from.
+    ///
+    /// One request; the file never changes. `NotFound` when the artifact expired.
+    pub async fn generated_lock(&self, generate_job: JobId, stack: &str) -> Result<Vec<Hash>, Fault> {
+        let what = format!("read the lock of job {generate_job}");
+        let read = |file: &[u8]| {
+            let lock = Lock::parse(file).map_err(|error| error.to_string())?;
+            Ok(lock.specs().map(|spec| spec.hash).collect())
+        };
+        self.artifact(generate_job, stack, "concrete_environment/spack.lock", what, read).await
     }
 
     /// Reads one file of what the generate job of a stack left.

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
+use super::settings::MAX_WAIT;
 use crate::ci::Timestamp;
 
 /// A request that failed.
@@ -12,13 +13,15 @@ pub(super) struct Fault {
     pub what: String,
     /// It may be gone in a moment.
     pub is_passing: bool,
+    /// There is more of it than is read.
+    pub is_too_large: bool,
     /// How long the server asks to wait.
     pub wait: Option<Duration>,
 }
 
 impl Fault {
     pub fn lasting(what: impl Into<String>) -> Self {
-        Self { what: what.into(), is_passing: false, wait: None }
+        Self { what: what.into(), is_passing: false, is_too_large: false, wait: None }
     }
 
     pub fn passing(what: impl Into<String>) -> Self {
@@ -31,8 +34,15 @@ impl Fault {
     }
 
     pub fn too_large(limit: usize) -> Self {
-        Self::lasting(format!("it has more than the {limit} bytes that are expected at most"))
+        let what = format!("it has more than the {limit} bytes that are expected at most");
+        Self { is_too_large: true, ..Self::lasting(what) }
     }
+}
+
+/// How long a server asks to wait, as far as it is obeyed. A date instead of seconds is not read: our own waits have to do.
+pub(super) fn retry_after(header: Option<&str>) -> Option<Duration> {
+    let seconds = header?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(MAX_WAIT))
 }
 
 /// What lies at an address.
@@ -42,6 +52,8 @@ pub(super) struct Object {
     pub modified: Option<Timestamp>,
     /// The server says that it packed the bytes on their way.
     pub is_packed: bool,
+    /// Another one means other contents; `None` where the server tells none.
+    pub tag: Option<String>,
 }
 
 /// Collects the pieces of an answer up to a limit.

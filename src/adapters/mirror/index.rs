@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::cache::{is_sha256, sha256};
 use super::fault::Object;
-use super::reader::{Reader, Wanted, aside};
+use super::reader::{Lack, Reader, Wanted, aside};
 use super::root::Root;
 use super::settings::MAX_MANIFEST;
 use crate::ci::Timestamp;
@@ -14,7 +14,7 @@ use crate::spack::Hash;
 use crate::spack::buildcache::{IndexError, MAX_INDEX, Manifest, NEWEST_INDEX, Record, read_index, unpack, v2, v3};
 
 /// An index may be written anew between two requests: then everything is asked once more.
-const ROUNDS: usize = 2;
+pub(super) const ROUNDS: usize = 2;
 
 /// The listings of a mirror, the newest layout first; none where no layout has an index.
 pub(super) async fn read(reader: &Reader, root: &Root, wanted: &HashSet<Hash>) -> Result<Vec<Listing>, String> {
@@ -38,7 +38,7 @@ async fn read_v3(reader: &Reader, root: &Root, wanted: &Wanted) -> Result<Option
         if missing.as_ref() == Some(&blob) {
             break;
         }
-        if let Some(bytes) = fetch_blob(reader, root, record).await? {
+        if let Some(bytes) = fetch_blob(reader, root, record).await.map_err(BlobFault::into_reason)? {
             let checksum = record.checksum.as_str().into();
             let listing = Listing {
                 layout: 3,
@@ -79,18 +79,40 @@ pub(super) fn verifiable(record: &Record) -> Result<(), String> {
     Ok(())
 }
 
+/// Why a blob is of no use. The reason names its address.
+#[derive(Debug)]
+pub(super) enum BlobFault {
+    /// It is not what its manifest promises.
+    Damaged(String),
+    /// It could not be read, which says nothing about it.
+    Failed(String),
+}
+
+impl BlobFault {
+    fn into_reason(self) -> String {
+        match self {
+            Self::Damaged(reason) | Self::Failed(reason) => reason,
+        }
+    }
+}
+
 /// The bytes of an index, verified, from the cache or from the mirror; `None` where the mirror has none.
-async fn fetch_blob(reader: &Reader, root: &Root, record: &Record) -> Result<Option<Vec<u8>>, String> {
+pub(super) async fn fetch_blob(reader: &Reader, root: &Root, record: &Record) -> Result<Option<Vec<u8>>, BlobFault> {
     if let Some(cache) = reader.cache.clone() {
         let checksum = record.checksum.clone();
-        if let Some(bytes) = aside(move || cache.load(&checksum)).await? {
+        if let Some(bytes) = aside(move || cache.load(&checksum)).await.map_err(BlobFault::Failed)? {
             return Ok(Some(bytes));
         }
     }
     let shown = root.shown(&record.path());
     // One byte more, so that what is too long is told from what is cut off.
     let limit = usize::try_from(record.length).unwrap_or(MAX_INDEX);
-    let Some(object) = reader.get(root, &record.path(), limit).await? else { return Ok(None) };
+    let object = match reader.fetch(root, &record.path(), limit).await {
+        Ok(Some(object)) => object,
+        Ok(None) => return Ok(None),
+        Err(Lack::TooLarge(reason)) => return Err(BlobFault::Damaged(reason)),
+        Err(Lack::Failed(reason)) => return Err(BlobFault::Failed(reason)),
+    };
     let (record, cache) = (record.clone(), reader.cache.clone());
     let work = move || {
         let bytes = verified(object, &record)?;
@@ -99,7 +121,8 @@ async fn fetch_blob(reader: &Reader, root: &Root, record: &Record) -> Result<Opt
         }
         Ok(bytes)
     };
-    aside(work).await?.map(Some).map_err(|what: String| format!("{shown}: {what}"))
+    let checked = aside(work).await.map_err(BlobFault::Failed)?;
+    checked.map(Some).map_err(|what: String| BlobFault::Damaged(format!("{shown}: {what}")))
 }
 
 /// The bytes of a blob, if they are those that its record promises. They may have been packed on their way.
@@ -144,7 +167,7 @@ async fn read_v2(reader: &Reader, root: &Root, wanted: &Wanted) -> Result<Option
             fault = format!("{source}: it is missing, though there is a checksum of it");
             continue;
         };
-        let Object { bytes, modified, is_packed } = object;
+        let Object { bytes, modified, is_packed, .. } = object;
         let promise = promise.map(|(checksum, _)| checksum);
         let cache = reader.cache.clone();
         let checked = aside(move || {

@@ -8,17 +8,24 @@
 //! Passwords in addresses and everything after `?` are left out of every message.
 
 mod cache;
+mod contents;
 mod fault;
 mod find;
 mod folder;
 mod index;
+mod listed;
 mod reader;
 mod root;
+mod roots;
 mod s3;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod walk;
 mod web;
 
-pub use reader::Reader;
+pub use contents::{Stage, Watch};
+pub use reader::{File, Reader};
+pub use roots::Found;
 pub use settings::{Credentials, S3Access, Settings};
+pub use walk::{Entry, Page, Progress, Sink, Walk};

@@ -4,16 +4,19 @@ use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{sleep, timeout};
 
 use super::cache::Cache;
 use super::fault::{Fault, Object};
+use super::listed::{Ask, Listed};
 use super::root::{self, Root, public};
 use super::s3::S3;
 use super::settings::Settings;
+use super::walk::UNLISTED;
 use super::web::Web;
 use super::{folder, index};
+use crate::adapters::clock::{Clock, SystemClock};
 use crate::generation::{MirrorState, MirrorView};
 use crate::spack::{Hash, Spec};
 
@@ -24,13 +27,19 @@ pub struct Reader {
     web: Web,
     s3: S3,
     slots: Semaphore,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl Reader {
     /// A reader that has not asked anybody yet.
     pub fn new(settings: Settings) -> Self {
+        Self::timed(settings, Arc::new(SystemClock))
+    }
+
+    /// The same by another clock, which that of mirrors is compared with.
+    pub fn timed(settings: Settings, clock: Arc<dyn Clock>) -> Self {
         let slots = Semaphore::new(settings.in_flight.max(1));
-        Self { cache: Cache::of(&settings), web: Web::default(), s3: S3::default(), slots, settings }
+        Self { cache: Cache::of(&settings), web: Web::default(), s3: S3::default(), slots, clock, settings }
     }
 
     /// What the indexes of a mirror say about the wanted specs. Whatever goes wrong is a state of the view.
@@ -66,11 +75,12 @@ impl Reader {
             let shown = root.shown("");
             let listed = self.tried(&shown, || async {
                 match &root {
-                    Root::Folder(path) => folder::names(path).await,
-                    Root::Bucket { bucket, prefix } => Box::pin(self.s3.names(&self.settings, bucket, prefix)).await,
-                    Root::Web(_) => {
-                        Err(Fault::lasting("a web server cannot be listed; give the s3:// or file:// address"))
+                    Root::Folder(path) => {
+                        let path = path.clone();
+                        aside(move || folder::names(&path)).await.map_err(Fault::passing)?
                     }
+                    Root::Bucket { bucket, prefix } => Box::pin(self.s3.names(&self.settings, bucket, prefix)).await,
+                    Root::Web(_) => Err(Fault::lasting(UNLISTED)),
                 }
             });
             Box::pin(listed).await
@@ -78,12 +88,31 @@ impl Reader {
         self.in_time(url, listing).await
     }
 
+    /// The bytes at a path of a mirror. The reason names the address.
+    pub async fn file(&self, url: &str, path: &str, limit: usize) -> Result<File, String> {
+        let root = Root::parse(url)?;
+        match self.fetch(&root, path, limit).await {
+            Ok(Some(object)) => Ok(File::Read(object.bytes)),
+            Ok(None) => Ok(File::Absent),
+            Err(Lack::TooLarge(reason)) => Ok(File::TooLarge(reason)),
+            Err(Lack::Failed(reason)) => Err(reason),
+        }
+    }
+
     /// What lies at a path of a mirror, at most `limit` bytes; `None` where nothing does. The reason names the address.
     pub(super) async fn get(&self, root: &Root, path: &str, limit: usize) -> Result<Option<Object>, String> {
+        self.fetch(root, path, limit).await.map_err(Lack::into_reason)
+    }
+
+    /// The same, where it matters why nothing came.
+    pub(super) async fn fetch(&self, root: &Root, path: &str, limit: usize) -> Result<Option<Object>, Lack> {
         let shown = root.shown(path);
-        let got = self.tried(&shown, || async {
+        let got = self.asked(&shown, || async {
             match root {
-                Root::Folder(dir) => folder::get(&dir.join(path), limit).await,
+                Root::Folder(dir) => {
+                    let path = dir.join(path);
+                    aside(move || folder::get(&path, limit)).await.map_err(Fault::passing)?
+                }
                 Root::Web(url) => Box::pin(self.web.get(&self.settings, &root::below(url, path), limit)).await,
                 Root::Bucket { bucket, prefix } => {
                     Box::pin(self.s3.get(&self.settings, bucket, &root::key(prefix, path), limit)).await
@@ -93,7 +122,29 @@ impl Reader {
         Box::pin(got).await
     }
 
-    async fn tried<T, F>(&self, shown: &str, mut ask: impl FnMut() -> F) -> Result<T, String>
+    /// One page of a bucket's listing, in order.
+    pub(super) async fn page(&self, shown: &str, ask: &Ask<'_>) -> Result<Listed, String> {
+        let listed = self.tried(shown, || async {
+            let listed = Box::pin(self.s3.page(&self.settings, ask)).await?;
+            if listed.is_in_order(ask) { Ok(listed) } else { Err(Fault::passing("the listing is not in order")) }
+        });
+        Box::pin(listed).await
+    }
+
+    /// A place among the requests that may be open at once.
+    pub(super) async fn slot(&self) -> Option<SemaphorePermit<'_>> {
+        // Never closed; and without a place one would only ask too much.
+        self.slots.acquire().await.ok()
+    }
+
+    async fn tried<T, F>(&self, shown: &str, ask: impl FnMut() -> F) -> Result<T, String>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
+        self.asked(shown, ask).await.map_err(Lack::into_reason)
+    }
+
+    async fn asked<T, F>(&self, shown: &str, mut ask: impl FnMut() -> F) -> Result<T, Lack>
     where
         F: Future<Output = Result<T, Fault>>,
     {
@@ -101,8 +152,7 @@ impl Reader {
         let mut tried = 1;
         loop {
             let outcome = {
-                // Never closed; and without a place one would only ask too much.
-                let _slot = self.slots.acquire().await.ok();
+                let _slot = self.slot().await;
                 ask().await
             };
             let fault = match outcome {
@@ -111,7 +161,8 @@ impl Reader {
             };
             if !fault.is_passing || tried >= self.settings.tries {
                 let times = if tried > 1 { format!(", tried {tried} times") } else { String::new() };
-                return Err(format!("{shown}: {}{times}", fault.what));
+                let reason = format!("{shown}: {}{times}", fault.what);
+                return Err(if fault.is_too_large { Lack::TooLarge(reason) } else { Lack::Failed(reason) });
             }
             tracing::debug!(address = shown, fault = fault.what, tried, "asking a mirror again");
             sleep(fault.wait.unwrap_or_default().max(wait)).await;
@@ -124,6 +175,32 @@ impl Reader {
         let limit = self.settings.mirror;
         let late = |_| Err(format!("{}: not read within {} s", public(url), limit.as_secs_f32()));
         timeout(limit, work).await.unwrap_or_else(late)
+    }
+}
+
+/// One file of a mirror.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum File {
+    Read(Vec<u8>),
+    Absent,
+    /// There is more of it than is read; the reason names the address.
+    TooLarge(String),
+}
+
+/// Why nothing came. The reason names the address.
+#[derive(Debug)]
+pub(super) enum Lack {
+    /// There is something, but more of it than is read.
+    TooLarge(String),
+    /// It says nothing about what is there.
+    Failed(String),
+}
+
+impl Lack {
+    pub fn into_reason(self) -> String {
+        match self {
+            Self::TooLarge(reason) | Self::Failed(reason) => reason,
+        }
     }
 }
 

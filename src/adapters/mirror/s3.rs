@@ -15,11 +15,14 @@ use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::types::EncodingType;
 use secrecy::ExposeSecret;
 use tokio::sync::OnceCell;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::fault::{Fault, Object, Pieces, innermost, plain};
+use super::fault::{Fault, Object, Pieces, innermost, plain, retry_after};
+use super::listed::{Ask, Dated, Listed};
 use super::root::key;
 use super::settings::{Credentials, MAX_NAMES, S3Access, Settings};
 use crate::ci::Timestamp;
@@ -45,6 +48,7 @@ impl S3 {
             Err(error) => return Err(refusal(&settings.s3, &error)),
         };
         let modified = output.last_modified.and_then(|time| time.to_millis().ok()).map(Timestamp::from_millis);
+        let tag = output.e_tag.take().map(|tag| tag.trim_matches('"').to_owned());
         let is_packed = output.content_encoding.as_deref().is_some_and(|coding| !matches!(coding, "" | "identity"));
         let expected = output.content_length.and_then(|length| u64::try_from(length).ok());
         let mut pieces = Pieces::new(limit, expected)?;
@@ -53,7 +57,7 @@ impl S3 {
             let next = next.map_err(|_| Fault::silence(settings.silence))?;
             match next.map_err(|error| Fault::passing(format!("the answer broke off ({})", innermost(&error))))? {
                 Some(piece) => pieces.push(&piece)?,
-                None => return Ok(Some(Object { bytes: pieces.into_bytes(), modified, is_packed })),
+                None => return Ok(Some(Object { bytes: pieces.into_bytes(), modified, is_packed, tag })),
             }
         }
     }
@@ -61,30 +65,50 @@ impl S3 {
     /// The names directly below a prefix, sorted.
     pub async fn names(&self, settings: &Settings, bucket: &str, prefix: &str) -> Result<Vec<String>, Fault> {
         let prefix = if prefix.is_empty() { String::new() } else { key(prefix, "") };
+        let mut ask = Ask { bucket, prefix, after: None, splits: true, token: None };
         let mut names = Vec::new();
-        let mut token = None;
         loop {
-            let request = self.client(settings).await.list_objects_v2().bucket(bucket).prefix(&prefix).delimiter("/");
-            let sent = timeout(settings.silence, request.set_continuation_token(token).send()).await;
-            let page = match sent.map_err(|_| Fault::silence(settings.silence))? {
-                Ok(page) => page,
-                Err(error) => return Err(refusal(&settings.s3, &error)),
-            };
-            let objects = page.contents().iter().filter_map(|object| object.key());
-            let folders = page.common_prefixes().iter().filter_map(|folder| folder.prefix());
-            for name in objects.chain(folders).filter_map(|key| key.strip_prefix(&prefix)) {
+            let page = self.page(settings, &ask).await?;
+            let objects = page.rows.iter().map(|row| &row.key);
+            for name in objects.chain(&page.folders).filter_map(|key| key.strip_prefix(&ask.prefix)) {
                 // The prefix itself may be an object, as consoles make folders.
                 names.extend(Some(name.trim_end_matches('/')).filter(|name| !name.is_empty()).map(str::to_owned));
             }
             if names.len() > MAX_NAMES {
                 return Err(Fault::lasting(format!("it has more than {MAX_NAMES} entries")));
             }
-            token = page.next_continuation_token;
-            if token.is_none() {
+            if !page.is_more {
                 names.sort();
                 names.dedup();
                 return Ok(names);
             }
+            if page.token.is_none() || page.token == ask.token {
+                return Err(Fault::passing("the server says that there is more, and does not give it"));
+            }
+            ask.token = page.token;
+        }
+    }
+
+    /// One page of a listing.
+    pub async fn page(&self, settings: &Settings, ask: &Ask<'_>) -> Result<Listed, Fault> {
+        let date = Dated::default();
+        let request = self.client(settings).await.list_objects_v2().bucket(ask.bucket).prefix(&ask.prefix);
+        let request = request
+            .set_start_after(ask.after.clone().filter(|_| ask.token.is_none()))
+            .set_delimiter(ask.splits.then(|| "/".to_owned()))
+            .set_continuation_token(ask.token.clone())
+            // Keys may hold what XML cannot.
+            .encoding_type(EncodingType::Url)
+            .customize()
+            .interceptor(date.clone());
+        // Reading a page takes longer than asking for it: on any thread but this one.
+        let mut sent = JoinSet::new();
+        sent.spawn(async move { request.send().await });
+        let answer = timeout(settings.silence, sent.join_next()).await.map_err(|_| Fault::silence(settings.silence))?;
+        match answer {
+            Some(Ok(Ok(page))) => Listed::of(page, ask, date.0.get().copied()),
+            Some(Ok(Err(error))) => Err(refusal(&settings.s3, &error)),
+            Some(Err(_)) | None => Err(Fault::passing("listing stopped halfway")),
         }
     }
 
@@ -164,6 +188,7 @@ where
     let code = plain(error.code().unwrap_or_default());
     let said = if code.is_empty() { format!("HTTP {status}") } else { format!("HTTP {status}, {code}") };
     let region = answer.headers().get("x-amz-bucket-region").map(plain);
+    let wait = retry_after(answer.headers().get("retry-after"));
     match (status, code.as_str()) {
         (301 | 307 | 400, _) if region.is_some() => {
             let region = region.unwrap_or_default();
@@ -180,9 +205,9 @@ where
             ))
         }
         (_, "SlowDown" | "RequestTimeout" | "InternalError" | "ServiceUnavailable" | "ThrottlingException") => {
-            Fault::passing(said)
+            Fault { wait, ..Fault::passing(said) }
         }
-        (408 | 429 | 500.., _) => Fault::passing(said),
+        (408 | 429 | 500.., _) => Fault { wait, ..Fault::passing(said) },
         (404, "NoSuchBucket") => {
             Fault::lasting("there is no such bucket here; check the URL, and AWS_ENDPOINT_URL if it is set")
         }

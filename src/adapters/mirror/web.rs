@@ -9,8 +9,8 @@ use reqwest::{Client, Response, Url};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-use super::fault::{Fault, Object, Pieces, innermost};
-use super::settings::{MAX_REDIRECTS, MAX_WAIT, Settings};
+use super::fault::{Fault, Object, Pieces, innermost, retry_after};
+use super::settings::{MAX_REDIRECTS, Settings};
 use crate::ci::Timestamp;
 
 /// The clients, made when they are first needed.
@@ -29,11 +29,12 @@ impl Web {
         let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
         let modified = text(header::LAST_MODIFIED).and_then(Timestamp::parse_http_date);
         let is_packed = text(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity");
+        let tag = text(header::ETAG).map(|tag| tag.trim_start_matches("W/").trim_matches('"').to_owned());
         let mut pieces = Pieces::new(limit, response.content_length())?;
         while let Some(piece) = in_time(settings.silence, response.chunk()).await? {
             pieces.push(&piece)?;
         }
-        Ok(Some(Object { bytes: pieces.into_bytes(), modified, is_packed }))
+        Ok(Some(Object { bytes: pieces.into_bytes(), modified, is_packed, tag }))
     }
 
     async fn client(&self, settings: &Settings, url: &Url) -> Result<&Client, Fault> {
@@ -96,8 +97,7 @@ fn refusal(response: &Response) -> Result<Option<Response>, Fault> {
 }
 
 fn waiting(response: &Response, said: String) -> Fault {
-    let wait = response.headers().get(header::RETRY_AFTER).and_then(|text| text.to_str().ok()?.parse().ok());
-    let wait = wait.map(Duration::from_secs).map(|wait| wait.min(MAX_WAIT));
+    let wait = retry_after(response.headers().get(header::RETRY_AFTER).and_then(|text| text.to_str().ok()));
     Fault { wait, ..Fault::passing(said) }
 }
 

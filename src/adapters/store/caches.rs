@@ -8,7 +8,8 @@ use sqlx::{QueryBuilder, Row, Sqlite};
 
 use super::{Store, StoreError};
 use crate::cache::{Amount, BlobRef, Reading, Sample, Severity, Sizes, SpecManifest};
-use crate::ci::Timestamp;
+use crate::ci::{JobId, Timestamp};
+use crate::spack::Hash;
 use crate::spack::buildcache::Checksum;
 
 const COLUMNS: &str = "url, at, specs, spec_bytes, services, service_bytes, blobs, blob_bytes, v2, v2_bytes, \"foreign\", \
@@ -85,6 +86,32 @@ impl Store {
         read.map_err(|error| self.failed(error))
     }
 
+    /// The hashes of the lock that a generate job left, if they were read before.
+    pub async fn generated_lock(&self, job: JobId) -> Result<Option<Vec<Hash>>, StoreError> {
+        let row: Result<Option<Vec<u8>>, _> = sqlx::query_scalar("SELECT hashes FROM generated_locks WHERE job = ?")
+            .bind(job.0.cast_signed())
+            .fetch_optional(&self.pool)
+            .await;
+        let hash = |bytes: &[u8; 32]| std::str::from_utf8(bytes).ok().and_then(|text| Hash::parse(text).ok());
+        // What does not read is asked for again.
+        let read = |bytes: Vec<u8>| bytes.as_chunks::<32>().0.iter().map(hash).collect::<Option<Vec<Hash>>>();
+        row.map(|row| row.and_then(read)).map_err(|error| self.failed(error))
+    }
+
+    /// Remembers the hashes of the lock that a generate job left, and forgets those of jobs that are long over.
+    pub async fn put_generated_lock(&self, job: JobId, hashes: &[Hash], at: Timestamp) -> Result<(), StoreError> {
+        let bytes: Vec<u8> = hashes.iter().flat_map(|hash| hash.as_str().bytes()).collect();
+        let put = sqlx::query("INSERT OR REPLACE INTO generated_locks (job, hashes, at) VALUES (?, ?, ?)")
+            .bind(job.0.cast_signed())
+            .bind(bytes)
+            .bind(at.millis())
+            .execute(&self.pool);
+        put.await.map_err(|error| self.failed(error))?;
+        let forget =
+            sqlx::query("DELETE FROM generated_locks WHERE at < ?").bind(at.millis() - KEPT).execute(&self.pool);
+        forget.await.map(|_| ()).map_err(|error| self.failed(error))
+    }
+
     /// What the manifests of a root said when they were last read.
     pub async fn known_manifests(&self, url: &str) -> Result<KnownManifests, StoreError> {
         let rows = sqlx::query(
@@ -103,7 +130,8 @@ impl Store {
             let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
             sqlx::query("DELETE FROM cache_manifests WHERE url = ?").bind(url).execute(&mut *transaction).await?;
             let known = manifests.iter().filter_map(|manifest| match (&manifest.tag, &manifest.reading) {
-                (Some(tag), Reading::Read { tarball, spec, is_signed }) => {
+                // What names more than that is rare, and read again.
+                (Some(tag), Reading::Read { tarball, spec, others, is_signed }) if others.is_empty() => {
                     Some((&manifest.path, tag, tarball, spec, is_signed))
                 }
                 _ => None,
@@ -160,7 +188,10 @@ fn sample(row: &SqliteRow) -> Result<Sample, sqlx::Error> {
     })
 }
 
-fn manifest(row: &SqliteRow) -> Result<(Arc<str>, (Arc<str>, Reading)), sqlx::Error> {
+/// A path, with the version that was read there and what it said.
+type Manifest = (Arc<str>, (Arc<str>, Reading));
+
+fn manifest(row: &SqliteRow) -> Result<Manifest, sqlx::Error> {
     let blob = |sum: &str, bytes: &str| {
         let sum: Option<Vec<u8>> = row.try_get(sum)?;
         let bytes: Option<i64> = row.try_get(bytes)?;
@@ -171,6 +202,7 @@ fn manifest(row: &SqliteRow) -> Result<(Arc<str>, (Arc<str>, Reading)), sqlx::Er
     let reading = Reading::Read {
         tarball: blob("tarball", "tarball_bytes")?,
         spec: blob("spec", "spec_bytes")?,
+        others: Vec::new(),
         is_signed: row.try_get("is_signed")?,
     };
     Ok((text("path")?, (text("tag")?, reading)))
@@ -207,7 +239,7 @@ mod tests {
     #[tokio::test]
     async fn old_samples_are_thinned_out_and_very_old_ones_forgotten() {
         let store = Store::in_memory(NOW).await.unwrap();
-        let ages = [0, 1, 2, 200, 205, 24 * 40, 24 * 40 + 1, 24 * 790];
+        let ages = [0_i64, 1, 2, 200, 205, 24 * 40, 24 * 40 + 1, 24 * 790];
         let all: Vec<Sample> = ages.iter().map(|hours| made("s3://b/a", NOW.shifted(-hours * 3_600_000), 7)).collect();
         store.put_samples(&all).await.unwrap();
         let left = store.samples(Timestamp::from_millis(0)).await.unwrap();
@@ -215,6 +247,17 @@ mod tests {
         assert_eq!(left, [0, 1, 2, 200, 24 * 40, 24 * 40 + 1], "40 days and one hour ago was another day");
         let newest = store.samples(NOW.shifted(DAY)).await.unwrap();
         assert_eq!(newest.len(), 1, "the newest of a root is told, however old it is");
+    }
+
+    #[tokio::test]
+    async fn locks_are_remembered_by_their_job() {
+        let store = Store::in_memory(NOW).await.unwrap();
+        let hashes: Vec<Hash> = ["a", "7"].map(|c| Hash::parse(&c.repeat(32)).unwrap()).into();
+        store.put_generated_lock(JobId(7), &hashes, NOW.shifted(-3 * KEPT)).await.unwrap();
+        assert_eq!(store.generated_lock(JobId(7)).await.unwrap().as_ref(), Some(&hashes));
+        store.put_generated_lock(JobId(8), &[], NOW).await.unwrap();
+        assert_eq!(store.generated_lock(JobId(8)).await.unwrap(), Some(vec![]));
+        assert_eq!(store.generated_lock(JobId(7)).await.unwrap(), None, "too old");
     }
 
     #[tokio::test]
@@ -230,7 +273,7 @@ mod tests {
             reading,
             signature: None,
         };
-        let read = Reading::Read { tarball: blob, spec: None, is_signed: true };
+        let read = Reading::Read { tarball: blob, spec: None, others: Vec::new(), is_signed: true };
         let all = [made("a", read.clone()), made("b", Reading::Damaged("x".into()))];
         store.put_manifests("s3://b/a", &all).await.unwrap();
         let known = store.known_manifests("s3://b/a").await.unwrap();

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use directories::ProjectDirs;
 use futures_util::{StreamExt, stream};
 
+use super::super::assemble::index_cache;
 use super::ask::Request;
 use super::durations;
 use crate::adapters::clock::{Clock, SystemClock};
@@ -233,11 +233,6 @@ fn wanted(environment: &Environment, options: &Options, warnings: &mut Vec<Warni
     }
     warnings.push(Warning::new(format!("{what}; all roots of the lock are taken")));
     Ok(environment.lock.roots().iter().map(|root| root.spec.to_string()).collect())
-}
-
-/// Where indexes are kept between runs: a protected stack's index changes less often than it is read.
-fn index_cache() -> Option<PathBuf> {
-    Some(ProjectDirs::from("", "", "stackhand")?.cache_dir().join("indexes"))
 }
 
 async fn look_for_binaries(reader: &Reader, view: &mut MirrorView, mirror: &Mirror, specs: &[&Spec]) {

@@ -44,8 +44,8 @@ impl Hands {
                 }
                 vec![(Fetch::Log(*job), self.read_log(*job, web_url.as_deref()).await)]
             }
-            Order::Caches { .. } => vec![(Fetch::Caches, Ok(()))],
-            Order::Cache { root, .. } => vec![(Fetch::Cache(*root), Ok(()))],
+            Order::Caches { mirrors } => vec![(Fetch::Caches, self.list_caches(mirrors, at).await)],
+            Order::Cache { root, url } => vec![(Fetch::Cache(*root), self.look_into(*root, url, at).await)],
             Order::History { until } => vec![(Fetch::History, self.read_history(*until).await)],
             Order::Verdict { web_url, facts, failure } => {
                 vec![(Fetch::Verdict(failure.job), self.judge(failure, facts, web_url.as_deref()).await)]

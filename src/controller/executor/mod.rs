@@ -1,6 +1,7 @@
 //! Does what the core asks of the outside, each request in a task of its own, and answers with events. Holds no facts and judges nothing.
 
 mod act;
+mod caches;
 mod fetch;
 mod judge;
 
@@ -15,6 +16,7 @@ use super::rulebook::Rulebook;
 use super::spill::Spill;
 use crate::adapters::clock::Clock;
 use crate::adapters::gitlab::GitLab;
+use crate::adapters::mirror::Reader;
 use crate::adapters::store::Store;
 use crate::ci::JobId;
 use crate::console::audit::AuditRow;
@@ -33,6 +35,10 @@ pub struct Outside {
     /// `None`: it could not be opened, and the reason. Actions are refused then, because nothing may happen without its audit row.
     pub store: Result<Store, Fault>,
     pub spill: Spill,
+    /// Reads binary caches.
+    pub mirrors: Arc<Reader>,
+    /// The age from which an index is called old.
+    pub index_age: Duration,
     /// How long failures are remembered.
     pub keep: Duration,
     /// The rules by which logs are judged.
@@ -151,6 +157,7 @@ impl Hands {
                     Err(error) => self.complain(format!("durations not read: {error}")).await,
                 }
                 self.recall_failures(store).await;
+                self.recall_caches(store).await;
                 match store.list(AUDIT_ROWS, None).await {
                     Ok(rows) => self.say(Event::AuditListed(rows.into_iter().map(|(_, row)| row).collect())).await,
                     Err(error) => self.complain(format!("audit not read: {error}")).await,

@@ -114,6 +114,10 @@ impl Answer {
         Self::new(status, "application/json", serde_json::json!({ "error": error }).to_string().into_bytes())
     }
 
+    pub fn status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self

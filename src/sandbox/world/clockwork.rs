@@ -286,6 +286,10 @@ impl World {
     pub(super) fn finish(&mut self, id: JobId, status: Status) {
         self.leave_queue(id);
         self.jobs.at_mut(id).finished_at = Some(self.now);
+        let leaves_binaries = matches!(self.entry_of(self.jobs.at(id)).role, Role::Build | Role::Sign | Role::Reindex);
+        if status == Status::Success && leaves_binaries {
+            self.landed.push(id);
+        }
         self.set(id, status);
     }
 

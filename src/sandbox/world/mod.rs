@@ -144,6 +144,8 @@ pub struct World {
     /// Pipelines whose status may have changed.
     touched: BTreeSet<PipelineId>,
     injected: inject::Injected,
+    /// Jobs that have changed a build cache, in the order in which they ended.
+    landed: Vec<JobId>,
 }
 
 impl World {
@@ -163,6 +165,7 @@ impl World {
             ended: VecDeque::new(),
             touched: BTreeSet::new(),
             injected: inject::Injected::default(),
+            landed: Vec::new(),
         };
         world.write_history();
         world.populate()?;
@@ -220,6 +223,11 @@ impl World {
         let parent = self.pipeline_of(job);
         let trigger = parent.plan.entry(job.entry).dependents.first()?;
         parent.script.children.get(trigger).map(|child| &*child.plan)
+    }
+
+    /// The jobs that have pushed, signed or indexed binaries, in the order in which they ended.
+    pub fn landed(&self) -> &[JobId] {
+        &self.landed
     }
 
     /// The log that a test put in place of the job's own.

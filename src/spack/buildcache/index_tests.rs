@@ -3,16 +3,16 @@ use std::time::{Duration, Instant};
 
 use super::unpack::tests::{gzip, zstd};
 use super::*;
-use crate::spack::Hash;
+use crate::spack::{Hash, Lock, Seal};
 
-fn hash(n: usize) -> Hash {
+pub(super) fn hash(n: usize) -> Hash {
     let digits = b"abcdefghijklmnopqrstuvwxyz234567";
     let text: String = (0..32).map(|at| char::from(digits[(n >> (at % 6 * 5)) & 31])).collect();
     Hash::parse(&text).unwrap()
 }
 
 /// Three records: a binary, a hole and an external.
-fn sample(version: &str) -> String {
+pub(super) fn sample(version: &str) -> String {
     format!(
         r#"{{"database":{{"version":{version},"installs":{{
         "{0}":{{"spec":{{"name":"a","version":"1","dependencies":[{{"name":"b","hash":"{1}","parameters":{{}}}},{{"name":"c","hash":"{2}"}}],"hash":"{0}"}},"ref_count":0,"in_buildcache":true}},
@@ -28,7 +28,7 @@ fn all(text: &str) -> Result<Index, IndexError> {
     read_index(text.as_bytes(), &|_| true)
 }
 
-fn fixture(path: &str) -> Option<Vec<u8>> {
+pub(super) fn fixture(path: &str) -> Option<Vec<u8>> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures/spack");
     let bytes = std::fs::read(root.join(path)).ok();
     if bytes.is_none() {
@@ -37,8 +37,9 @@ fn fixture(path: &str) -> Option<Vec<u8>> {
     bytes
 }
 
-const V2: &str = "buildcache-v2-signed/build_cache/index.json";
-const V3: &str =
+pub(super) const V2: &str = "buildcache-v2-signed/build_cache/index.json";
+const V2_METADATA: &str = "buildcache-v2-signed/build_cache/linux-debian12-x86_64_v3-gcc-12.2.0-lz4-1.9.4-jokthqm74ofyoig7jdj6i7kdmseo4wdh.spec.json.sig";
+pub(super) const V3: &str =
     "buildcache-v3-signed/blobs/sha256/fc/fc883940f63839ac0b82f25758fa161e4bf9ec15b90b269b5da6c7bbcf063605";
 
 #[test]
@@ -193,24 +194,41 @@ fn mutations_never_panic() {
     .concat();
     let index = |bytes: &[u8]| drop(read_index(bytes, &|_| true));
     let parse = |bytes: &[u8]| drop(Manifest::parse(bytes));
-    let describe = |bytes: &[u8]| drop(described(bytes));
-    let seeds: [Seed; 7] = [
+    let describe = |bytes: &[u8]| drop((described(bytes), Metadata::read(bytes)));
+    let catalogue = |bytes: &[u8]| drop(Catalogue::read(bytes));
+    let lock = |bytes: &[u8]| drop((Lock::seals(bytes), Lock::parse(bytes)));
+    let seal = |bytes: &[u8]| _ = std::str::from_utf8(bytes).map(|text| Seal::of(text, &hash(1)));
+    let real =
+        |path: &str, most: usize| fixture(path).map_or_else(Vec::new, |bytes| bytes[..most.min(bytes.len())].to_vec());
+    let node = r#"{"name":"é","build_spec":{"name":"b","hash":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},"x":["\\ud83d\\ude00",-1.5e3],"hash":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}"#;
+    let locked =
+        format!(r#"{{"_meta":{{"lockfile-version":6}},"roots":[],"concrete_specs":{{"{}":{node}}}}}"#, "a".repeat(32));
+    let metadata = format!(r#"{{"spec":{{"nodes":[{node}]}},"buildcache_layout_version":2}}"#);
+    let seeds: [Seed; 13] = [
         (small.clone().into_bytes(), &index, 15_000),
+        (small.clone().into_bytes(), &catalogue, 15_000),
         (gzip(small.as_bytes()), &index, 3_000),
-        (zstd(small.as_bytes()), &index, 6_000),
-        (manifest.to_vec(), &parse, 5_000),
-        (signed, &parse, 5_000),
-        (br#"{"spec":{"nodes":[{"hash":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}]}}"#.to_vec(), &describe, 2_000),
-        (fixture(V2).map(|bytes| bytes[..6_000].to_vec()).unwrap_or_default(), &index, 1_500),
+        (zstd(small.as_bytes()), &catalogue, 6_000),
+        (manifest.to_vec(), &parse, 10_000),
+        (signed, &parse, 15_000),
+        (metadata.clone().into_bytes(), &describe, 10_000),
+        (gzip(metadata.as_bytes()), &describe, 3_000),
+        (node.as_bytes().to_vec(), &seal, 15_000),
+        (locked.into_bytes(), &lock, 10_000),
+        (real(V2, 6_000), &catalogue, 1_500),
+        (real(V3, 6_000), &catalogue, 1_500),
+        (real(V2_METADATA, 100_000), &describe, 1_000),
     ];
     let mut dice = Dice(0x5eed_5eed_5eed_5eed);
-    for (seed, read, count) in seeds {
-        for _ in 0..count {
+    let mut count = 0;
+    for (seed, read, times) in seeds {
+        for _ in 0..times {
             read(&dice.mutate(&seed));
+            count += 1;
         }
     }
-    println!("37,500 mutations in {:?}", begun.elapsed());
-    assert!(begun.elapsed() < Duration::from_secs(60));
+    println!("{count} mutations in {:?}", begun.elapsed());
+    assert!(count >= 100_000 && begun.elapsed() < Duration::from_secs(60));
 }
 
 #[test]

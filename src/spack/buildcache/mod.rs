@@ -4,28 +4,32 @@
 //!
 //! * [`Manifest::parse`] reads a manifest of layout 3, bare or clear-signed. No signature is verified here.
 //! * [`read_index`] streams through an index of any layout and keeps what is asked for.
-//! * [`described`] tells which spec a metadata file is about.
+//! * [`Catalogue::read`] keeps all of an index, and tells which of its nodes were changed.
+//! * [`described`] tells which spec a metadata file is about; [`Metadata::read`] holds all of its nodes against their hashes as well.
 //!
 //! Caches may be written by strangers: every reader has a limit, and what is damaged is refused with its place.
 
 mod catalogue;
+#[cfg(test)]
+mod catalogue_tests;
 mod checksum;
-mod clearsign;
+pub mod clearsign;
 mod index;
 #[cfg(test)]
 mod index_tests;
 mod manifest;
 mod metadata;
 mod part;
+mod records;
 mod unpack;
 pub mod v2;
 pub mod v3;
 
-pub use catalogue::{Catalogue, Entry};
+pub use catalogue::{Catalogue, Deps, Entry};
 pub use checksum::Checksum;
 pub use index::{Index, IndexError, Listed, read_index};
 pub use manifest::{Manifest, ManifestError, Record};
-pub use metadata::{MetadataError, described};
+pub use metadata::{Metadata, MetadataError, described};
 pub use part::{Part, split};
 pub use unpack::{UnpackError, unpack};
 

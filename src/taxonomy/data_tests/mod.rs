@@ -10,6 +10,7 @@ mod network;
 mod runner;
 mod servers;
 mod spack;
+mod wordings;
 
 use std::fmt::Write as _;
 
@@ -40,6 +41,7 @@ pub fn all() -> impl Iterator<Item = &'static Case> {
     [runner::CASES, network::CASES, spack::CASES, build::CASES, servers::CASES, machines::CASES, aside::CASES]
         .into_iter()
         .flatten()
+        .chain(wordings::CASES.iter())
 }
 
 impl Case {

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::classes::{Known, STRANGER, known};
 use super::python::translate;
 use super::sample::sample;
 use super::yaml::{Class, FILE, ImportFault, Taxonomy, origin, read};
 use crate::ci::{FailureReason, Status};
+use crate::taxonomy::classes::{Known, STRANGER, known};
 use crate::taxonomy::lint::{Lint, LintKind, lint, shown};
 use crate::taxonomy::load::{
     AnyText, Cost, ExampleText, MOST_PATTERNS, MOST_RULES, MOST_STATES, Refused, RuleText, check, is_class,
@@ -228,6 +228,7 @@ impl Draft {
         let text = RuleText {
             id: self.id.clone(),
             class: (self.id != self.class).then(|| self.class.clone()),
+            is_new_class: known(&self.class).is_none(),
             title: self.known.title.to_owned(),
             owner: self.known.owner.as_str(),
             severity: "medium",
@@ -343,7 +344,8 @@ fn written(taxonomy: &Taxonomy, drafts: &[Draft]) -> String {
         taxonomy.version.as_deref().map_or_else(String::new, |version| format!(", version {}", shown(version)));
     let kept = drafts.iter().filter(|draft| draft.left_out.is_none()).count();
     let mut toml = format!(
-        "# Imported from {FILE}{version}: {kept} of {} classes. Examples are made from the patterns.\n\nformat = 1\n",
+        "# Imported from {FILE}{version}: {kept} of {} classes. Examples are made from the patterns.\n\
+         # They judge alone: their order means nothing among other rules.\n\nformat = 1\noff = [\"*\"]\n",
         taxonomy.classes.len()
     );
     for draft in drafts {

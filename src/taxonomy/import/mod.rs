@@ -3,7 +3,6 @@
 //! Patterns there are Python's, searched over a whole log; here they are matched line by line. What can be translated is; what cannot is left
 //! out as a comment with its reason. Every imported pattern gets an example that is made from it, and wins it: the file loads by itself.
 
-mod classes;
 mod convert;
 mod python;
 mod sample;

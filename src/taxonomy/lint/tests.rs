@@ -9,6 +9,7 @@ use crate::taxonomy::{
 };
 
 fn rule(id: &str, any: &str, log: &str, more: &str) -> String {
+    let more = if more.is_empty() { "new_class = true".to_owned() } else { format!("{more}\nnew_class = true") };
     format!(
         "[[rule]]\nid = '{id}'\ntitle = 't'\nowner = 'package'\nseverity = 'low'\ntransient = 'no'\nrunbook = 'r'\n{more}\n\
          any = [\n{any}\n]\n[[rule.example]]\nlog = '''{log}'''\n"
@@ -168,7 +169,7 @@ fn hidden_patterns_are_proven() {
     assert_eq!(
         lints(&text),
         [
-            r"a.toml:12: `curl: \(6\) Could not resolve \S+`: rule `high` (a.toml:25) ranks higher and matches every line that it matches; raise this rule's precedence, narrow the other pattern, or remove this one [shadowed]"
+            r"a.toml:12: `curl: \(6\) Could not resolve \S+`: rule `high` (a.toml:26) ranks higher and matches every line that it matches; raise this rule's precedence, narrow the other pattern, or remove this one [shadowed]"
         ]
     );
     for (low, high) in [

@@ -11,6 +11,7 @@ use super::source::{Source, Text};
 use super::write::{AnyText, ExampleText, RuleText};
 use crate::ci::log::plain_into;
 use crate::taxonomy::Origin;
+use crate::taxonomy::classes::{STRANGER, known_as};
 
 /// Most lines that are looked at, and most that become examples.
 const MOST_LINES: usize = 64;
@@ -152,14 +153,19 @@ fn as_shown(line: &str) -> String {
 
 fn toml(id: &str, pattern: &str, rule: &Template) -> String {
     let examples = rule.logs.iter().map(|log| ExampleText { log: log.clone(), failure_reason: None }).collect();
+    // What a class already says of its failures holds for one more wording of it.
+    let class = id.split('.').next().unwrap_or_default();
+    let known = known_as(class);
+    let of = known.unwrap_or(&STRANGER);
     let text = RuleText {
         id: id.to_owned(),
-        class: None,
+        class: known.filter(|known| known.class != class).map(|known| known.class.to_owned()),
+        is_new_class: known.is_none(),
         title: rule.title.clone(),
-        owner: "unknown",
+        owner: of.owner.as_str(),
         severity: "medium",
-        transient: "unknown",
-        runbook: "say what to do".to_owned(),
+        transient: of.transient.as_str(),
+        runbook: of.runbook.to_owned(),
         strength: None,
         precedence: None,
         any: vec![AnyText::Regex { regex: pattern.to_owned(), slow: rule.slow }],

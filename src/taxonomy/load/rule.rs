@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::fault::Faults;
-use super::nearest::meant;
+use super::nearest::{meant, nearest};
 use super::pattern;
 use super::table::{Table, shown};
 use crate::ci::{FailureReason, Status};
+use crate::taxonomy::classes::{known, names};
 use crate::taxonomy::{JobFacts, Origin, Owner, Pattern, Requires, Rule, Scope, Severity, Strength, Transient};
 
 /// Most patterns of one rule.
@@ -18,6 +19,7 @@ const LONGEST_LINE: usize = 400;
 const KEYS: &[&str] = &[
     "id",
     "class",
+    "new_class",
     "title",
     "owner",
     "severity",
@@ -137,6 +139,13 @@ fn class(table: &Table<'_>, id: Option<&str>, faults: &mut Faults) -> Option<Arc
     } else if !is_class(class) {
         let remedy = "use letters, digits, `_` and `-`, 64 characters at most";
         faults.soft(at, format!("`{}` is no class", shown(class)), remedy);
+    } else if !table.flag("new_class", faults).unwrap_or(false) && known(class).is_none() {
+        let own = "if it is one of your own, say new_class = true";
+        let remedy = match nearest(class, names()) {
+            Some(near) => format!("did you mean `{near}`? {own}"),
+            None => format!("take one of Spack's (`stackhand rules list` shows them); {own}"),
+        };
+        faults.soft(at, format!("there is no class `{class}`"), remedy);
     }
     Some(class.into())
 }

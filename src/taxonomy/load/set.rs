@@ -19,6 +19,8 @@ pub const MOST_RULES: usize = 2_000;
 /// Most states of all patterns together.
 pub const MOST_STATES: usize = 2_000_000;
 const MOST_EXAMPLES: usize = 10_000;
+/// In `off`: every rule of earlier files.
+const EVERY: &str = "*";
 /// Most unknown ids of one `off` that are told.
 const MOST_STRANGE: usize = 20;
 
@@ -120,7 +122,10 @@ impl Ids {
     fn switch_off(&mut self, off: &[(String, Origin)], members: &mut Vec<Member>, faults: &mut Faults) {
         let mut strange = 0;
         for (id, at) in off {
-            if let Some((id, place)) = self.on.remove_entry(id.as_str()) {
+            if id == EVERY {
+                self.off.append(&mut self.on);
+                members.clear();
+            } else if let Some((id, place)) = self.on.remove_entry(id.as_str()) {
                 members.retain(|member| member.read.rule.id != id);
                 self.off.insert(id, place);
             } else if !self.off.contains_key(id.as_str()) && !self.incomplete && strange < MOST_STRANGE {

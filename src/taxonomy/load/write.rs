@@ -26,6 +26,8 @@ pub struct RuleText {
     pub id: String,
     /// `None`: the id's first part.
     pub class: Option<String>,
+    /// The class is none of those that production has.
+    pub is_new_class: bool,
     pub title: String,
     pub owner: &'static str,
     pub severity: &'static str,
@@ -45,6 +47,9 @@ impl RuleText {
         let mut line = |key: &str, value: String| lines.push(format!("{key} = {value}"));
         if let Some(class) = &self.class {
             line("class", quote(class));
+        }
+        if self.is_new_class {
+            line("new_class", "true".to_owned());
         }
         line("title", quote(&self.title));
         line("owner", quote(self.owner));

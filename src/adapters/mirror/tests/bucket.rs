@@ -111,7 +111,7 @@ async fn credentials_that_are_promised_and_cannot_be_had_are_a_failure() {
 #[tokio::test]
 async fn names_are_listed_page_by_page() {
     let page = "<?xml version=\"1.0\"?><ListBucketResult><Name>m</Name><Prefix>x/</Prefix><IsTruncated>false</IsTruncated>\
-        <Contents><Key>x/</Key></Contents><Contents><Key>x/b</Key></Contents><Contents><Key>x/a</Key></Contents>\
+        <Contents><Key>x/</Key><Size>0</Size></Contents><Contents><Key>x/b</Key><Size>0</Size></Contents><Contents><Key>x/a</Key><Size>0</Size></Contents>\
         <CommonPrefixes><Prefix>x/folder/</Prefix></CommonPrefixes></ListBucketResult>";
     let first = page
         .replace("<IsTruncated>false", "<NextContinuationToken>t</NextContinuationToken><IsTruncated>true")

@@ -19,8 +19,12 @@ use crate::generation::{Listing, MirrorState, MirrorView};
 use crate::spack::{Hash, Lock};
 
 mod bucket;
+mod contents;
 mod folder;
+mod lists;
 mod moto;
+mod roots;
+mod walk;
 mod web;
 
 const MANIFEST: &str = "v3/manifests/index/index.manifest.json";
@@ -142,6 +146,10 @@ enum Odd {
     Stale(String),
     /// As S3 does for a bucket of another region.
     Region(&'static str),
+    /// So many times with this `Retry-After`, and then as it should be.
+    Wait(usize, &'static str),
+    /// A listing, changed; the first time only, or always.
+    Page(bool, fn(String) -> String),
 }
 
 struct Server {
@@ -150,6 +158,11 @@ struct Server {
 }
 
 impl Server {
+    /// How often something was asked for that begins so. A listing is `?list=PREFIX`, one of folders `?folders=PREFIX`.
+    fn asked(&self, path: &str) -> usize {
+        self.seen.lock().unwrap().iter().filter(|seen| seen.trim_start_matches("/m/").starts_with(path)).count()
+    }
+
     fn count(&self, path: &str) -> usize {
         self.seen.lock().unwrap().iter().filter(|seen| seen.ends_with(path)).count()
     }
@@ -159,14 +172,27 @@ impl Server {
     }
 }
 
-/// Serves a mirror below `/m`; paths that end as one of `odd` are answered that way.
+/// Serves a mirror below `/m`, and lists it as a bucket of that name; paths that end as one of `odd` are answered that way.
 async fn serve(mirror: Mirror, odd: &[(&str, Odd)]) -> Server {
+    serve_pages(mirror, odd, 1_000).await
+}
+
+/// The same with so many keys on a page.
+async fn serve_pages(mirror: Mirror, odd: &[(&str, Odd)], page: usize) -> Server {
     let seen = Arc::new(Mutex::new(Vec::<String>::new()));
     let odd: Vec<(String, Odd)> = odd.iter().map(|(path, odd)| ((*path).to_owned(), odd.clone())).collect();
     let shared = (Arc::new(mirror), Arc::new(odd), seen.clone());
     let app = Router::new().fallback(move |request: Request| {
         let (mirror, odd, seen) = shared.clone();
-        async move { reply(&mirror, &odd, &seen, request.uri().path()).await }
+        async move {
+            match lists::Query::of(request.uri()).filter(|_| !mirror.0.contains_key("")) {
+                Some(query) => {
+                    let text = query.page(mirror.0.iter().map(|(key, bytes)| (key.as_str(), &bytes[..])), page);
+                    reply(&mirror, &odd, &seen, &query.name(), Some(text)).await
+                }
+                None => reply(&mirror, &odd, &seen, request.uri().path(), None).await,
+            }
+        }
     });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}/m", listener.local_addr().unwrap());
@@ -174,14 +200,23 @@ async fn serve(mirror: Mirror, odd: &[(&str, Odd)]) -> Server {
     Server { base, seen }
 }
 
-async fn reply(mirror: &Mirror, odd: &[(String, Odd)], seen: &Mutex<Vec<String>>, path: &str) -> Response<Body> {
+async fn reply(
+    mirror: &Mirror,
+    odd: &[(String, Odd)],
+    seen: &Mutex<Vec<String>>,
+    path: &str,
+    listing: Option<String>,
+) -> Response<Body> {
     let before = {
         let mut seen = seen.lock().unwrap();
         seen.push(path.to_owned());
         seen.iter().filter(|earlier| *earlier == path).count() - 1
     };
     let status = |code: u16| Response::builder().status(code);
-    let bytes = mirror.0.get(path.trim_start_matches("/m/")).cloned();
+    let bytes = match listing {
+        Some(listing) => Some(listing.into_bytes()),
+        None => mirror.0.get(path.trim_start_matches("/m/")).cloned(),
+    };
     match odd.iter().find(|(end, _)| path.ends_with(end.as_str())).map(|(_, odd)| odd) {
         Some(Odd::Status(code)) => return status(*code).body(Body::from("<secret>")).unwrap(),
         Some(Odd::First(times, code)) if before < *times => return status(*code).body(Body::empty()).unwrap(),
@@ -206,14 +241,34 @@ async fn reply(mirror: &Mirror, odd: &[(String, Odd)], seen: &Mutex<Vec<String>>
         Some(Odd::Region(region)) => {
             return status(301).header("x-amz-bucket-region", *region).body(Body::empty()).unwrap();
         }
+        Some(Odd::Wait(times, wait)) if before < *times => {
+            return status(503).header("retry-after", *wait).body(Body::empty()).unwrap();
+        }
+        Some(Odd::Page(once, change)) if before == 0 || !once => {
+            return status(200).body(change(String::from_utf8(bytes.unwrap()).unwrap()).into()).unwrap();
+        }
         Some(Odd::Body(code, text)) => return status(*code).body(text.clone().into()).unwrap(),
         _ => {}
     }
     match bytes {
-        Some(bytes) => status(200).header("last-modified", WRITTEN).body(bytes.into()).unwrap(),
+        Some(bytes) => {
+            let answer = status(200).header("last-modified", WRITTEN).header("etag", format!("\"{}\"", tag(&bytes)));
+            answer.body(bytes.into()).unwrap()
+        }
         // As S3 says it; the web readers go by the status.
         None => status(404).body("<?xml version=\"1.0\"?><Error><Code>NoSuchKey</Code></Error>".into()).unwrap(),
     }
+}
+
+fn tag(bytes: &[u8]) -> String {
+    sha256(bytes)[..32].to_owned()
+}
+
+/// A reader of the bucket `m` of a server.
+fn bucket_reader(server: &Server, settings: Settings) -> Reader {
+    let endpoint = Some(server.base.trim_end_matches("/m").to_owned());
+    let s3 = S3Access { endpoint, region: Some("us-east-1".to_owned()), credentials: Credentials::Anonymous };
+    Reader::new(Settings { s3, ..settings })
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

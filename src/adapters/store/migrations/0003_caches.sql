@@ -38,4 +38,13 @@ CREATE TABLE cache_manifests (
     PRIMARY KEY (url, path)
 ) STRICT, WITHOUT ROWID;
 
+-- The hashes of the lock that a generate job left: 32 bytes each. Such a lock never changes.
+CREATE TABLE generated_locks (
+    job    INTEGER PRIMARY KEY,
+    hashes BLOB    NOT NULL,
+    at     INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX generated_locks_by_age ON generated_locks (at);
+
 PRAGMA user_version = 3;

@@ -36,6 +36,7 @@ fn a_draft_is_a_rule_that_loads() {
     assert_eq!(draft.id, "local.error_failed_to_push");
     let expected = r#"[[rule]]
 id = "local.error_failed_to_push"
+new_class = true
 title = "==> Error: Failed to push …-…: …"
 owner = "unknown"
 severity = "medium"
@@ -53,6 +54,19 @@ match = true
 "#;
     assert_eq!(draft.toml, expected);
     assert_eq!(faults(&[&format!("format = 1\n{}", draft.toml)]), [""; 0]);
+}
+
+#[test]
+fn a_draft_of_a_known_class_knows_what_the_class_knows() {
+    let made = draft(&["engine room flooded"]).unwrap().with("engine room flooded", "dns_error.engine").unwrap();
+    let says = |text: &str| made.toml.contains(text);
+    assert!(
+        says("owner = \"infrastructure\"\n") && says("transient = \"yes\"\n") && !says("new_class"),
+        "{}",
+        made.toml
+    );
+    let other = made.with("engine room flooded", "5xx.engine").unwrap();
+    assert!(other.toml.contains("class = \"5XX\"\n") && !other.toml.contains("new_class"), "{}", other.toml);
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn a_later_file_may_overtake_and_is_told() {
     let weak = later.replace("precedence = 900", "");
     let found = faults(&[&strong, &weak]);
     assert!(
-        found[0].starts_with("b.toml:11: the example of rule `linker` is won by rule `oom` (a.toml:2)"),
+        found[0].starts_with("b.toml:12: the example of rule `linker` is won by rule `oom` (a.toml:2)"),
         "{found:?}"
     );
 }

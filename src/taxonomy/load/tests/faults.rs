@@ -106,12 +106,40 @@ fn unknown_keys_and_words_bring_the_nearest() {
 #[test]
 fn ids_and_classes_of_production_are_accepted() {
     for (id, class) in [("5xx", "5XX"), ("build_error.linker", "build_error"), ("a-b.c_d.9", "a-b")] {
-        let file = rule_with(&format!("class = \"{class}\"\n{GOOD}")).replace("\"oom\"", &format!("\"{id}\""));
+        let file = rule_with(&format!("class = \"{class}\"\nnew_class = true\n{GOOD}"))
+            .replace("\"oom\"", &format!("\"{id}\""));
         assert_eq!(faults(&[&file]), [""; 0]);
     }
     for id in ["", ".a", "a.", "a..b", "a b", "ä", "x".repeat(65).as_str()] {
         assert!(fault(&rule_with(GOOD).replace("\"oom\"", &format!("\"{id}\""))).contains("is no id"), "{id}");
     }
+}
+
+#[test]
+fn a_class_that_nobody_knows_is_refused_unless_it_is_said_to_be_new() {
+    for (class, remedy) in [
+        ("oomm", "did you mean `oom`? if it is one of your own, say new_class = true"),
+        (
+            "power_cut",
+            "take one of Spack's (`stackhand rules list` shows them); if it is one of your own, say new_class = true",
+        ),
+    ] {
+        let text = rule_with(&format!("class = '{class}'\n{GOOD}"));
+        assert_eq!(fault(&text), format!("a.toml:9: there is no class `{class}`; {remedy}"));
+        assert_eq!(faults(&[&rule_with(&format!("class = '{class}'\nnew_class = true\n{GOOD}"))]), [""; 0]);
+    }
+    assert!(fault(&rule_with(&format!("new_class = 'yes'\n{GOOD}"))).starts_with("a.toml:9: "));
+}
+
+#[test]
+fn a_file_may_stand_alone() {
+    let later = format!("format = 1\noff = ['*']\n{}", other("oom", "Killed signal", "ld: Killed signal", ""));
+    // The id is free again, and nothing else of the earlier file is left.
+    let first = format!("{}{}", rule_with(GOOD), other("killed", "Killed", "Killed", "strength = 'hint'"));
+    let files = [Source { name: "a.toml", text: &first }, Source { name: "b.toml", text: &later }];
+    let ids: Vec<String> = load(&files).unwrap().rules.iter().map(|rule| rule.id.to_string()).collect();
+    assert_eq!(ids, ["oom"]);
+    assert_eq!(faults(&[&later]), [""; 0]);
 }
 
 #[test]

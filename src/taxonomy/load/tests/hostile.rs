@@ -31,7 +31,7 @@ fn what_is_too_much_is_one_fault() {
 fn a_rule_too_many_is_told() {
     let one = |n: usize| {
         format!(
-            "[[rule]]\nid='r{n}'\ntitle='t'\nowner='package'\nseverity='low'\ntransient='no'\nrunbook='r'\nany=['text {n} end']\n[[rule.example]]\nlog='text {n} end'\n"
+            "[[rule]]\nid='oom.r{n}'\ntitle='t'\nowner='package'\nseverity='low'\ntransient='no'\nrunbook='r'\nany=['text {n} end']\n[[rule.example]]\nlog='text {n} end'\n"
         )
     };
     let rules: String = (0..2_001).map(one).collect();
@@ -48,7 +48,7 @@ fn small_texts_that_grow_are_refused() {
     let file: String = (0..8)
         .map(|n| {
             let any = (0..30).map(|k| format!("{{ regex = 'abc{k}[a-y]{{9000}}' }}")).collect::<Vec<_>>().join(", ");
-            RULE.replace("format = 1\n", "").replace("oom", &format!("oom{n}"))
+            RULE.replace("format = 1\n", "").replace("oom", &format!("oom.n{n}"))
                 + &format!("any = [{any}]\n[[rule.example]]\nlog = 'x'\n")
         })
         .collect();

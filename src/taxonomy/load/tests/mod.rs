@@ -26,6 +26,7 @@ pub fn rule_with(more: &str) -> String {
 
 /// A second rule.
 pub fn other(id: &str, pattern: &str, log: &str, more: &str) -> String {
+    let more = if more.is_empty() { "new_class = true".to_owned() } else { format!("{more}\nnew_class = true") };
     format!(
         "[[rule]]\nid = \"{id}\"\ntitle = \"T\"\nowner = \"package\"\nseverity = \"low\"\ntransient = \"no\"\nrunbook = \"r\"\n\
          any = ['{pattern}']\n{more}\n[[rule.example]]\nlog = '{log}'\n"

@@ -3,6 +3,7 @@
 use crate::taxonomy::{Owner, Transient};
 
 /// One class: its title, who can mend it, whether trying again helps, and what to do.
+#[derive(Debug)]
 pub(super) struct Known {
     pub class: &'static str,
     pub title: &'static str,
@@ -23,6 +24,16 @@ pub(super) const STRANGER: Known = Known {
 /// Finds a class.
 pub(super) fn known(class: &str) -> Option<&'static Known> {
     CLASSES.iter().find(|known| known.class == class)
+}
+
+/// Finds a class by a name in any capitals; ids of rules have none.
+pub(super) fn known_as(name: &str) -> Option<&'static Known> {
+    CLASSES.iter().find(|known| known.class.eq_ignore_ascii_case(name))
+}
+
+/// Their names.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    CLASSES.iter().map(|known| known.class)
 }
 
 const fn row(

@@ -1,0 +1,348 @@
+//! The nodes of the embedded locks as Spack wrote them, and as it would write them for other machines and in earlier months.
+//!
+//! A [`Variant`] is a lock under another target or from an earlier day. Its nodes are those of the lock with another architecture, another
+//! package hash where a recipe was changed since, and the DAG hashes that follow from this: every node of every variant hashes to its name,
+//! as after a real concretization. What a concretizer would have decided otherwise for that machine stays as it is in the lock.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::SandboxError;
+use super::locks::{LockName, Shelf};
+use super::stacks::Target;
+use crate::spack::{Arch, Hash, Lock, Spec};
+
+/// The texts of a lock's nodes.
+#[derive(Debug)]
+pub struct Nodes {
+    text: Box<str>,
+    nodes: Vec<Node>,
+    places: HashMap<Hash, u16>,
+}
+
+/// Where in the text a node is, and what in it may be exchanged; places count from the node's own beginning.
+#[derive(Debug)]
+struct Node {
+    at: Range<usize>,
+    arch: Range<usize>,
+    package_hash: Option<usize>,
+    /// Hashes of dependencies and whose they are, in the order of the text.
+    deps: Vec<(usize, u16)>,
+}
+
+/// What ends every node: `,"hash":"…"}`.
+const HASH_KEY: &str = ",\"hash\":\"";
+const HASH: usize = 32;
+
+impl Nodes {
+    /// Finds the nodes of `lock` in its text; `None` when the text is not laid out as Spack lays it out.
+    pub fn read(text: &[u8], lock: &Lock) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Document<'a> {
+            #[serde(borrow)]
+            concrete_specs: BTreeMap<&'a str, &'a RawValue>,
+        }
+        let document: Document<'_> = serde_json::from_slice(text).ok()?;
+        let places: HashMap<Hash, u16> = lock.specs().map(|spec| spec.hash).zip(0..).collect();
+        let mut all = String::with_capacity(text.len());
+        let mut nodes = Vec::with_capacity(places.len());
+        for spec in lock.specs() {
+            let raw = document.concrete_specs.get(spec.hash.as_str())?.get();
+            let from = all.len();
+            all.push_str(raw);
+            nodes.push(Node::read(raw, from, spec, &places)?);
+        }
+        Some(Self { text: all.into(), nodes, places })
+    }
+
+    /// The place of a spec of the lock.
+    pub fn place(&self, hash: &Hash) -> Option<u16> {
+        self.places.get(hash).copied()
+    }
+}
+
+impl Node {
+    fn read(raw: &str, from: usize, spec: &Spec, places: &HashMap<Hash, u16>) -> Option<Self> {
+        let find = |what: &str, after: usize| {
+            let rest = raw.as_bytes().get(after..)?;
+            memchr::memmem::find(rest, what.as_bytes()).map(|found| after + found)
+        };
+        let arch = find("\"arch\":{", 0)?;
+        let mut node = Self {
+            at: from..from + raw.len(),
+            arch: arch..find("}", arch)? + 1,
+            package_hash: find("\"package_hash\":\"", arch).map(|found| found + 16),
+            deps: Vec::with_capacity(spec.deps.len()),
+        };
+        let mut after = arch;
+        for dep in &spec.deps {
+            after = find(dep.hash.as_str(), after)?;
+            node.deps.push((after, *places.get(&dep.hash)?));
+            after += HASH;
+        }
+        let tail = raw.len().checked_sub(HASH_KEY.len() + HASH + 2)?;
+        (raw.get(tail..tail + HASH_KEY.len()) == Some(HASH_KEY)).then_some(node)
+    }
+}
+
+/// How long ago a lock was concretized.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Age {
+    /// What CI builds tonight.
+    Current,
+    /// Before the last changes of a few recipes.
+    LastMonth,
+    /// When the release branch was cut.
+    Release,
+}
+
+impl Age {
+    /// The packages whose recipes have changed since. What does not depend on them has the same hash as tonight.
+    fn changed(self) -> &'static [&'static str] {
+        match self {
+            Self::Current => &[],
+            Self::LastMonth => &["camp", "go", "hdf5", "ninja", "nlohmann-json", "openblas", "openjdk", "ruby"],
+            Self::Release => &["gmake", "gcc-runtime"],
+        }
+    }
+}
+
+/// A lock under another target, or from another day.
+#[derive(Debug)]
+pub struct Variant {
+    shelf: &'static Shelf,
+    target: Target,
+    age: Age,
+    /// Instead of the hashes of the lock.
+    hashes: Vec<Hash>,
+    by_hash: Vec<u16>,
+    pub(super) packed: OnceLock<Vec<super::s3::Metadata>>,
+}
+
+const LOCKS: usize = 4;
+const TARGETS: usize = 8;
+const AGES: usize = 3;
+
+impl Variant {
+    /// The variant of an embedded lock, made once per process.
+    pub fn of(lock: LockName, target: Target, age: Age) -> Result<&'static Self, SandboxError> {
+        static MADE: [OnceLock<Variant>; LOCKS * TARGETS * AGES] = [const { OnceLock::new() }; LOCKS * TARGETS * AGES];
+        let slot = MADE.get((lock as usize * TARGETS + target as usize) * AGES + age as usize);
+        if let Some(known) = slot.and_then(OnceLock::get) {
+            return Ok(known);
+        }
+        let made = Self::make(Shelf::embedded(lock)?, target, age);
+        Ok(match slot {
+            Some(slot) => slot.get_or_init(|| made),
+            // There are as many slots as variants; were there not, one would be made again each time.
+            None => Box::leak(Box::new(made)),
+        })
+    }
+
+    fn make(shelf: &'static Shelf, target: Target, age: Age) -> Self {
+        let hashes: Vec<Hash> = shelf.lock.specs().map(|spec| spec.hash).collect();
+        let mut made = Self { shelf, target, age, hashes, by_hash: Vec::new(), packed: OnceLock::new() };
+        if !made.is_the_lock() {
+            let mut done = vec![false; made.hashes.len()];
+            for at in 0..made.len() {
+                made.rehash(at, &mut done);
+            }
+        }
+        made.by_hash = (0..made.len()).collect();
+        made.by_hash.sort_unstable_by_key(|at| made.hashes.get(usize::from(*at)));
+        made
+    }
+
+    /// Nothing in it differs from the lock.
+    fn is_the_lock(&self) -> bool {
+        self.target == Target::X86V3 && self.age == Age::Current
+    }
+
+    /// Dependencies first: a node's hash covers theirs.
+    fn rehash(&mut self, at: u16, done: &mut [bool]) {
+        match done.get_mut(usize::from(at)) {
+            Some(done) if !*done => *done = true,
+            _ => return,
+        }
+        let deps = self.deps(at);
+        for (_, dep) in deps {
+            self.rehash(*dep, done);
+        }
+        let mut digest = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
+        self.body(at, &mut |piece| digest.update(piece));
+        digest.update(b"}");
+        let hash = Hash::parse(&base32(digest.finish().as_ref()));
+        if let (Some(slot), Ok(hash)) = (self.hashes.get_mut(usize::from(at)), hash) {
+            *slot = hash;
+        }
+    }
+
+    /// How many specs there are, externals too.
+    pub fn len(&self) -> u16 {
+        self.hashes.len() as u16
+    }
+
+    /// The spec at that place, as the lock has it: name, version and everything but its hash and its architecture hold.
+    pub fn spec(&self, at: u16) -> Option<&'static Spec> {
+        self.shelf.lock.specs().nth(usize::from(at))
+    }
+
+    /// The hash of the spec at that place.
+    pub fn hash(&self, at: u16) -> Option<&Hash> {
+        self.hashes.get(usize::from(at))
+    }
+
+    /// The hash that a spec of the lock has here; its own when the lock does not know it.
+    pub fn rename(&self, of: &Hash) -> Hash {
+        self.shelf.nodes.place(of).and_then(|at| self.hash(at)).copied().unwrap_or(*of)
+    }
+
+    /// Where the spec with that hash is.
+    pub fn find(&self, hash: &Hash) -> Option<u16> {
+        let found = self.by_hash.binary_search_by(|at| self.hash(*at).cmp(&Some(hash))).ok()?;
+        self.by_hash.get(found).copied()
+    }
+
+    /// The architecture that a spec of the lock has here.
+    pub fn arch(&self, spec: &Spec) -> Arch {
+        if self.is_the_lock() { spec.arch.clone() } else { self.target.arch(&spec.arch) }
+    }
+
+    /// Where the roots of the lock are.
+    pub fn roots(&self) -> impl Iterator<Item = u16> {
+        self.shelf.lock.roots().iter().filter_map(|root| self.shelf.nodes.place(&root.hash))
+    }
+
+    /// Hashes of dependencies in the text, and whose they are.
+    pub fn deps(&self, at: u16) -> &'static [(usize, u16)] {
+        self.shelf.nodes.nodes.get(usize::from(at)).map_or(&[], |node| &node.deps)
+    }
+
+    /// The spec and everything that it depends on, each once: itself first, then depth first, as Spack writes metadata.
+    pub fn closure(&self, at: u16) -> Vec<u16> {
+        let mut seen = vec![false; self.hashes.len()];
+        let mut order = Vec::new();
+        let mut queue = vec![at];
+        while let Some(next) = queue.pop() {
+            if let Some(seen) = seen.get_mut(usize::from(next)).filter(|seen| !**seen) {
+                *seen = true;
+                order.push(next);
+                queue.extend(self.deps(next).iter().rev().map(|(_, dep)| *dep));
+            }
+        }
+        order
+    }
+
+    /// Hands over the node's JSON, piece by piece.
+    pub fn node(&self, at: u16, to: &mut dyn FnMut(&[u8])) {
+        self.body(at, to);
+        if let Some(hash) = self.hash(at) {
+            to(HASH_KEY.as_bytes());
+            to(hash.as_str().as_bytes());
+            to(b"\"}");
+        }
+    }
+
+    /// The node without its hash and without its last brace.
+    fn body(&self, at: u16, to: &mut dyn FnMut(&[u8])) {
+        let Nodes { text, nodes, .. } = &self.shelf.nodes;
+        let (Some(node), Some(spec)) = (nodes.get(usize::from(at)), self.spec(at)) else { return };
+        let text = text.as_bytes().get(node.at.clone()).unwrap_or_default();
+        let body = text.get(..text.len() - HASH_KEY.len() - HASH - 2).unwrap_or_default();
+        if self.is_the_lock() {
+            return to(body);
+        }
+        let mut from = 0;
+        let mut exchange = |range: Range<usize>, with: &[u8]| {
+            to(body.get(from..range.start).unwrap_or_default());
+            to(with);
+            from = range.end;
+        };
+        let arch = self.target.arch(&spec.arch);
+        let (platform, os, target) = (&arch.platform, &arch.os, &arch.target);
+        let arch = format!("\"arch\":{{\"platform\":\"{platform}\",\"platform_os\":\"{os}\",\"target\":\"{target}\"}}");
+        exchange(node.arch.clone(), arch.as_bytes());
+        if let Some(place) = node.package_hash.filter(|_| self.age.changed().contains(&&*spec.name)) {
+            // Another recipe: any other hash of the same form.
+            exchange(place..place + 4, if self.age == Age::Release { b"r7a2" } else { b"m3c5" });
+        }
+        for (place, dep) in &node.deps {
+            let hash = self.hash(*dep).map_or("", Hash::as_str);
+            exchange(*place..place + HASH, hash.as_bytes());
+        }
+        exchange(body.len()..body.len(), b"");
+    }
+}
+
+/// Lower-case base32 without padding.
+fn base32(bytes: &[u8]) -> String {
+    let digit =
+        |five: u16| char::from(*b"abcdefghijklmnopqrstuvwxyz234567".get(usize::from(five & 31)).unwrap_or(&b'a'));
+    let mut text = String::with_capacity(bytes.len() * 8 / 5);
+    let (mut held, mut bits) = (0u16, 0);
+    for byte in bytes {
+        held = held << 8 | u16::from(*byte);
+        bits += 8;
+        while bits >= 5 {
+            bits -= 5;
+            text.push(digit(held >> bits));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn node(variant: &Variant, at: u16) -> String {
+        let mut text = Vec::new();
+        variant.node(at, &mut |piece| text.extend_from_slice(piece));
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn every_node_of_every_variant_hashes_to_its_name_and_names_its_dependencies() {
+        for (lock, target, age) in [
+            (LockName::BuildSystems, Target::X86V3, Age::Current),
+            (LockName::BuildSystems, Target::Windows, Age::Current),
+            (LockName::Radiuss, Target::CrayRhel, Age::LastMonth),
+            (LockName::DeveloperTools, Target::Aarch64, Age::Release),
+        ] {
+            let variant = Variant::of(lock, target, age).unwrap();
+            for at in 0..variant.len() {
+                let text = node(variant, at);
+                let hash = variant.hash(at).unwrap().as_str();
+                let (body, tail) = text.split_at(text.len() - HASH_KEY.len() - HASH - 2);
+                assert_eq!(tail, format!("{HASH_KEY}{hash}\"}}"));
+                let digest = aws_lc_rs::digest::digest(&SHA1_FOR_LEGACY_USE_ONLY, format!("{body}}}").as_bytes());
+                assert_eq!(base32(digest.as_ref()), hash, "{text}");
+                let read: Value = serde_json::from_str(&text).unwrap();
+                assert_eq!(read["name"], &*variant.spec(at).unwrap().name);
+                for dep in read["dependencies"].as_array().into_iter().flatten() {
+                    let hash = Hash::parse(dep["hash"].as_str().unwrap()).unwrap();
+                    let found = variant.find(&hash).unwrap();
+                    assert_eq!(dep["name"], &*variant.spec(found).unwrap().name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn another_target_renames_everything_and_an_earlier_day_what_depends_on_a_changed_recipe() {
+        let same = |target, age| {
+            let now = Variant::of(LockName::E4s, Target::X86V3, Age::Current).unwrap();
+            let other = Variant::of(LockName::E4s, target, age).unwrap();
+            now.hashes.iter().zip(&other.hashes).filter(|(a, b)| a == b).count()
+        };
+        assert_eq!((same(Target::X86V3, Age::Current), same(Target::NeoverseV2, Age::Current)), (1_346, 0));
+        let kept = same(Target::X86V3, Age::LastMonth);
+        assert!(kept == 966, "{kept}");
+    }
+}
