@@ -11,8 +11,8 @@ use stackhand::ci::Timestamp;
 use stackhand::console::caches::{Inside, RootId};
 use stackhand::console::effect::Fetch;
 use stackhand::console::event::Event;
-use stackhand::spack::Hash;
 use stackhand::spack::buildcache::{Catalogue, Checksum, v3};
+use stackhand::spack::{Hash, dag_hash};
 
 /// Its only mirror.
 pub const MIRROR: &str = "s3://spack-binaries";
@@ -22,12 +22,6 @@ pub const ROOT: &str = "s3://spack-binaries/develop/e4s";
 pub const SPECS: usize = 100_000;
 /// Roots beside it.
 const ROOTS: usize = 600;
-
-fn hash(number: usize) -> Hash {
-    let digit = |place: u32| b"abcdefghijklmnopqrstuvwxyz234567".get(number / 32_usize.pow(place) % 32);
-    let digits: String = (0..4).filter_map(digit).map(|byte| char::from(*byte)).collect();
-    Hash::parse(&format!("{digits:a<32}")).expect("a hash")
-}
 
 /// Samples of all roots over two weeks, as the store recalls them, and the end of a listing.
 pub fn listed(now: Timestamp) -> Vec<Event> {
@@ -65,9 +59,16 @@ pub fn listed(now: Timestamp) -> Vec<Event> {
 pub fn contents(now: Timestamp) -> Contents {
     let mut contents = Contents { listed_at: Some(now), ..Contents::default() };
     let mut records = Vec::with_capacity(SPECS);
+    let mut hashes: Vec<Hash> = Vec::with_capacity(SPECS);
     for nth in 0..SPECS {
-        let (hash, name) = (hash(nth), format!("py-package-{:04}", nth % 7_000));
+        let name = format!("py-package-{:04}", nth % 7_000);
         let version = format!("{}.{}", nth / 7_000, nth % 9);
+        // What everything needs is in the index itself.
+        let needs = if nth == 0 { None } else { hashes.get(nth / 2 | 1).or(hashes.get(0)) };
+        let needs = needs.map_or(String::new(), |hash| format!(r#","dependencies":[{{"hash":"{hash}"}}]"#));
+        let node = format!(r#"{{"name":"{name}","version":"{version}"{needs}"#);
+        let hash = dag_hash(&format!("{node}}}")).expect("a node");
+        hashes.push(hash);
         let blob = |what: &str| Checksum::of(format!("{what} {nth}").as_bytes());
         let (files, spec) = (blob("files"), blob("spec"));
         contents.manifests.push(SpecManifest {
@@ -79,6 +80,7 @@ pub fn contents(now: Timestamp) -> Contents {
             reading: Reading::Read {
                 tarball: Some(BlobRef { sum: files, bytes: 10_000_000 + nth as u64 * 37 % 900_000_000 }),
                 spec: Some(BlobRef { sum: spec, bytes: 4_310 }),
+                others: Vec::new(),
                 is_signed: nth % 5 > 0,
             },
             signature: None,
@@ -87,11 +89,8 @@ pub fn contents(now: Timestamp) -> Contents {
             contents.blobs.push(Blob { sum: files, bytes: 10_000_000 + nth as u64 * 37 % 900_000_000, modified: None });
         }
         contents.blobs.push(Blob { sum: spec, bytes: 4_310, modified: None });
-        if nth % 50 > 0 {
-            let needs = self::hash(nth / 2);
-            records.push(format!(
-                r#""{hash}":{{"spec":{{"name":"{name}","version":"{version}","hash":"{hash}","dependencies":[{{"hash":"{needs}"}}]}},"in_buildcache":true}}"#
-            ));
+        if nth % 50 > 0 || nth == 0 {
+            records.push(format!(r#""{hash}":{{"spec":{node},"hash":"{hash}"}},"in_buildcache":true}}"#));
         }
     }
     let index = format!(r#"{{"database":{{"version":"8","installs":{{{}}}}}}}"#, records.join(","));
@@ -102,6 +101,7 @@ pub fn contents(now: Timestamp) -> Contents {
         tag: None,
         bytes: 300,
         blob: None,
+        others: Vec::new(),
         state: IndexState::Read(Arc::new(Catalogue::read(index.as_bytes()).expect("an index"))),
     });
     contents.manifests.sort_by(|a, b| a.path.cmp(&b.path));

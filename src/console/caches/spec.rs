@@ -13,6 +13,8 @@ pub enum BlobPart {
     Manifest,
     Tarball,
     Metadata,
+    /// Something that its manifest names besides.
+    Other,
 }
 
 impl BlobPart {
@@ -22,6 +24,7 @@ impl BlobPart {
             Self::Manifest => "manifest",
             Self::Tarball => "tarball",
             Self::Metadata => "metadata",
+            Self::Other => "other",
         }
     }
 }
@@ -111,8 +114,11 @@ impl SpecFacts {
             hash.is_some_and(|hash| *finding.place == *hash.as_str()) || path == Some(&*finding.place)
         };
         let dependants = hash.zip(catalogue).map(|(hash, catalogue)| {
-            let needs = catalogue.entries().iter().filter(|entry| entry.deps.binary_search(&hash).is_ok());
-            needs.map(|entry| SpecId::Hash(entry.hash)).collect()
+            let entries = catalogue.entries();
+            let place =
+                entries.binary_search_by_key(&hash, |entry| entry.hash).ok().and_then(|at| u32::try_from(at).ok());
+            let needs = |entry: &&Entry| place.is_some_and(|place| entry.deps.places().binary_search(&place).is_ok());
+            entries.iter().filter(needs).map(|entry| SpecId::Hash(entry.hash)).collect()
         });
         Some(Self {
             root,
@@ -151,9 +157,10 @@ fn blobs(inside: &Inside, manifest: &SpecManifest, id: &SpecId, others: &[(RootI
         shared: Vec::new(),
         elsewhere: Vec::new(),
     };
-    let Reading::Read { tarball, spec, .. } = &manifest.reading else { return vec![own] };
+    let Reading::Read { tarball, spec, others: besides, .. } = &manifest.reading else { return vec![own] };
     let named = [(BlobPart::Tarball, tarball), (BlobPart::Metadata, spec)];
     let named = named.into_iter().filter_map(|(part, blob)| Some((part, (*blob)?)));
+    let named = named.chain(besides.iter().map(|blob| (BlobPart::Other, *blob)));
     let blob = |(part, blob): (BlobPart, BlobRef)| BlobFacts {
         part,
         path: blob.sum.path().into(),
@@ -178,7 +185,7 @@ fn there(inside: &Inside, blob: BlobRef) -> There {
 /// Other specs whose manifests name a blob.
 fn sharers(inside: &Inside, sum: Checksum, id: &SpecId) -> Vec<SpecId> {
     let names = |manifest: &SpecManifest| match &manifest.reading {
-        Reading::Read { tarball, spec, .. } => tarball.iter().chain(spec).any(|blob| blob.sum == sum),
+        Reading::Read { tarball, spec, others, .. } => tarball.iter().chain(spec).chain(others).any(|b| b.sum == sum),
         _ => false,
     };
     let rows = inside.specs.rows().iter().filter(|row| row.id != *id);

@@ -102,7 +102,7 @@ pub struct SpecRow {
     pub id: SpecId,
     pub state: SpecState,
     pub signed: Signed,
-    /// Of its manifest and of both blobs, as stored; `None` where nothing lies there or it was not read.
+    /// Of its manifest and of all blobs that it names; `None` where nothing lies there or it was not read.
     pub bytes: Option<u64>,
     /// When its manifest was written.
     pub written: Option<Timestamp>,
@@ -203,8 +203,8 @@ impl<'a> Making<'a> {
         let (unread, bytes) = match &manifest.reading {
             Reading::Unread | Reading::Failed(_) => (Some(SpecState::Unknown), None),
             Reading::Damaged(_) => (None, None),
-            Reading::Read { tarball, spec, .. } => {
-                let blobs = tarball.iter().chain(spec);
+            Reading::Read { tarball, spec, others, .. } => {
+                let blobs = tarball.iter().chain(spec).chain(others);
                 let known = blobs.clone().all(|blob| self.contents.blob(blob.sum).is_some());
                 // Missing is told by findings; what no finding tells is not known.
                 let unread = (!known && worst.is_none()).then_some(SpecState::Unknown);
