@@ -4,7 +4,7 @@ use super::words::{growth, severity};
 use crate::cache::{Finding, FindingKind};
 use crate::ci::{Timestamp, short};
 use crate::console::caches::{BlobPart, Inside, MirrorRow, RootFacts, RootRow, SpecFacts, SpecId};
-use crate::console::text::{clean, count, plural, size};
+use crate::console::text::{clean, count, plural, size, width};
 use crate::tui::screen::Cx;
 use crate::tui::theme::Role;
 
@@ -12,6 +12,27 @@ use crate::tui::theme::Role;
 const TOLD: usize = 8;
 
 type Lines = Vec<(String, Role)>;
+
+/// What fits into the box of an explanation.
+const BOX: usize = 92;
+
+/// Breaks long lines between words; what goes on stands further in.
+fn wrapped(lines: Lines, room: usize) -> Lines {
+    let mut out = Vec::with_capacity(lines.len());
+    for (text, role) in lines {
+        let indent = text.len() - text.trim_start().len();
+        let mut shown = String::new();
+        for word in text.split_inclusive(' ') {
+            let is_begun = shown.len() > indent + 4;
+            if is_begun && width(&shown) + width(word.trim_end()) > room {
+                out.push((std::mem::replace(&mut shown, " ".repeat(indent + 4)), role));
+            }
+            shown.push_str(word);
+        }
+        out.push((shown, role));
+    }
+    out
+}
 
 fn line(text: impl AsRef<str>) -> (String, Role) {
     (clean(text.as_ref()).into_owned(), Role::Text)
@@ -57,7 +78,7 @@ pub fn mirror(cx: Cx<'_>, row: &MirrorRow) -> Lines {
     if let Some(twice) = duplication(cx, row) {
         lines.push(line(twice));
     }
-    lines
+    wrapped(lines, BOX)
 }
 
 /// What lies twice below the address of a mirror's roots.
@@ -115,7 +136,7 @@ pub fn root(cx: Cx<'_>, row: &RootRow, facts: &RootFacts) -> Lines {
         }
         (None, None) => lines.push(line("nobody looked inside yet, so its state is not known; Enter does")),
     }
-    lines
+    wrapped(lines, BOX)
 }
 
 /// A kind of findings, or one of them.
@@ -130,7 +151,7 @@ pub fn finding(inside: &Inside, kind: FindingKind, one: Option<&Finding>) -> Lin
     }
     lines.push(line(""));
     lines.push(line(format!("do: {}", kind.remedy())));
-    lines
+    wrapped(lines, BOX)
 }
 
 /// What a kind of findings means to those who build and install.
@@ -174,7 +195,7 @@ pub fn spec(cx: Cx<'_>, root: crate::console::caches::RootId, id: &SpecId) -> Op
     let facts = SpecFacts::of(&cx.world.caches, root, id)?;
     let mut lines = vec![title(&facts.name)];
     if let Some(hash) = facts.hash {
-        lines.push(line(format!("/{hash} is {} here", facts.row.state.word())));
+        lines.push(line(format!("/{hash}: {} here", facts.row.state.word())));
     }
     match &facts.manifest {
         None => lines.push(line("no manifest of it lies here")),
@@ -188,8 +209,8 @@ pub fn spec(cx: Cx<'_>, root: crate::console::caches::RootId, id: &SpecId) -> Op
         }
     }
     lines.push(line(""));
-    lines.extend(known(cx, &facts));
-    Some(lines)
+    lines.extend(known(cx, &facts, BOX));
+    Some(wrapped(lines, BOX))
 }
 
 fn signed(facts: &SpecFacts) -> String {
@@ -203,7 +224,7 @@ fn signed(facts: &SpecFacts) -> String {
 }
 
 /// What is wrong with a spec, where else it lies, and what keeps it alive, as far as the console knows.
-pub fn known(cx: Cx<'_>, facts: &SpecFacts) -> Lines {
+pub fn known(cx: Cx<'_>, facts: &SpecFacts, room: usize) -> Lines {
     let mut lines = Vec::new();
     for finding in &facts.findings {
         let (glyph, role) = severity(cx, Some(finding.kind.severity()));
@@ -228,7 +249,10 @@ pub fn known(cx: Cx<'_>, facts: &SpecFacts) -> Lines {
         lines.push(line(format!("  {count} of the index that need it: {}", dependants(cx, facts))));
     }
     if let Some(entry) = &facts.entry {
-        lines.push(line(format!("it needs {} itself", plural(entry.deps.len() as u64, "other spec"))));
+        lines.push(line(match entry.deps.len() as u64 {
+            0 => "it needs no other spec itself".to_owned(),
+            needs => format!("it needs {} itself", plural(needs, "other spec")),
+        }));
     }
     lines.push(title("elsewhere"));
     if facts.others == 0 {
@@ -246,7 +270,7 @@ pub fn known(cx: Cx<'_>, facts: &SpecFacts) -> Lines {
         let names = some_of(blob.shared.iter().map(|id| spec_name(cx, facts, id).into()));
         lines.push(line(format!("  its {} is that of {names} as well", blob.part.word())));
     }
-    lines
+    wrapped(lines, room)
 }
 
 fn dependants(cx: Cx<'_>, facts: &SpecFacts) -> String {

@@ -21,9 +21,9 @@ use crate::tui::widgets::{Cell, Column, Pen, Row, Table, Width, empty};
 
 const COLUMNS: &[Column] = &[
     Column::new("", Width::Fixed(9)),
-    Column::new("FINDING", Width::Grow { least: 20, weight: 1 }),
+    Column::new("FINDING", Width::Grow { least: 24, weight: 2 }),
     Column::new("COUNT", Width::Fixed(8)).right().sacrifice(1),
-    Column::new("WHERE", Width::Grow { least: 20, weight: 3 }),
+    Column::new("WHERE", Width::Grow { least: 16, weight: 3 }),
 ];
 
 /// First places that the row of a kind tells.

@@ -166,8 +166,9 @@ impl CachesScreen {
         let grown: Option<i64> = self.rows.iter().map(|row| row.growth).sum();
         let part = caches.listing.is_some() && caches.roots.fetched_at.is_none();
         parts.push((format!("total {}", words::some(cx, Some(size(total)), part)), Role::Text));
-        parts.push((format!("{} a day", growth(grown)), Role::TextDim));
-        if !caches.duplication.is_empty() {
+        let grown = if grown.is_some() { format!("{} a day", growth(grown)) } else { "growth ?".to_owned() };
+        parts.push((grown, Role::TextDim));
+        if caches.listing.is_none() && !caches.duplication.is_empty() {
             let copies: u64 = caches.duplication.values().map(|twice| twice.copies.bytes).sum();
             let distinct: u64 = caches.duplication.values().map(|twice| twice.distinct.bytes).sum();
             let percent = copies.saturating_mul(100).checked_div(copies.saturating_add(distinct)).unwrap_or_default();

@@ -193,13 +193,11 @@ impl CacheScreen {
         let Some(facts) = self.facts(cx) else {
             return ("this root is not known any more".to_owned(), Some(("7", "lists those that are")));
         };
-        if cx.world.polling.is_in_flight(Fetch::Cache(self.root)) {
-            return ("its manifests and indexes are being read…".to_owned(), None);
+        if facts.inside.error.is_some() && !cx.world.polling.is_in_flight(Fetch::Cache(self.root)) {
+            return ("what lies in it is not known".to_owned(), None);
         }
-        match facts.inside.error {
-            Some(_) => ("what lies in it is not known".to_owned(), Some(("R", "tries again"))),
-            None => ("nobody has looked into it yet".to_owned(), Some(("R", "looks now"))),
-        }
+        // Opening it asks for that.
+        ("its manifests and indexes are being read…".to_owned(), None)
     }
 }
 

@@ -18,11 +18,11 @@ use crate::tui::widgets::{Cell, Column, Row, Width};
 /// The columns, in order; the highest sacrifice goes first when it gets narrow.
 pub const COLUMNS: &[Column] = &[
     Column::new("MIRROR / STACK", Width::Grow { least: 18, weight: 1 }).cut_middle(),
-    Column::new("SIZE", Width::Fixed(8)).right(),
-    Column::new("SPECS", Width::Fixed(9)).right().sacrifice(5),
+    Column::new("SIZE", Width::Fixed(9)).right(),
+    Column::new("SPECS", Width::Fixed(11)).right().sacrifice(5),
     Column::new("+24h", Width::Fixed(8)).right().sacrifice(2),
     Column::new("INDEX", Width::Fixed(7)).right().sacrifice(1),
-    Column::new("UNREF", Width::Fixed(8)).right().sacrifice(4),
+    Column::new("UNREF", Width::Fixed(9)).right().sacrifice(4),
     Column::new("HOLES", Width::Fixed(7)).right().sacrifice(3),
     Column::new("ST", Width::Fixed(2)),
 ];
@@ -95,12 +95,16 @@ pub fn mirror<'a>(cx: Cx<'a>, row: &'a MirrorRow, is_unfolded: bool) -> Row<'a> 
     // Until all mirrors were listed once, there may be more.
     let is_part = cx.world.caches.roots.completeness == Completeness::Partial;
     let unseen = |told: fn(&RootRow) -> bool| row.roots.iter().any(|root| !told(root));
+    // Nothing in some of them says nothing about all.
+    let part = |sum: Option<u64>, is_part: bool, words: fn(u64) -> String| {
+        some(cx, sum.filter(|sum| !is_part || *sum > 0).map(words), is_part)
+    };
     let name = format!("{fold} {}{all}", row.name);
     let sums = Sums {
         size: some(cx, Some(size(row.total.bytes)), is_part),
         specs: some(cx, Some(count(row.specs)), is_part),
-        orphans: some(cx, row.orphans.map(|amount| size(amount.bytes)), unseen(|root| root.orphans.is_some())),
-        holes: some(cx, row.holes.map(count), unseen(|root| root.holes.is_some())),
+        orphans: part(row.orphans.map(|amount| amount.bytes), unseen(|root| root.orphans.is_some()), size),
+        holes: part(row.holes, unseen(|root| root.holes.is_some()), count),
         is_old: false,
     };
     let index = index(cx, row.index, row.has_index(), row.index_state());

@@ -104,7 +104,7 @@ impl SpecView {
             table.draw(pen, place, facts.blobs.iter().map(|blob| row(cx, facts, blob)));
         }
         let rest = cut(HEADER + rows, area.height);
-        let lines = explain::known(cx, facts);
+        let lines = explain::known(cx, facts, usize::from(rest.width));
         for ((text, role), y) in std::iter::once(&(String::new(), Role::Text)).chain(&lines).zip(rest.y..rest.bottom())
         {
             pen.put(rest.x, y, rest.width, text, *role);
