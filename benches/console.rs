@@ -5,6 +5,7 @@
 mod timing;
 mod made {
     pub mod bytes;
+    pub mod caches;
     pub mod dice;
     pub mod log;
     pub mod world;
@@ -22,6 +23,7 @@ use stackhand::adapters::terminal::FrameWriter;
 use stackhand::ci::{JobId, Timestamp};
 use stackhand::console::actions::{Plan, Verb};
 use stackhand::console::audit::{AuditRow, AuditState};
+use stackhand::console::caches::Inside;
 use stackhand::console::effect::Fetch;
 use stackhand::console::event::{Event, Intent};
 use stackhand::console::input::{Code, InputEvent, Key};
@@ -55,6 +57,7 @@ fn main() {
     // Colours of its own, behind letters too: these take the most bytes.
     stage.app.set_theme(theme("dusk"));
     traffic(&mut sheet, &mut stage, "dusk");
+    caches(&mut sheet);
     // Last: jobs change, and the one whose log is open is no longer on top.
     pages(&mut sheet, &mut stage);
     sheet.close();
@@ -215,6 +218,78 @@ fn traffic(sheet: &mut Sheet, stage: &mut Stage, theme: &str) {
         assert!(!stage.app.wants_frame(stage.now), "{name}: nothing moved, and a frame is wanted");
         bytes::row(sheet, &format!("nothing dirty, {name}, {theme}"), stage.frame(), Some(0));
     }
+}
+
+/// A root of 100,000 specs among 600 others: what it costs to open, to order, to filter and to draw.
+fn caches(sheet: &mut Sheet) {
+    let contents = made::caches::contents(NOW);
+    let inside = || Inside::new(contents.clone(), made::caches::health(&contents, NOW));
+    sheet.row("100,000 specs into rows, where they are read", ms(1_000), &measure(3, |_| inside()));
+    let mut world = Tree::new(CHILDREN).told();
+    world.caches.mirrors = vec![made::caches::MIRROR.into()];
+    let mut stage = Stage::of(world, LARGE);
+    let inside = Arc::new(inside());
+    for event in made::caches::listed(NOW).into_iter().chain(made::caches::read(inside, NOW)) {
+        stage.app.follow(event, NOW);
+    }
+    let list = "7 / e 4 s Enter j";
+    let (root, specs, spec) = (format!("{list} l"), format!("{list} l Tab"), format!("{list} l Tab l"));
+    let keys: Vec<Key> = KEYS.iter().map(|text| key(text)).collect();
+    for size in [SMALL, LARGE] {
+        stage.size = size;
+        for (name, way) in [("caches", "7"), ("root, findings", &root), ("root, specs", &specs), ("spec", &spec)] {
+            stage.go(way);
+            let steps = measure(400, |turn| {
+                stage.press(keys.get(turn % keys.len()).copied().expect("a key"));
+                stage.frame()
+            });
+            sheet.compare(&format!("key to frame, {name}, {}x{}", size.width, size.height), ms(16), &steps, steps.p99);
+            let draws = measure(200, |_| {
+                stage.tick(1_000);
+                stage.drawn()
+            });
+            sheet.row(&format!("draw, {name}, {}x{}", size.width, size.height), ms(4), &draws);
+            if size == SMALL {
+                let steps = "j j j k j j k j j j k j".split(' ').map(|text| {
+                    stage.press(key(text));
+                    stage.frame()
+                });
+                let mut steps: Vec<usize> = steps.collect();
+                steps.sort_unstable();
+                bytes::row(
+                    sheet,
+                    &format!("cursor step, {name}, terminal"),
+                    steps.get(6).copied().unwrap_or(0),
+                    Some(600),
+                );
+            }
+        }
+    }
+    for (name, from, pressed) in
+        [("open a root", list, "l"), ("open a spec", specs.as_str(), "l"), ("all findings of a kind", &root, "l")]
+    {
+        let opened = prepared_keys(&mut stage, 20, from, &[pressed]);
+        sheet.row(&format!("key to frame, {name}, 200x50"), ms(16), &opened);
+    }
+    let sorted = prepared_keys(&mut stage, 20, &specs, &["s", "s", "s", "s", "S"]);
+    sheet.row("key to frame, order of 100,000 specs, 200x50", ms(16), &sorted);
+    let typed = prepared_keys(&mut stage, 5, &format!("{specs} /"), &["p", "y", "0", "4", "2", "BS", "BS"]);
+    sheet.row("filter keystroke over 100,000 specs", ms(16), &typed);
+}
+
+/// How long keys take to their frames, each time from the same place.
+fn prepared_keys(stage: &mut Stage, times: usize, from: &str, keys: &[&str]) -> timing::Figures {
+    let mut taken = Vec::new();
+    for _ in 0..times {
+        stage.go(from);
+        for text in keys {
+            let began = std::time::Instant::now();
+            stage.press(key(text));
+            stage.frame();
+            taken.push(began.elapsed());
+        }
+    }
+    timing::of(taken)
 }
 
 /// A page of jobs arrives while one looks.

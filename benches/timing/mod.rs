@@ -25,7 +25,7 @@ pub fn measure<R>(times: usize, run: impl FnMut(usize) -> R) -> Figures {
 
 /// Runs something so many times; neither what it needs nor what it leaves is timed.
 pub fn prepared<T, R>(times: usize, mut prepare: impl FnMut(usize) -> T, mut run: impl FnMut(T) -> R) -> Figures {
-    let mut taken: Vec<Duration> = (0..times)
+    let taken = (0..times)
         .map(|turn| {
             let needed = prepare(turn);
             let start = Instant::now();
@@ -35,8 +35,14 @@ pub fn prepared<T, R>(times: usize, mut prepare: impl FnMut(usize) -> T, mut run
             took
         })
         .collect();
+    of(taken)
+}
+
+/// The figures of so many durations.
+pub fn of(mut taken: Vec<Duration>) -> Figures {
     taken.sort_unstable();
-    let at = |part: usize| taken.get((times * part / 100).min(times.saturating_sub(1))).copied().unwrap_or_default();
+    let last = taken.len().saturating_sub(1);
+    let at = |part: usize| taken.get((taken.len() * part / 100).min(last)).copied().unwrap_or_default();
     Figures { median: at(50), p99: at(99) }
 }
 

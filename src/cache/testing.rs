@@ -81,10 +81,8 @@ impl Files {
     pub fn index(&mut self, view: Option<&str>, needs: &[usize], of: impl Fn(usize) -> bool) {
         let present = (0..SPECS).filter(|number| of(*number) && self.files.contains_key(&path_of(*number)));
         let record = |number: usize, is_there: bool| {
-            let hash = hash(number);
-            format!(
-                r#""{hash}":{{"spec":{{"name":"pkg","version":"1.0","hash":"{hash}"}},"in_buildcache":{is_there}}}"#
-            )
+            let (hash, node) = (hash(number), node(number));
+            format!(r#""{hash}":{{"spec":{node},"hash":"{hash}"}},"in_buildcache":{is_there}}}"#)
         };
         let there = present.map(|number| record(number, true));
         let records: Vec<String> = there.chain(needs.iter().map(|number| record(*number, false))).collect();

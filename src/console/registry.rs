@@ -19,6 +19,8 @@ pub enum Scope {
     Log,
     /// The needs graph.
     Dag,
+    /// The binary caches.
+    Caches,
     /// The preview of a plan. Modal: keys of the screen below do not reach it.
     Preview,
     /// A line of text being typed: filter, palette, search in the help.
@@ -26,8 +28,8 @@ pub enum Scope {
 }
 
 impl Scope {
-    pub const ALL: [Self; 7] =
-        [Self::Always, Self::Global, Self::List, Self::Log, Self::Dag, Self::Preview, Self::Prompt];
+    pub const ALL: [Self; 8] =
+        [Self::Always, Self::Global, Self::List, Self::Log, Self::Dag, Self::Caches, Self::Preview, Self::Prompt];
 
     /// The word in keymap files and in the help.
     pub const fn name(self) -> &'static str {
@@ -37,6 +39,7 @@ impl Scope {
             Self::List => "list",
             Self::Log => "log",
             Self::Dag => "dag",
+            Self::Caches => "caches",
             Self::Preview => "preview",
             Self::Prompt => "prompt",
         }
@@ -53,7 +56,7 @@ impl Scope {
             Self::Always => None,
             Self::Global | Self::Preview | Self::Prompt => Some(Self::Always),
             Self::List => Some(Self::Global),
-            Self::Log | Self::Dag => Some(Self::List),
+            Self::Log | Self::Dag | Self::Caches => Some(Self::List),
         }
     }
 
@@ -260,6 +263,10 @@ actions! {
     DagZoomIn = "dag.zoom_in", Dag, View, "Zoom in", "Draws wider nodes.";
     DagZoomOut = "dag.zoom_out", Dag, View, "Zoom out", "Draws narrower nodes, down to one glyph.";
     DagMinimap = "dag.minimap", Dag, Move, "Minimap", "Moves the window on the minimap.";
+
+    // The binary caches.
+    CachesList = "caches.list", Caches, View, "List now", "Lists the mirrors of binary caches now, and looks into the root again.", command "list-caches";
+    CachesView = "caches.view", Caches, View, "Other view", "Shows the specs of a root, or what is wrong with it.";
 
     // A line being typed.
     PromptAccept = "prompt.accept", Prompt, View, "Accept", "Takes the line or the chosen entry.";

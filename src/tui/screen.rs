@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use ratatui::layout::Rect;
 
+use super::theme::Role;
 use super::widgets::{Look, Pen};
 use crate::ci::{JobId, PipelineId, Timestamp};
 use crate::console::actions::PlanId;
+use crate::console::caches::{RootId, SpecId};
 use crate::console::effect::Focus;
 use crate::console::event::Intent;
 use crate::console::registry::{ActionId, Scope};
@@ -49,6 +51,15 @@ pub enum Place {
     /// One job with its log.
     Job(JobId),
     Errors,
+    /// The mirrors of binary caches, with the cursor on a root.
+    Caches {
+        root: Option<RootId>,
+    },
+    /// Inside one root, or one of its specs.
+    Cache {
+        root: RootId,
+        spec: Option<SpecId>,
+    },
     Loops,
     Audit,
     Messages,
@@ -104,6 +115,8 @@ pub enum Reaction {
         error: bool,
         text: String,
     },
+    /// Says why something is as it is, in lines that can be scrolled.
+    Explain(Vec<(String, Role)>),
     /// Goes to the clipboard; the text says what was copied.
     Copy {
         text: String,

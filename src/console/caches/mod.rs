@@ -1,15 +1,19 @@
 //! Binary caches as the console knows them: what was sampled over time, and what lies in those roots that somebody looked into.
 
 mod rows;
+mod spec;
+mod specs;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-pub use rows::{MirrorRow, RootRow, rows};
+pub use rows::{MirrorRow, RootRow, RootSubject, rows};
+pub use spec::{BlobFacts, BlobPart, Elsewhere, SpecFacts, There};
+pub use specs::{Signed, SpecId, SpecRow, SpecState, SpecSubject, Specs};
 
 use super::fresh::Fresh;
-use crate::cache::{Contents, Duplication, Health, Root, Sample};
+use crate::cache::{Contents, Duplication, FindingKind, Health, IndexState, Root, Sample, Severity};
 use crate::spack::buildcache::Checksum;
 
 /// A cache root, by its address.
@@ -34,6 +38,36 @@ impl fmt::Display for RootId {
 pub struct Inside {
     pub contents: Contents,
     pub health: Health,
+    /// The same by spec.
+    pub specs: Specs,
+}
+
+impl Inside {
+    /// Works out what faces list: costly for a large root, so it is done once, where it was read.
+    pub fn new(contents: Contents, health: Health) -> Self {
+        let specs = Specs::of(&contents, &health);
+        Self { contents, health, specs }
+    }
+
+    /// The state of the default index; `None` where nothing tells.
+    pub fn index_state(&self) -> Option<Severity> {
+        let about = |kind: FindingKind| {
+            matches!(
+                kind,
+                FindingKind::NoIndex
+                    | FindingKind::DanglingIndex
+                    | FindingKind::DamagedIndex
+                    | FindingKind::NewerIndex
+                    | FindingKind::OldIndex
+            )
+        };
+        let found = self.health.findings.iter().map(|finding| finding.kind).filter(|kind| about(*kind));
+        match (found.map(FindingKind::severity).min(), self.contents.index().map(|index| &index.state)) {
+            (Some(worst), _) => Some(worst),
+            (None, Some(IndexState::Read(_))) => Some(Severity::Ok),
+            (None, _) => None,
+        }
+    }
 }
 
 /// One root.
@@ -75,6 +109,13 @@ pub struct Caches {
 
 /// So many samples of one root are held; the store keeps all.
 const SAMPLES: usize = 400;
+
+impl Listing {
+    /// The part that is done, in percent; `None` while nobody knows how much there is.
+    pub fn percent(&self) -> Option<u64> {
+        (self.known > 0).then(|| self.done.min(self.known).saturating_mul(100) / self.known)
+    }
+}
 
 impl Caches {
     /// One root.
@@ -127,6 +168,11 @@ fn below<'a>(mirror: &str, url: &'a str) -> Option<&'a str> {
 }
 
 impl RootFacts {
+    /// The newest sample of somebody who looked inside.
+    pub fn looked(&self) -> Option<&Sample> {
+        self.samples.iter().rev().find(|sample| sample.state.is_some())
+    }
+
     /// The newest sample.
     pub fn newest(&self) -> Option<&Sample> {
         self.samples.last()

@@ -58,7 +58,7 @@ impl Hands {
         let health = Health::of(&contents, &self.outside.health.at(now));
         let sample = Sample::of(url, &contents, &health, now);
         self.keep_samples(std::slice::from_ref(&sample)).await;
-        self.say(Event::CacheRead { root, inside: Arc::new(Inside { contents, health }), sample, at }).await;
+        self.say(Event::CacheRead { root, inside: Arc::new(Inside::new(contents, health)), sample, at }).await;
         Ok(())
     }
 

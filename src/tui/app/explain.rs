@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ratatui::layout::{Rect, Size};
 
 use super::App;
-use super::overlay::Overlay;
+use super::overlay::{Explained, Overlay};
 use crate::ci::{Job, JobId, SpecName, Status, Timestamp, precise, short};
 use crate::console::fault::FaultKind;
 use crate::console::text::{clean, plural};
@@ -23,15 +23,18 @@ impl App {
     pub(super) fn explain(&mut self, now: Timestamp) {
         let selection = self.screen.selection(self.cx(now));
         match selection.jobs.first().filter(|id| self.world.job(**id).is_some()) {
-            Some(job) => self.overlay = Some(Overlay::Explain { job: *job, top: 0 }),
+            Some(job) => self.overlay = Some(Overlay::Explain { what: Explained::Job(*job), top: 0 }),
             None => self.say(false, "nothing here to explain", now),
         }
     }
 }
 
 /// Draws the explanation from what is known by now.
-pub(super) fn draw(pen: &mut Pen<'_>, screen: Rect, world: &World, job: JobId, top: usize, now: Timestamp) {
-    let lines = lines(world, job, now);
+pub(super) fn draw(pen: &mut Pen<'_>, screen: Rect, world: &World, what: &Explained, top: usize, now: Timestamp) {
+    let lines = match what {
+        Explained::Job(job) => &lines(world, *job, now),
+        Explained::Told(lines) => lines,
+    };
     let height = (lines.len() as u16 + 2).min(screen.height);
     let inner = popup(pen, screen, Size::new(96, height), &Panel { title: "Explain", ..Panel::default() });
     // The end stays in sight, however far somebody scrolled.

@@ -23,12 +23,13 @@ pub const WHICH_KEY_AFTER: Duration = Duration::from_millis(400);
 const INFO_FOR: Duration = Duration::from_secs(4);
 
 /// The screens of this version, by the key that opens them.
-const TABS: [(&str, &str, ActionId); 7] = [
+const TABS: [(&str, &str, ActionId); 8] = [
     ("1", "Over", ActionId::ScreenOverview),
     ("2", "Pipes", ActionId::ScreenPipelines),
     ("3", "DAG", ActionId::ScreenDag),
     ("4", "Jobs", ActionId::ScreenJobs),
     ("6", "Errors", ActionId::ScreenErrors),
+    ("7", "Caches", ActionId::ScreenCaches),
     ("0", "Loops", ActionId::ScreenLoops),
     ("gz", "Audit", ActionId::ScreenAudit),
 ];
@@ -144,6 +145,7 @@ impl App {
                     | (ActionId::ScreenDag, Place::Dag { .. })
                     | (ActionId::ScreenJobs, Place::Jobs { .. } | Place::Job(_))
                     | (ActionId::ScreenErrors, Place::Errors)
+                    | (ActionId::ScreenCaches, Place::Caches { .. } | Place::Cache { .. })
                     | (ActionId::ScreenLoops, Place::Loops)
                     | (ActionId::ScreenAudit, Place::Audit)
             )
@@ -227,6 +229,35 @@ impl App {
                 ActionId::ListFilter,
                 ActionId::AppHelp,
             ],
+            Scope::Caches => match self.screen.place() {
+                Place::Cache { spec: None, .. } => &[
+                    ActionId::ListOpen,
+                    ActionId::CachesView,
+                    ActionId::JobsExplain,
+                    ActionId::ListFilter,
+                    ActionId::ListSort,
+                    ActionId::CachesList,
+                    ActionId::ViewBack,
+                    ActionId::AppHelp,
+                ],
+                Place::Cache { .. } => &[
+                    ActionId::JobsExplain,
+                    ActionId::CopyId,
+                    ActionId::CopySpec,
+                    ActionId::CopyLink,
+                    ActionId::ViewBack,
+                    ActionId::AppHelp,
+                ],
+                _ => &[
+                    ActionId::ListOpen,
+                    ActionId::CachesList,
+                    ActionId::JobsExplain,
+                    ActionId::ListFilter,
+                    ActionId::ListSort,
+                    ActionId::AppCommand,
+                    ActionId::AppHelp,
+                ],
+            },
             Scope::Preview => &[ActionId::PreviewConfirm, ActionId::PreviewRows, ActionId::PreviewCancel],
             _ => match self.screen.place() {
                 Place::Overview => &[
@@ -303,8 +334,8 @@ impl App {
                 None
             }
             Some(Overlay::Teach(teach)) => teach.draw(pen, screen),
-            Some(Overlay::Explain { job, top }) => {
-                explain::draw(pen, screen, &self.world, *job, *top, now);
+            Some(Overlay::Explain { what, top }) => {
+                explain::draw(pen, screen, &self.world, what, *top, now);
                 None
             }
         }

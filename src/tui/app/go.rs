@@ -1,13 +1,13 @@
 //! Places, history and bookmarks.
 
-use super::overlay::Overlay;
+use super::overlay::{Explained, Overlay};
 use super::{App, Wish};
 use crate::ci::Timestamp;
 use crate::console::event::Intent;
 use crate::tui::screen::{Place, Screen};
 use crate::tui::screens::{
-    AuditScreen, DagScreen, ErrorsScreen, JobScreen, JobsScreen, LaterScreen, MessagesScreen, OverviewScreen,
-    PipelinesScreen,
+    AuditScreen, CacheScreen, CachesScreen, DagScreen, ErrorsScreen, JobScreen, JobsScreen, LaterScreen,
+    MessagesScreen, OverviewScreen, PipelinesScreen,
 };
 
 /// How far back one can go.
@@ -22,6 +22,8 @@ pub fn open(place: &Place) -> Box<dyn Screen> {
         Place::Jobs { pipeline, filter } => Box::new(JobsScreen::new(*pipeline, filter)),
         Place::Job(job) => Box::new(JobScreen::new(*job)),
         Place::Errors => Box::new(ErrorsScreen::default()),
+        Place::Caches { root } => Box::new(CachesScreen::new(*root)),
+        Place::Cache { root, spec } => Box::new(CacheScreen::new(*root, spec.clone())),
         Place::Loops => Box::new(LaterScreen::loops()),
         Place::Audit => Box::new(AuditScreen::default()),
         Place::Messages => Box::new(MessagesScreen::default()),
@@ -56,7 +58,7 @@ impl App {
     /// Tells the core what is on the screen, when that changed.
     pub(super) fn refocus(&mut self, now: Timestamp) -> Option<Wish> {
         let mut focus = self.screen.focus(self.cx(now));
-        if let Some(Overlay::Explain { job, .. }) = &self.overlay {
+        if let Some(Overlay::Explain { what: Explained::Job(job), .. }) = &self.overlay {
             focus.report = self.world.home(*job).map(|facts| facts.pipeline.id);
         }
         if focus == self.focus {

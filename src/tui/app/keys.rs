@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
-use super::overlay::{Overlay, sigil};
+use super::overlay::{Explained, Overlay, sigil};
 use super::preview::Preview;
 use super::{App, Bookmark, Wish};
 use crate::ci::{JobId, Timestamp};
 use crate::console::actions::{Plan, Verb};
+use crate::console::effect::Fetch;
 use crate::console::event::Intent;
 use crate::console::input::{InputEvent, Key};
 use crate::console::messages::Level;
 use crate::console::registry::{ActionId, Kind, Scope};
 use crate::console::state::JobState;
+use crate::console::text::plural;
 use crate::tui::keys::Step;
 use crate::tui::list::jobs_for;
 use crate::tui::screen::{Ask, Cx, Place, Reaction};
@@ -127,6 +129,10 @@ impl App {
                 self.say(error, text, now);
                 Vec::new()
             }
+            Reaction::Explain(lines) => {
+                self.overlay = Some(Overlay::Explain { what: Explained::Told(lines), top: 0 });
+                Vec::new()
+            }
             Reaction::Copy { text, what } => vec![Wish::Copy { text, what }],
             Reaction::Intend(intent) => vec![Wish::Intend(intent)],
             Reaction::All(parts) => parts.into_iter().flat_map(|part| self.react(part, now)).collect(),
@@ -150,11 +156,14 @@ impl App {
                 self.go(Place::Jobs { pipeline, filter: String::new() }, now)
             }
             ActionId::ScreenErrors => self.go(Place::Errors, now),
+            // It is open already, wherever its cursor is.
+            ActionId::ScreenCaches if matches!(self.screen.place(), Place::Caches { .. }) => Vec::new(),
+            ActionId::ScreenCaches => self.go(Place::Caches { root: None }, now),
+            ActionId::CachesList => self.list_caches(now),
             ActionId::ScreenLoops => self.go(Place::Loops, now),
             ActionId::ScreenAudit => self.go(Place::Audit, now),
             ActionId::AppMessages => self.go(Place::Messages, now),
             ActionId::ScreenFleet
-            | ActionId::ScreenCaches
             | ActionId::ScreenBridge
             | ActionId::ScreenBot
             | ActionId::ScreenAlerts
@@ -236,6 +245,21 @@ impl App {
             ActionId::AppQuit => self.quit(),
             _ => Vec::new(),
         }
+    }
+
+    /// Lists the mirrors of binary caches, unless that is under way.
+    fn list_caches(&mut self, now: Timestamp) -> Vec<Wish> {
+        let mirrors = self.world.caches.mirrors.len() as u64;
+        if mirrors == 0 {
+            self.say(true, "no mirror of binary caches is configured; name some in `cache.mirrors`", now);
+            return Vec::new();
+        }
+        if self.world.polling.is_in_flight(Fetch::Caches) {
+            self.say(false, "the mirrors are being listed already", now);
+        } else {
+            self.say(false, format!("listing {}", plural(mirrors, "mirror")), now);
+        }
+        vec![Wish::Intend(Intent::ListCaches)]
     }
 
     /// The log on the screen as plain lines, as far as it is in memory.

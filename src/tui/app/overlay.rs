@@ -5,6 +5,7 @@ use super::preview::Preview;
 use super::teach::Teach;
 use crate::ci::JobId;
 use crate::tui::screen::Ask;
+use crate::tui::theme::Role;
 use crate::tui::widgets::Line;
 
 /// Something over the screen.
@@ -27,12 +28,21 @@ pub enum Overlay {
     Teach(Box<Teach>),
     /// Asked only while plans are held or being sent.
     Quit,
-    /// Why a job is as it is, and why it exists at all.
+    /// Why something is as it is.
     Explain {
-        job: JobId,
+        what: Explained,
         /// How many lines are scrolled away.
         top: usize,
     },
+}
+
+/// What is explained.
+#[derive(Debug)]
+pub enum Explained {
+    /// A job: told anew in every frame, since more becomes known of it while one reads.
+    Job(JobId),
+    /// What the screen said when it was asked.
+    Told(Vec<(String, Role)>),
 }
 
 /// The sign before a line that is typed.

@@ -94,6 +94,10 @@ impl App {
                 add(title, child.pipeline.status.to_string(), dag(child.pipeline.id));
             }
         }
+        for (root, facts) in self.world.caches.roots.value.iter().take(OBJECTS) {
+            let title = format!("cache {}", facts.root);
+            add(title, facts.url.to_string(), Place::Cache { root: *root, spec: None });
+        }
         for job in self.world.jobs().take(OBJECTS) {
             let stack = self.world.home(job.id).map_or("", |f| f.title());
             add(format!("job {} {stack} {}", job.name, job.id), job.status.to_string(), Place::Job(job.id));

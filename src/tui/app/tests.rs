@@ -1,5 +1,6 @@
 //! The whole face, key by key, over an invented night: pictures of every screen in every state, and what keys lead to.
 
+mod caches;
 mod night;
 
 use std::sync::Arc;

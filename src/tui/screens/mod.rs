@@ -1,6 +1,7 @@
 //! One folder per screen. A screen is opened for a [`Place`](super::screen::Place) and knows nothing of the others.
 
 mod audit;
+mod caches;
 mod dag;
 mod errors;
 mod job;
@@ -11,6 +12,7 @@ mod overview;
 mod pipelines;
 
 pub use audit::AuditScreen;
+pub use caches::{CacheScreen, CachesScreen};
 pub use dag::DagScreen;
 pub use errors::ErrorsScreen;
 pub use job::JobScreen;

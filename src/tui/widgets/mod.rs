@@ -19,7 +19,7 @@ pub use hints::{hints, which_key};
 pub use palette::{PaletteEntry, Ranked, palette, rank};
 pub use panel::{Panel, empty};
 pub use pen::{Cut, Look, Pen};
-pub use plot::{bar, sparkline};
+pub use plot::{bar, curve, curve_values, sparkline};
 pub use popup::popup;
 pub use prompt::{Line, Prompt};
 pub use table::{Align, Cell, Column, Row, Table, Width};

@@ -15,7 +15,7 @@ use crate::tui::screen::{Cx, Place, Reaction, Screen, Selection};
 use crate::tui::theme::Role;
 use crate::tui::widgets::{Cell, Column, Panel, Pen, Row, Table, Width, empty};
 
-use sections::Section;
+use sections::{Mirrors, Section};
 
 const COLUMNS: &[Column] = &[
     Column::new("", Width::Fixed(1)),
@@ -39,6 +39,7 @@ enum RowId {
 pub struct OverviewScreen {
     list: List<RowId>,
     causes: Vec<CauseRow>,
+    mirrors: Mirrors,
     worked_out: Option<u64>,
 }
 
@@ -128,6 +129,7 @@ impl Screen for OverviewScreen {
     fn settle(&mut self, cx: Cx<'_>, area: Rect) {
         if self.worked_out != Some(cx.world.revision) {
             self.causes = cx.world.causes();
+            self.mirrors = Mirrors::of(&cx.world.caches);
             self.worked_out = Some(cx.world.revision);
         }
         let shown = self.cause_rows(area);
@@ -161,7 +163,7 @@ impl Screen for OverviewScreen {
             Some(RowId::Section(section)) => Some(*section),
             _ => None,
         };
-        sections::draw(cx, rest, pen, chosen);
+        sections::draw(cx, rest, pen, chosen, &self.mirrors);
     }
 
     fn act(&mut self, action: ActionId, cx: Cx<'_>) -> Reaction {

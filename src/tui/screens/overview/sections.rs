@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
+use crate::cache::Severity;
 use crate::ci::{JobKind, Status, short};
+use crate::console::caches::{self, Caches, MirrorRow};
 use crate::console::fresh::Completeness;
 use crate::console::state::JobState;
+use crate::console::text::{plural, size};
 use crate::tui::screen::{Cx, Place};
+use crate::tui::screens::caches::{growth, index, progress};
 use crate::tui::theme::Role;
 use crate::tui::widgets::Pen;
 
@@ -18,18 +22,20 @@ pub enum Section {
     Queue,
     Runners,
     Pipelines,
+    Caches,
     Reads,
     Duty,
 }
 
 impl Section {
-    pub const ALL: [Self; 5] = [Self::Queue, Self::Runners, Self::Pipelines, Self::Reads, Self::Duty];
+    pub const ALL: [Self; 6] = [Self::Queue, Self::Runners, Self::Pipelines, Self::Caches, Self::Reads, Self::Duty];
 
     fn title(self) -> &'static str {
         match self {
             Self::Queue => "QUEUE",
             Self::Runners => "RUNNERS",
             Self::Pipelines => "PIPELINES",
+            Self::Caches => "CACHE",
             Self::Reads => "READS",
             Self::Duty => "DUTY",
         }
@@ -41,14 +47,64 @@ impl Section {
             Self::Queue => Place::Jobs { pipeline: None, filter: "state:pending".to_owned() },
             Self::Runners => Place::Jobs { pipeline: None, filter: "state:running".to_owned() },
             Self::Pipelines => Place::Pipelines,
+            Self::Caches => Place::Caches { root: None },
             Self::Reads => Place::Messages,
             Self::Duty => Place::Audit,
         }
     }
 }
 
+/// What the line about binary caches tells, worked out when the world moved.
+#[derive(Debug, Default)]
+pub struct Mirrors {
+    /// The mirror that matters most: develop, or else the worst.
+    first: Option<MirrorRow>,
+    /// Others with something bad in them.
+    bad: usize,
+}
+
+impl Mirrors {
+    /// Looks at the caches as they are known now.
+    pub fn of(caches: &Caches) -> Self {
+        let mut rows = caches::rows(caches);
+        let develop = rows.iter().position(|row| &*row.name == "develop").unwrap_or(0);
+        let first = (develop < rows.len()).then(|| rows.remove(develop));
+        Self { first, bad: rows.iter().filter(|row| row.state == Some(Severity::Bad)).count() }
+    }
+
+    fn line(&self, cx: Cx<'_>) -> String {
+        let caches = &cx.world.caches;
+        let listing = caches.listing.map_or(String::new(), |listing| format!("   {}", progress(cx, listing)));
+        let Some(row) = &self.first else {
+            return match (caches.mirrors.is_empty(), &caches.roots.error, caches.roots.completeness) {
+                (true, ..) => "no mirror is configured (cache.mirrors)".to_owned(),
+                _ if !listing.is_empty() => listing.trim_start().to_owned(),
+                (false, Some(_), _) => "? the mirrors could not be listed".to_owned(),
+                (false, None, Completeness::Unknown) => "? never listed".to_owned(),
+                (false, None, _) => "no binary cache lies below the mirrors".to_owned(),
+            };
+        };
+        let (age, _) = index(cx, row.index, row.has_index(), row.index_state());
+        let age = age.replacen(' ', if row.index.is_some() { " ago " } else { " " }, 1);
+        let is_part = if caches.roots.completeness == Completeness::Partial { cx.look.glyphs.at_least } else { "" };
+        let fault = if caches.roots.error.is_some() { "   last listing failed" } else { "" };
+        let bad = match self.bad {
+            0 => String::new(),
+            n => format!("   {} {}", cx.look.glyphs.state(JobState::Fail), plural(n as u64, "other mirror")),
+        };
+        let sampled = row.roots.iter().map(|root| root.at).min().map(|at| cx.server_now().since(at));
+        let old =
+            sampled.filter(|age| *age > OLD).map_or(String::new(), |age| format!("   sizes of {} ago", short(age)));
+        let size = size(row.total.bytes);
+        format!("{} {is_part}{size}  {}/d  index {age}{bad}{old}{listing}{fault}", row.name, growth(row.growth))
+    }
+}
+
+/// Sizes that are older say so.
+const OLD: Duration = Duration::from_hours(24);
+
 /// Draws the sections, one line each.
-pub fn draw(cx: Cx<'_>, area: Rect, pen: &mut Pen<'_>, chosen: Option<Section>) {
+pub fn draw(cx: Cx<'_>, area: Rect, pen: &mut Pen<'_>, chosen: Option<Section>, mirrors: &Mirrors) {
     for (section, y) in Section::ALL.into_iter().zip(area.y..area.bottom()) {
         let line = Rect::new(area.x, y, area.width, 1);
         if chosen == Some(section) {
@@ -59,6 +115,7 @@ pub fn draw(cx: Cx<'_>, area: Rect, pen: &mut Pen<'_>, chosen: Option<Section>) 
             Section::Queue => queue(cx),
             Section::Runners => runners(cx),
             Section::Pipelines => pipelines(cx),
+            Section::Caches => mirrors.line(cx),
             Section::Reads => reads(cx),
             Section::Duty => duty(cx),
         };
