@@ -18,6 +18,7 @@
 //! One word, one meaning, in code, keys, help and documents.
 //!
 //! * **spec**: one concrete package with version, variants and compiler; its **hash** is Spack's 32-character DAG hash.
+//! * **seal**: what the hash of a spec says about the rest of it: intact, forged, or unprovable.
 //! * **stack**: one Spack environment that CI builds; one child pipeline per stack.
 //! * **pipeline**: what GitLab runs for a commit. A *parent* has generate and trigger jobs; each trigger job starts a *child*.
 //! * **job**: one run of one entry of a pipeline. A retry makes a new job with a new id.

@@ -17,6 +17,7 @@ mod keys;
 mod screen;
 mod status;
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;
 mod verify;
 

@@ -21,7 +21,7 @@ pub(super) fn verdicts(said: &[u8], keys: &BTreeSet<Arc<str>>) -> (Vec<Signature
         match (words.next().unwrap_or_default(), &mut file) {
             // Each file in its turn; anything else is no answer to what was asked.
             ("FILE_START", None) if words.nth(1) == Some(done.len().to_string().as_str()) => {
-                file = Some(File::default())
+                file = Some(File::default());
             }
             ("FILE_DONE", open @ Some(_)) => done.extend(open.take().map(|file| file.verdict(keys))),
             ("FILE_START" | "FILE_DONE" | "FILE_ERROR", _) => return (done, false),
