@@ -28,7 +28,19 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("sandbox", &["spack", "ci", "generation"]),
     (
         "cli",
-        &["spack", "ci", "generation", "taxonomy", "cache", "console", "adapters", "controller", "tui", "config", "sandbox"],
+        &[
+            "spack",
+            "ci",
+            "generation",
+            "taxonomy",
+            "cache",
+            "console",
+            "adapters",
+            "controller",
+            "tui",
+            "config",
+            "sandbox",
+        ],
     ),
 ];
 

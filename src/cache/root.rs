@@ -45,9 +45,9 @@ impl Root {
     pub fn stack(&self) -> Option<&Arc<str>> {
         match &self.kind {
             RootKind::Stack { stack, .. } => Some(stack),
-            RootKind::Snapshot { stack, .. }
-            | RootKind::PullRequest { stack, .. }
-            | RootKind::SharedPr { stack } => stack.as_ref(),
+            RootKind::Snapshot { stack, .. } | RootKind::PullRequest { stack, .. } | RootKind::SharedPr { stack } => {
+                stack.as_ref()
+            }
             RootKind::Top { .. } | RootKind::Other => None,
         }
     }
@@ -171,7 +171,8 @@ mod tests {
         assert!(matches!(&slashed, RootKind::PullRequest { branch, stack: Some(_), .. } if &**branch == "foo/bar"));
         assert!(matches!(kind("pr12_foo"), RootKind::PullRequest { project: None, number: 12, stack: None, .. }));
         assert!(matches!(kind("shared_pr_mirror/e4s"), RootKind::SharedPr { stack: Some(_) }));
-        for other in ["", "spack/prX_foo", "spack/pr_foo", "develop/a/b", "releases", "releases/next", "developer", "v"] {
+        for other in ["", "spack/prX_foo", "spack/pr_foo", "develop/a/b", "releases", "releases/next", "developer", "v"]
+        {
             assert_eq!(kind(other), RootKind::Other, "{other}");
         }
     }

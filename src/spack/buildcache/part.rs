@@ -12,14 +12,21 @@ pub enum Part<'a> {
     /// `v3/layout.json`.
     Layout,
     /// The manifest of a binary. Without a hash where the name has no valid one.
-    Spec { package: &'a str, hash: Option<Hash> },
+    Spec {
+        package: &'a str,
+        hash: Option<Hash>,
+    },
     /// The manifest of an index; of a view where one is named.
-    Index { view: Option<&'a str> },
+    Index {
+        view: Option<&'a str>,
+    },
     /// The manifest of a public key, or of the index of keys.
     Key,
     Blob(Checksum),
     /// Anything of layout 2, with the hash in its name.
-    V2 { hash: Option<Hash> },
+    V2 {
+        hash: Option<Hash>,
+    },
     /// Of no known layout.
     Foreign,
 }
