@@ -9,7 +9,7 @@
 //!   actions (plan → guard → hold → waves → outcome → audit). Pure.
 //! * The outside: [`adapters`] (GitLab, the store, the clock, the terminal), and [`controller`], which runs the dispatcher and the executor.
 //! * Faces: [`tui`] draws, [`cli`] prints, [`config`] tells both what the user wants.
-//! * The practice world: [`sandbox`], an embedded GitLab on loopback that `stackhand demo` and most tests talk to.
+//! * The practice world: [`sandbox`], an embedded GitLab and an S3 on loopback that `stackhand demo` and most tests talk to.
 //!
 //! Who may know whom is written once, in `tests/architecture.rs`.
 //!

@@ -1,10 +1,10 @@
-//! The practice world: an embedded GitLab on loopback with a seeded clockwork behind it.
+//! The practice world: an embedded GitLab and an S3 on loopback with a seeded clockwork behind them.
 //!
 //! `stackhand demo` and most tests talk to it over real sockets with the real adapters. It knows the nouns and generation, whose child
 //! pipelines it runs, and writes GitLab's JSON with types of its own, so a mistake in an adapter is not mirrored here.
 //!
 //! Inside: the pure [`World`] (what exists and what happens), its sources (locks, stacks, plans, people, runners, mishaps), what jobs write
-//! (transcripts, child pipelines with their reports), the GitLab that answers from it, and the server with its faults.
+//! (transcripts, child pipelines with their reports), the GitLab that answers from it, the buckets that its jobs fill (`s3`), and the server with its faults.
 //!
 //! What this GitLab does not do is said in `gitlab/mod.rs`. Besides: pipelines that are over when the world begins have no children; a finished
 //! world is never tidied up, so memory grows by about 1 kB per job of a long demo; sizes of logs and archives in lists are estimates.

@@ -4,24 +4,23 @@
 //! package hash where a recipe was changed since, and the DAG hashes that follow from this: every node of every variant hashes to its name,
 //! as after a real concretization. What a concretizer would have decided otherwise for that machine stays as it is in the lock.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use memchr::memmem::Finder;
 
 use super::SandboxError;
 use super::locks::{LockName, Shelf};
 use super::stacks::Target;
-use crate::spack::{Arch, Hash, Lock, Spec};
+use crate::spack::{Arch, Dep, Hash, Lock, Spec};
 
 /// The texts of a lock's nodes.
 #[derive(Debug)]
 pub struct Nodes {
     text: Box<str>,
-    nodes: Vec<Node>,
+    all: Vec<Node>,
     places: HashMap<Hash, u16>,
 }
 
@@ -37,27 +36,26 @@ struct Node {
 
 /// What ends every node: `,"hash":"…"}`.
 const HASH_KEY: &str = ",\"hash\":\"";
+/// What stands before every hash, the node's own and those of dependencies.
+const HASH_VALUE: &str = "\"hash\":\"";
 const HASH: usize = 32;
 
 impl Nodes {
     /// Finds the nodes of `lock` in its text; `None` when the text is not laid out as Spack lays it out.
     pub fn read(text: &[u8], lock: &Lock) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Document<'a> {
-            #[serde(borrow)]
-            concrete_specs: BTreeMap<&'a str, &'a RawValue>,
-        }
-        let document: Document<'_> = serde_json::from_slice(text).ok()?;
+        let text = std::str::from_utf8(text).ok()?;
         let places: HashMap<Hash, u16> = lock.specs().map(|spec| spec.hash).zip(0..).collect();
-        let mut all = String::with_capacity(text.len());
+        let hashes = Finder::new(HASH_VALUE);
         let mut nodes = Vec::with_capacity(places.len());
+        let mut after = find(text, "\"concrete_specs\":{", 0)?;
         for spec in lock.specs() {
-            let raw = document.concrete_specs.get(spec.hash.as_str())?.get();
-            let from = all.len();
-            all.push_str(raw);
-            nodes.push(Node::read(raw, from, spec, &places)?);
+            let key = format!("\"{}\":{{", spec.hash);
+            let from = find(text, &key, after)? + key.len() - 1;
+            let end = format!("{HASH_KEY}{}\"}}", spec.hash);
+            after = find(text, &end, from)? + end.len();
+            nodes.push(Node::read(text, from..after, spec, &places, &hashes)?);
         }
-        Some(Self { text: all.into(), nodes, places })
+        Some(Self { text: text.into(), nodes, places })
     }
 
     /// The place of a spec of the lock.
@@ -66,27 +64,31 @@ impl Nodes {
     }
 }
 
+/// Where `what` is in the text, from `after` on.
+fn find(text: &str, what: &str, after: usize) -> Option<usize> {
+    let rest = text.as_bytes().get(after..)?;
+    memchr::memmem::find(rest, what.as_bytes()).map(|found| after + found)
+}
+
 impl Node {
-    fn read(raw: &str, from: usize, spec: &Spec, places: &HashMap<Hash, u16>) -> Option<Self> {
-        let find = |what: &str, after: usize| {
-            let rest = raw.as_bytes().get(after..)?;
-            memchr::memmem::find(rest, what.as_bytes()).map(|found| after + found)
+    fn read(
+        text: &str,
+        at: Range<usize>,
+        spec: &Spec,
+        places: &HashMap<Hash, u16>,
+        hashes: &Finder<'_>,
+    ) -> Option<Self> {
+        let raw = text.get(at.clone())?;
+        let arch = find(raw, "\"arch\":{", 0)?;
+        let mut found = hashes.find_iter(raw.as_bytes()).map(|place| place + HASH_VALUE.len());
+        let dep = |dep: &Dep| {
+            // Dependencies stand in the order in which the lock gives them, and before the node's own hash.
+            let place = found.find(|place| raw.get(*place..*place + HASH) == Some(dep.hash.as_str()))?;
+            Some((place, *places.get(&dep.hash)?))
         };
-        let arch = find("\"arch\":{", 0)?;
-        let mut node = Self {
-            at: from..from + raw.len(),
-            arch: arch..find("}", arch)? + 1,
-            package_hash: find("\"package_hash\":\"", arch).map(|found| found + 16),
-            deps: Vec::with_capacity(spec.deps.len()),
-        };
-        let mut after = arch;
-        for dep in &spec.deps {
-            after = find(dep.hash.as_str(), after)?;
-            node.deps.push((after, *places.get(&dep.hash)?));
-            after += HASH;
-        }
-        let tail = raw.len().checked_sub(HASH_KEY.len() + HASH + 2)?;
-        (raw.get(tail..tail + HASH_KEY.len()) == Some(HASH_KEY)).then_some(node)
+        let deps = spec.deps.iter().map(dep).collect::<Option<_>>()?;
+        let package_hash = find(raw, "\"package_hash\":\"", arch).map(|found| found + 16);
+        Some(Self { at, arch: arch..find(raw, "}", arch)? + 1, package_hash, deps })
     }
 }
 
@@ -120,7 +122,10 @@ pub struct Variant {
     age: Age,
     /// Instead of the hashes of the lock.
     hashes: Vec<Hash>,
-    by_hash: Vec<u16>,
+    /// Instead of the architecture of the first node of the lock, and of most.
+    arch: String,
+    /// Places, in the order of their hashes; sorted when somebody looks for one.
+    by_hash: OnceLock<Vec<u16>>,
     pub(super) packed: OnceLock<Vec<super::s3::Metadata>>,
 }
 
@@ -146,15 +151,15 @@ impl Variant {
 
     fn make(shelf: &'static Shelf, target: Target, age: Age) -> Self {
         let hashes: Vec<Hash> = shelf.lock.specs().map(|spec| spec.hash).collect();
-        let mut made = Self { shelf, target, age, hashes, by_hash: Vec::new(), packed: OnceLock::new() };
+        let arch = shelf.lock.specs().next().map(|spec| arch_text(&target.arch(&spec.arch))).unwrap_or_default();
+        let (by_hash, packed) = (OnceLock::new(), OnceLock::new());
+        let mut made = Self { shelf, target, age, hashes, arch, by_hash, packed };
         if !made.is_the_lock() {
-            let mut done = vec![false; made.hashes.len()];
+            let (mut done, mut text) = (vec![false; made.hashes.len()], Vec::new());
             for at in 0..made.len() {
-                made.rehash(at, &mut done);
+                made.rehash(at, &mut done, &mut text);
             }
         }
-        made.by_hash = (0..made.len()).collect();
-        made.by_hash.sort_unstable_by_key(|at| made.hashes.get(usize::from(*at)));
         made
     }
 
@@ -164,19 +169,18 @@ impl Variant {
     }
 
     /// Dependencies first: a node's hash covers theirs.
-    fn rehash(&mut self, at: u16, done: &mut [bool]) {
+    fn rehash(&mut self, at: u16, done: &mut [bool], text: &mut Vec<u8>) {
         match done.get_mut(usize::from(at)) {
             Some(done) if !*done => *done = true,
             _ => return,
         }
-        let deps = self.deps(at);
-        for (_, dep) in deps {
-            self.rehash(*dep, done);
+        for (_, dep) in self.deps(at) {
+            self.rehash(*dep, done, text);
         }
-        let mut digest = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
-        self.body(at, &mut |piece| digest.update(piece));
-        digest.update(b"}");
-        let hash = Hash::parse(&base32(digest.finish().as_ref()));
+        text.clear();
+        self.body(at, text);
+        text.push(b'}');
+        let hash = Hash::parse(&base32(digest(&SHA1_FOR_LEGACY_USE_ONLY, text).as_ref()));
         if let (Some(slot), Ok(hash)) = (self.hashes.get_mut(usize::from(at)), hash) {
             *slot = hash;
         }
@@ -204,8 +208,13 @@ impl Variant {
 
     /// Where the spec with that hash is.
     pub fn find(&self, hash: &Hash) -> Option<u16> {
-        let found = self.by_hash.binary_search_by(|at| self.hash(*at).cmp(&Some(hash))).ok()?;
-        self.by_hash.get(found).copied()
+        let by_hash = self.by_hash.get_or_init(|| {
+            let mut places: Vec<u16> = (0..self.len()).collect();
+            places.sort_unstable_by_key(|at| self.hash(*at));
+            places
+        });
+        let found = by_hash.binary_search_by(|at| self.hash(*at).cmp(&Some(hash))).ok()?;
+        by_hash.get(found).copied()
     }
 
     /// The architecture that a spec of the lock has here.
@@ -220,7 +229,7 @@ impl Variant {
 
     /// Hashes of dependencies in the text, and whose they are.
     pub fn deps(&self, at: u16) -> &'static [(usize, u16)] {
-        self.shelf.nodes.nodes.get(usize::from(at)).map_or(&[], |node| &node.deps)
+        self.shelf.nodes.all.get(usize::from(at)).map_or(&[], |node| &node.deps)
     }
 
     /// The spec and everything that it depends on, each once: itself first, then depth first, as Spack writes metadata.
@@ -257,51 +266,65 @@ impl Variant {
             }
             let hash = self.hash(at).map_or("", Hash::as_str);
             text.extend_from_slice(format!("\"{hash}\":").as_bytes());
-            self.node(at, &mut |piece| text.extend_from_slice(piece));
+            self.node(at, &mut text);
         }
         text.extend_from_slice(b"}}");
         text
     }
 
-    /// Hands over the node's JSON, piece by piece.
-    pub fn node(&self, at: u16, to: &mut dyn FnMut(&[u8])) {
+    /// Adds the node's JSON.
+    pub fn node(&self, at: u16, to: &mut Vec<u8>) {
         self.body(at, to);
         if let Some(hash) = self.hash(at) {
-            to(HASH_KEY.as_bytes());
-            to(hash.as_str().as_bytes());
-            to(b"\"}");
+            to.extend_from_slice(HASH_KEY.as_bytes());
+            to.extend_from_slice(hash.as_str().as_bytes());
+            to.extend_from_slice(b"\"}");
         }
     }
 
     /// The node without its hash and without its last brace.
-    fn body(&self, at: u16, to: &mut dyn FnMut(&[u8])) {
-        let Nodes { text, nodes, .. } = &self.shelf.nodes;
+    fn body(&self, at: u16, to: &mut Vec<u8>) {
+        let Nodes { text, all: nodes, .. } = &self.shelf.nodes;
         let (Some(node), Some(spec)) = (nodes.get(usize::from(at)), self.spec(at)) else { return };
         let text = text.as_bytes().get(node.at.clone()).unwrap_or_default();
         let body = text.get(..text.len() - HASH_KEY.len() - HASH - 2).unwrap_or_default();
         if self.is_the_lock() {
-            return to(body);
+            return to.extend_from_slice(body);
         }
-        let mut from = 0;
-        let mut exchange = |range: Range<usize>, with: &[u8]| {
-            to(body.get(from..range.start).unwrap_or_default());
-            to(with);
-            from = range.end;
+        let from = to.len();
+        to.extend_from_slice(body.get(..node.arch.start).unwrap_or_default());
+        if self
+            .shelf
+            .lock
+            .specs()
+            .next()
+            .is_some_and(|first| first.arch.platform == spec.arch.platform && first.arch.os == spec.arch.os)
+        {
+            to.extend_from_slice(self.arch.as_bytes());
+        } else {
+            to.extend_from_slice(arch_text(&self.target.arch(&spec.arch)).as_bytes());
+        }
+        // Everything else is as long as what it stands for.
+        let moved = to.len() - from;
+        to.extend_from_slice(body.get(node.arch.end..).unwrap_or_default());
+        let mut exchange = |place: usize, with: &[u8]| {
+            let place = from + moved + place - node.arch.end;
+            if let Some(old) = to.get_mut(place..place + with.len()) {
+                old.copy_from_slice(with);
+            }
         };
-        let arch = self.target.arch(&spec.arch);
-        let (platform, os, target) = (&arch.platform, &arch.os, &arch.target);
-        let arch = format!("\"arch\":{{\"platform\":\"{platform}\",\"platform_os\":\"{os}\",\"target\":\"{target}\"}}");
-        exchange(node.arch.clone(), arch.as_bytes());
         if let Some(place) = node.package_hash.filter(|_| self.age.changed().contains(&&*spec.name)) {
             // Another recipe: any other hash of the same form.
-            exchange(place..place + 4, if self.age == Age::Release { b"r7a2" } else { b"m3c5" });
+            exchange(place, if self.age == Age::Release { b"r7a2" } else { b"m3c5" });
         }
         for (place, dep) in &node.deps {
-            let hash = self.hash(*dep).map_or("", Hash::as_str);
-            exchange(*place..place + HASH, hash.as_bytes());
+            exchange(*place, self.hash(*dep).map_or("", Hash::as_str).as_bytes());
         }
-        exchange(body.len()..body.len(), b"");
     }
+}
+
+fn arch_text(Arch { platform, os, target }: &Arch) -> String {
+    format!("\"arch\":{{\"platform\":\"{platform}\",\"platform_os\":\"{os}\",\"target\":\"{target}\"}}")
 }
 
 /// Lower-case base32 without padding.
@@ -328,7 +351,7 @@ mod tests {
 
     fn node(variant: &Variant, at: u16) -> String {
         let mut text = Vec::new();
-        variant.node(at, &mut |piece| text.extend_from_slice(piece));
+        variant.node(at, &mut text);
         String::from_utf8(text).unwrap()
     }
 
@@ -346,7 +369,7 @@ mod tests {
                 let hash = variant.hash(at).unwrap().as_str();
                 let (body, tail) = text.split_at(text.len() - HASH_KEY.len() - HASH - 2);
                 assert_eq!(tail, format!("{HASH_KEY}{hash}\"}}"));
-                let digest = aws_lc_rs::digest::digest(&SHA1_FOR_LEGACY_USE_ONLY, format!("{body}}}").as_bytes());
+                let digest = digest(&SHA1_FOR_LEGACY_USE_ONLY, format!("{body}}}").as_bytes());
                 assert_eq!(base32(digest.as_ref()), hash, "{text}");
                 let read: Value = serde_json::from_str(&text).unwrap();
                 assert_eq!(read["name"], &*variant.spec(at).unwrap().name);

@@ -357,7 +357,7 @@ impl<'a> Writer<'a> {
         self.spack(text);
         let target = match self.world.pipeline_of(self.job).access {
             Access::Protected => format!("s3://spack-binaries/develop/{}", self.stack),
-            Access::Public => format!("s3://spack-binaries-prs/{}/{}", self.git_ref, self.stack),
+            Access::Public => format!("s3://spack-binaries-prs/spack-packages/{}/{}", self.git_ref, self.stack),
         };
         say!(text, "{GREEN}$ spack buildcache update-index --keys {target}{OFF}\n");
         for n in 1..=8 {

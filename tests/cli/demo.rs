@@ -16,6 +16,11 @@ fn serving_prints_one_line_and_ends_well_on_a_signal() {
         for key in ["url", "token", "project"] {
             assert!(endpoints["gitlab"][key].is_string(), "{line}");
         }
+        for key in ["url", "region", "access_key", "secret_key"] {
+            assert!(endpoints["s3"][key].is_string(), "{line}");
+        }
+        assert_eq!(endpoints["s3"]["buckets"], serde_json::json!(["spack-binaries", "spack-binaries-prs"]));
+        assert_eq!(endpoints["s3"]["sparse"], true);
         let file = stage.write("endpoints.json", &line);
         let status = stage.run(&["--endpoints", file.to_str().unwrap(), "status", "--limit", "2", "--json"]);
         status.document("stackhand.status/1");

@@ -383,7 +383,8 @@ mod tests {
             let filter = Filter::parse(text).unwrap();
             made.rows().iter().filter(|row| filter.matches(&made.subject(row), at(0))).count()
         };
-        let texts = ["", "state:absent", "!state:absent", "pkg=pkg", "pkg@1", "size>0", "size:?", "sig:unsigned", "state:hole"];
+        let texts =
+            ["", "state:absent", "!state:absent", "pkg=pkg", "pkg@1", "size>0", "size:?", "sig:unsigned", "state:hole"];
         assert_eq!(texts.map(found), [2, 1, 1, 2, 2, 1, 1, 1, 0]);
     }
 }

@@ -13,6 +13,7 @@ use super::manifest;
 use super::metadata::{self, Metadata};
 use super::pgp::{self, Keys};
 use crate::ci::Timestamp;
+use crate::spack::Hash;
 
 /// A spec of a variant.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +24,7 @@ pub struct SpecRef {
 
 impl SpecRef {
     pub fn hash(self) -> &'static str {
-        self.variant.hash(self.at).map_or("", |hash| hash.as_str())
+        self.variant.hash(self.at).map_or("", Hash::as_str)
     }
 
     /// Below the folder of spec manifests: `<name>/<name>-<version>-<hash>.spec.manifest.json`.

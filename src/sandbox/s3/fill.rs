@@ -68,7 +68,8 @@ impl Source {
         let mut rng = Rng::named(seed, if self.age == Age::Release { "release" } else { "cache" }, about.name);
         let last = match self.age {
             Age::Release => RELEASED,
-            _ => EPOCH.shifted(-3 * HOUR - rng.below(15 * HOUR as u64) as i64),
+            // Early enough that everything is published when the world begins.
+            _ => EPOCH.shifted(-5 * HOUR - rng.below(15 * HOUR as u64) as i64),
         };
         let mut held = Vec::new();
         let mut broken = Vec::new();

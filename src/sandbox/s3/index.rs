@@ -55,11 +55,14 @@ impl Index {
 
     fn write(&self, to: &mut dyn FnMut(&[u8])) {
         to(b"{\"database\":{\"version\":\"8\",\"installs\":{");
+        let mut node = Vec::new();
         for (n, row) in self.rows().iter().enumerate() {
             to(if n == 0 { b"\"" } else { b",\"" });
             to(row.spec.hash().as_bytes());
             to(b"\":{\"spec\":");
-            row.spec.variant.node(row.spec.at, to);
+            node.clear();
+            row.spec.variant.node(row.spec.at, &mut node);
+            to(&node);
             let (refs, is_there) = (row.refs, row.is_there);
             to(format!(",\"ref_count\":{refs},\"in_buildcache\":{is_there}}}").as_bytes());
         }

@@ -10,6 +10,7 @@ use super::index::Index;
 use super::manifest::hex;
 use super::pgp::{Keys, sha256};
 use crate::ci::Timestamp;
+use crate::spack::Hash;
 
 /// When it was last written: 2025-04-30.
 const LAST: Timestamp = Timestamp::from_millis(1_746_000_000_000);
@@ -50,7 +51,7 @@ fn names(variant: &Variant, at: u16) -> (String, String) {
     let arch = format!("{}-{}-{}", arch.platform, arch.os, arch.target);
     let compiler = spec.compiler.as_ref().map_or("none-none".to_owned(), |c| format!("{}-{}", c.name, c.version));
     let folder = format!("{arch}/{compiler}/{}-{}", spec.name, spec.version);
-    let hash = variant.hash(at).map_or("", |hash| hash.as_str());
+    let hash = variant.hash(at).map_or("", Hash::as_str);
     (folder, format!("{arch}-{compiler}-{}-{}-{hash}", spec.name, spec.version))
 }
 
@@ -58,15 +59,15 @@ fn names(variant: &Variant, at: u16) -> (String, String) {
 fn document(variant: &Variant, at: u16, tarball: &[u8; 32]) -> String {
     let mut text = "{\n\"spec\":{\n\"_meta\":{\n\"version\":5\n},\n\"nodes\":[".to_owned();
     for (n, at) in variant.closure(at).into_iter().enumerate() {
+        let mut node = Vec::new();
+        variant.node(at, &mut node);
         text.push_str(if n == 0 { "\n" } else { ",\n" });
-        variant.node(at, &mut |piece| text.push_str(&String::from_utf8_lossy(piece)));
+        text.push_str(&String::from_utf8_lossy(&node));
     }
     let sum = hex(tarball);
-    text.push_str(
-        "\n]\n},\n\"buildcache_layout_version\":2,\n\"binary_cache_checksum\":{\n\"hash_algorithm\":\"sha256\",\n",
-    );
-    text.push_str(&format!("\"hash\":\"{sum}\"\n}}\n}}"));
-    text
+    let rest =
+        "\n]\n},\n\"buildcache_layout_version\":2,\n\"binary_cache_checksum\":{\n\"hash_algorithm\":\"sha256\",\n";
+    [text.as_str(), rest, "\"hash\":\"", &sum, "\"\n}\n}"].concat()
 }
 
 #[cfg(test)]

@@ -40,6 +40,17 @@ pub struct Page {
     pub next: Option<String>,
 }
 
+impl Page {
+    /// There is more: the next page begins after the last object, or `from` where the last folder ends.
+    fn continued_from(mut self, from: String) -> Self {
+        self.next = Some(match self.entries.last() {
+            Some(Entry::Object(last)) => after(&last.key),
+            _ => from,
+        });
+        self
+    }
+}
+
 /// Comes after every key that starts with `prefix`.
 pub fn after_all(prefix: &str) -> String {
     [prefix, "\u{10ffff}"].concat()
@@ -87,8 +98,7 @@ pub fn page<E>(
                 && cache.is_never_empty(lane)
             {
                 if page.entries.len() == ask.max {
-                    page.next = Some(from);
-                    return Ok(page);
+                    return Ok(page.continued_from(from));
                 }
                 from = after_all(folder);
                 page.entries.push(Entry::Folder(folder.clone()));
@@ -111,8 +121,7 @@ pub fn page<E>(
             continue;
         };
         if page.entries.len() == ask.max {
-            page.next = Some(from);
-            return Ok(page);
+            return Ok(page.continued_from(from));
         }
         if let Some(folder) = folder {
             from = after_all(&folder);
@@ -122,7 +131,6 @@ pub fn page<E>(
         }
         let Some(contents) = cache.contents() else { continue };
         if let Some(object) = contents.object(lane, at) {
-            from = after(&key);
             let etag = super::etag(&key, &object);
             let (size, modified) = (object.size, object.modified);
             page.entries.push(Entry::Object(Listed { key, size, modified, etag }));

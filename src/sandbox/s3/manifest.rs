@@ -43,13 +43,12 @@ fn record(media: &str, compression: &str, sum: &[u8; 32], size: u64) -> String {
 
 /// Lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
-    let digit = |four: u8| char::from(if four < 10 { b'0' + four } else { b'a' - 10 + four });
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(byte & 15));
+    let digit = |four: u8| if four < 10 { b'0' + four } else { b'a' - 10 + four };
+    let mut text = vec![0; bytes.len() * 2];
+    for (two, byte) in text.chunks_exact_mut(2).zip(bytes) {
+        two.copy_from_slice(&[digit(byte >> 4), digit(byte & 15)]);
     }
-    text
+    String::from_utf8(text).unwrap_or_default()
 }
 
 #[cfg(test)]

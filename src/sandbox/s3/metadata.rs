@@ -58,7 +58,7 @@ pub fn bytes(variant: &Variant, at: u16) -> Vec<u8> {
 
 fn node(variant: &Variant, at: u16, packer: &mut Compress) -> Piece {
     let mut text = Vec::with_capacity(2_048);
-    variant.node(at, &mut |piece| text.extend_from_slice(piece));
+    variant.node(at, &mut text);
     let mut crc = Crc::new();
     crc.update(&text);
     packer.reset();

@@ -31,7 +31,6 @@ use std::collections::BTreeMap;
 use super::SandboxError;
 use super::nodes::Age;
 use super::plan::{Access, Role};
-use super::rng::hash;
 use super::stacks::STACKS;
 use super::world::{EPOCH, World};
 use crate::ci::Timestamp;
@@ -123,7 +122,10 @@ impl Storage {
                     let signed = if is_protected { Signed::Intermediate } else { Signed::Nobody };
                     let held = Held::fresh(spec, world.dice("binary", *id).next(), at, signed);
                     if is_protected {
-                        self.unsigned.entry(stack).or_default().push(held);
+                        let unsigned = self.unsigned.entry(stack).or_default();
+                        // A binary that was pushed again took the place of the other.
+                        unsigned.retain(|other| other.spec.hash() != spec.hash());
+                        unsigned.push(held);
                     }
                     cache.happen(Event::Push(held));
                 }
@@ -241,7 +243,11 @@ fn read(object: &Object<'_>, keys: &Keys) -> Body {
 
 /// Changes whenever the object is written.
 fn etag(key: &str, object: &Object<'_>) -> String {
-    let who = hash(key);
+    let who = key.as_bytes().chunks(8).fold(0xcbf2_9ce4_8422_2325u64, |sum, eight| {
+        let mut word = [0; 8];
+        word.iter_mut().zip(eight).for_each(|(to, from)| *to = *from);
+        (sum ^ u64::from_le_bytes(word)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+    });
     let when = (object.modified.millis() as u64 ^ object.size << 20).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     format!("{who:016x}{:016x}", who.rotate_left(32) ^ when)
 }

@@ -78,7 +78,7 @@ impl Key {
 
     /// 40 capital hexadecimal digits.
     pub fn fingerprint(&self) -> String {
-        self.fingerprint.iter().map(|byte| format!("{byte:02X}")).collect()
+        hex(&self.fingerprint).to_uppercase()
     }
 
     /// The public key as it is handed out.
@@ -165,8 +165,7 @@ fn armor(kind: &str, bytes: &[u8]) -> String {
         text.push('\n');
     }
     let sum = crc24(bytes).to_be_bytes();
-    text.push_str(&format!("={}\n-----END {kind}-----\n", base64(sum.get(1..).unwrap_or_default())));
-    text
+    [text.as_str(), "=", &base64(sum.get(1..).unwrap_or_default()), "\n-----END ", kind, "-----\n"].concat()
 }
 
 fn base64(bytes: &[u8]) -> String {

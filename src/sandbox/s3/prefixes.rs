@@ -1,6 +1,6 @@
 //! Which caches there are when the world begins, and where.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::SandboxError;
@@ -117,13 +117,14 @@ pub fn pull_requests(world: &World) -> Result<Vec<Cache>, SandboxError> {
         caches.push(Cache::new(prefix, recipe).until(gone_at));
         Ok::<(), SandboxError>(())
     };
+    let known: BTreeMap<Arc<str>, &str> =
+        (0..200).map(|n| PullRequest::nth(seed, n)).map(|pr| (pr.git_ref, pr.package)).collect();
     // Pushed by pipelines before those that the world remembers.
     for pipeline in
         world.pipelines().filter(|pipeline| pipeline.access == Access::Public && pipeline.created_at < EPOCH)
     {
         let mut rng = Rng::named(seed, "closes", &pipeline.git_ref);
-        let package =
-            packages(seed).into_iter().find(|pr| pr.git_ref == pipeline.git_ref).map_or("hdf5", |pr| pr.package);
+        let package = known.get(&pipeline.git_ref).copied().unwrap_or("hdf5");
         let closes = rng.chance(0.3).then(|| EPOCH.shifted(rng.below(12 * HOUR as u64) as i64));
         for entry in pipeline.plan.entries.iter().filter(|entry| entry.role == Role::Generate) {
             let name = entry.name.strip_suffix("-generate").unwrap_or_default();
@@ -159,9 +160,4 @@ pub fn pull_requests(world: &World) -> Result<Vec<Cache>, SandboxError> {
     add("pr41877_py-numpy-cleanup", stack("e4s"), "py-numpy", RELEASED.shifted(-300 * DAY), None)?;
     add("shared_pr_mirror", stack("tutorial"), "zlib-ng", RELEASED.shifted(-400 * DAY), None)?;
     Ok(caches)
-}
-
-/// The pull requests of the last day.
-fn packages(seed: u64) -> Vec<PullRequest> {
-    (0..200).map(|n| PullRequest::nth(seed, n)).collect()
 }

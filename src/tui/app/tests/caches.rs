@@ -49,7 +49,7 @@ fn samples(url: &str, now: Timestamp, gigabytes: u64, a_day: u64, index: Option<
             index: index.map(|minutes| (Some(now.shifted(-minutes * 60_000)), None)),
             ..Sizes::default()
         };
-        Sample { url: url.into(), at, sizes, orphans: None, holes: None, state: None }
+        Sample::listed(url, at, None, sizes)
     };
     (0..40).rev().map(before).collect()
 }

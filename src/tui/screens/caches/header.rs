@@ -48,7 +48,7 @@ pub fn told(cx: Cx<'_>, facts: &RootFacts) -> (String, Vec<(String, Role)>) {
         parts.push((text, role));
     }
     let written = newest.and_then(|sample| sample.sizes.index.as_ref());
-    let index_state = inside.and_then(|inside| inside.index_state());
+    let index_state = inside.and_then(Inside::index_state);
     let (text, role) = index(cx, written.and_then(|(at, _)| *at), written.is_some(), index_state);
     parts.push((format!("index {text}"), role));
     let bytes = health.and_then(|health| health.bytes).or(newest.map(|sample| sample.sizes.total().bytes));

@@ -129,7 +129,7 @@ impl CacheScreen {
     /// The rows inside the frame: header, plot, the line that names the views, the list, the line below it.
     fn parts(&self, cx: Cx<'_>, area: Rect) -> Parts {
         let problem = self.problem(cx);
-        let inside = self.panel(cx, area, &problem).inner(area);
+        let inside = self.panel(cx, area, problem.as_ref()).inner(area);
         let cut = |from: u16, height: u16| {
             let y = (inside.y + from).min(inside.bottom());
             Rect { y, height: height.min(inside.bottom() - y), ..inside }
@@ -161,14 +161,14 @@ impl CacheScreen {
         problem(cx, self.facts(cx).and_then(|facts| facts.inside.error.as_ref()))
     }
 
-    fn panel<'a>(&self, cx: Cx<'_>, area: Rect, problem: &'a Option<(String, String)>) -> Panel<'a> {
+    fn panel<'a>(&self, cx: Cx<'_>, area: Rect, problem: Option<&'a (String, String)>) -> Panel<'a> {
         let inside = self.facts(cx).map(|facts| &facts.inside);
         let period = cx.world.polling.rules.caches.unwrap_or(BY_HAND);
         let is_reading = cx.world.polling.is_in_flight(Fetch::Cache(self.root));
         Panel {
             freshness: inside.map(|inside| inside.freshness(cx.now, period)).filter(|_| !is_reading),
             progress: if is_reading { "looking into it" } else { "" },
-            problem: problem.as_ref().map(|(what, remedy)| (what.as_str(), remedy.as_str())),
+            problem: problem.map(|(what, remedy)| (what.as_str(), remedy.as_str())),
             is_focused: true,
             is_bare: area.height < 16,
             ..Panel::default()
@@ -253,7 +253,7 @@ impl Screen for CacheScreen {
 
     fn draw(&self, cx: Cx<'_>, area: Rect, pen: &mut Pen<'_>) {
         let problem = self.problem(cx);
-        let panel = self.panel(cx, area, &problem);
+        let panel = self.panel(cx, area, problem.as_ref());
         let facts = self.facts(cx);
         let name = facts.map_or("?".to_owned(), |facts| facts.root.to_string());
         if let Some(spec) = &self.spec {
