@@ -4,7 +4,8 @@
 //! pipelines it runs, and writes GitLab's JSON with types of its own, so a mistake in an adapter is not mirrored here.
 //!
 //! Inside: the pure [`World`] (what exists and what happens), its sources (locks, stacks, plans, people, runners, mishaps), what jobs write
-//! (transcripts, child pipelines with their reports), the GitLab that answers from it, the buckets that its jobs fill (`s3`), and the server with its faults.
+//! (transcripts, child pipelines with their reports), the GitLab that answers from it, the buckets that its jobs fill (`s3`), and the servers
+//! with their faults.
 //!
 //! What this GitLab does not do is said in `gitlab/mod.rs`. Besides: pipelines that are over when the world begins have no children; a finished
 //! world is never tidied up, so memory grows by about 1 kB per job of a long demo; sizes of logs and archives in lists are estimates.

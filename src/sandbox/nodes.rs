@@ -55,7 +55,7 @@ impl Nodes {
             after = find(text, &end, from)? + end.len();
             nodes.push(Node::read(text, from..after, spec, &places, &hashes)?);
         }
-        Some(Self { text: text.into(), nodes, places })
+        Some(Self { text: text.into(), all: nodes, places })
     }
 
     /// The place of a spec of the lock.

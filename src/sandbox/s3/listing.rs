@@ -42,7 +42,7 @@ pub struct Page {
 
 impl Page {
     /// There is more: the next page begins after the last object, or `from` where the last folder ends.
-    fn continued_from(mut self, from: String) -> Self {
+    fn continued(mut self, from: String) -> Self {
         self.next = Some(match self.entries.last() {
             Some(Entry::Object(last)) => after(&last.key),
             _ => from,
@@ -98,7 +98,7 @@ pub fn page<E>(
                 && cache.is_never_empty(lane)
             {
                 if page.entries.len() == ask.max {
-                    return Ok(page.continued_from(from));
+                    return Ok(page.continued(from));
                 }
                 from = after_all(folder);
                 page.entries.push(Entry::Folder(folder.clone()));
@@ -121,7 +121,7 @@ pub fn page<E>(
             continue;
         };
         if page.entries.len() == ask.max {
-            return Ok(page.continued_from(from));
+            return Ok(page.continued(from));
         }
         if let Some(folder) = folder {
             from = after_all(&folder);

@@ -8,6 +8,7 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 
 use super::super::rng::Rng;
 use super::super::world::EPOCH;
+use super::manifest::hex;
 use crate::ci::Timestamp;
 
 /// A key pair with the name of its owner.

@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use super::words::{growth, index, severity};
 use crate::cache::{growth as grown, history};
 use crate::ci::{Timestamp, short};
-use crate::console::caches::RootFacts;
+use crate::console::caches::{Inside, RootFacts};
 use crate::console::text::{count, size, width};
 use crate::tui::glyphs::Glyphs;
 use crate::tui::screen::Cx;
