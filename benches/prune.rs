@@ -94,7 +94,7 @@ fn catalogue(dice: &mut Dice) -> Catalogue {
         let comma = if at == 0 { "" } else { "," };
         let hash = text(at);
         let _ = write!(
-            text,
+            index,
             r#"{comma}"{hash}":{{"spec":{{"name":"package-{}","version":"1.2","dependencies":["#,
             at % 900
         );

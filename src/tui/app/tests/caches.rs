@@ -285,7 +285,7 @@ const INTO: &str = "7 / e 4 s ⏎ j ⏎";
 
 /// A root of many specs, of which some thousands are not indexed.
 fn many(count: usize, now: Timestamp) -> Contents {
-    let name = |nth: usize| format!("py-package-{:05}-with-a-long-name", nth);
+    let name = |nth: usize| format!("py-package-{nth:05}-with-a-long-name");
     let specs: Vec<Made> =
         (0..count).map(|nth| made(&name(nth), "2.0.1", nth % 700, if nth == 0 { &[] } else { &[0] })).collect();
     let mut contents = whole(&specs, now);
@@ -555,7 +555,7 @@ fn the_line_of_the_overview_says_what_is_known() {
     loading.tell(Event::CachesListing(Listing { done: 61, known: 100, ..Listing::default() }));
     let mut relisting = looked();
     relisting.tell(Event::CachesListing(Listing { done: 61, known: 100, ..Listing::default() }));
-    for (night, want) in [
+    let cases = vec![
         (Night::busy(), "no mirror is configured (cache.mirrors)"),
         (configured(), "? never listed"),
         (loading, "listing 61 % ≥"),
@@ -564,7 +564,8 @@ fn the_line_of_the_overview_says_what_is_known() {
         (looked(), "develop 18 TB  +89 GB/d  index 22m ago !"),
         (relisting, "develop 18 TB  +89 GB/d  index 22m ago !   listing 61 % ≥"),
         (later(looked(), 30), "develop 18 TB  +89 GB/d  index 30h ago !   sizes of 31h ago"),
-    ] {
+    ];
+    for (night, want) in cases {
         assert_eq!(line(night), want);
     }
 }

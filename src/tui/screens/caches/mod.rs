@@ -227,7 +227,7 @@ impl Screen for CachesScreen {
         let problem = problem(cx, cx.world.caches.roots.error.as_ref());
         let (title, narrowed) = (self.title(), self.filtered.narrowed());
         let progress = cx.world.caches.listing.map(|listing| progress(cx, listing));
-        let panel = panel(cx, area, &problem, progress.as_deref());
+        let panel = panel(cx, area, problem.as_ref(), progress.as_deref());
         let panel = Panel { title: &title, narrowed: &narrowed, ..panel };
         panel.draw(pen, area);
         let (_, place, footer) = parts(cx, area);
@@ -327,13 +327,13 @@ fn problem(cx: Cx<'_>, fault: Option<&Fault>) -> Option<(String, String)> {
 }
 
 /// The frame, without its title.
-fn panel<'a>(cx: Cx<'_>, area: Rect, problem: &'a Option<(String, String)>, progress: Option<&'a str>) -> Panel<'a> {
+fn panel<'a>(cx: Cx<'_>, area: Rect, problem: Option<&'a (String, String)>, progress: Option<&'a str>) -> Panel<'a> {
     let fresh = words::freshness(cx);
     Panel {
         // While a listing is under way its progress tells more than an age.
         freshness: fresh.filter(|_| progress.is_none()),
         progress: progress.unwrap_or_else(|| if fresh.is_none() { "not listed" } else { "" }),
-        problem: problem.as_ref().map(|(what, remedy)| (what.as_str(), remedy.as_str())),
+        problem: problem.map(|(what, remedy)| (what.as_str(), remedy.as_str())),
         is_focused: true,
         is_bare: area.height < 16,
         ..Panel::default()
@@ -343,7 +343,7 @@ fn panel<'a>(cx: Cx<'_>, area: Rect, problem: &'a Option<(String, String)>, prog
 /// What is inside the frame: all of it, the rows, and the line below them where there is room.
 fn parts(cx: Cx<'_>, area: Rect) -> (Rect, Rect, Option<Rect>) {
     let problem = problem(cx, cx.world.caches.roots.error.as_ref());
-    let inside = panel(cx, area, &problem, None).inner(area);
+    let inside = panel(cx, area, problem.as_ref(), None).inner(area);
     if inside.height < 6 {
         return (inside, inside, None);
     }

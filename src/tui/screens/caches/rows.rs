@@ -44,11 +44,15 @@ pub fn work_out(cx: Cx<'_>, filter: &Filter, sort: Sort, is_reversed: bool) -> (
         rows.retain(|mirror| mirror.roots.iter().any(|row| passed.contains(&row.id)));
     }
     // The order in which they come, and by name below that, is the tie-break.
-    rows.iter_mut().for_each(|mirror| mirror.roots.sort_by(|a, b| sort.order(&Key::of(a), &Key::of(b))));
+    for mirror in &mut rows {
+        mirror.roots.sort_by(|a, b| sort.order(&Key::of(a), &Key::of(b)));
+    }
     rows.sort_by(|a, b| sort.order(&Key::of_mirror(a), &Key::of_mirror(b)));
     if is_reversed {
         rows.reverse();
-        rows.iter_mut().for_each(|mirror| mirror.roots.reverse());
+        for mirror in &mut rows {
+            mirror.roots.reverse();
+        }
     }
     (rows, passed)
 }
@@ -142,15 +146,15 @@ struct Sums {
     is_old: bool,
 }
 
-fn cells<'a>(
-    cx: Cx<'a>,
+fn cells(
+    cx: Cx<'_>,
     name: String,
     role: Role,
     sums: Sums,
     grown: Option<i64>,
     (index, index_role): (String, Role),
     state: Option<Severity>,
-) -> Vec<Cell<'a>> {
+) -> Vec<Cell<'_>> {
     let (glyph, state_role) = severity(cx, state);
     let looked = if sums.is_old { Role::TextDim } else { Role::Text };
     let holes = if sums.holes == "0" || sums.holes == "?" || sums.is_old { Role::TextDim } else { Role::StateFail };
