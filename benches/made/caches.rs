@@ -26,18 +26,14 @@ const ROOTS: usize = 600;
 /// Samples of all roots over two weeks, as the store recalls them, and the end of a listing.
 pub fn listed(now: Timestamp) -> Vec<Event> {
     let day = 86_400_000;
-    let sample = |url: &str, days: i64| Sample {
-        url: url.into(),
-        at: now.shifted(-days * day),
-        sizes: Sizes {
+    let sample = |url: &str, days: i64| {
+        let sizes = Sizes {
             blobs: Amount { objects: 9_000, bytes: 3_000_000_000_000 - days as u64 * 41_000_000_000 },
             specs: Amount { objects: 4_500, bytes: 3_600_000 },
             index: Some((Some(now.shifted(-1_300_000)), None)),
             ..Sizes::default()
-        },
-        orphans: None,
-        holes: None,
-        state: None,
+        };
+        Sample::listed(url, now.shifted(-days * day), None, sizes)
     };
     let urls: Vec<String> =
         (0..ROOTS).map(|nth| format!("{MIRROR}/develop/stack-{nth:03}")).chain([ROOT.to_owned()]).collect();
@@ -64,7 +60,7 @@ pub fn contents(now: Timestamp) -> Contents {
         let name = format!("py-package-{:04}", nth % 7_000);
         let version = format!("{}.{}", nth / 7_000, nth % 9);
         // What everything needs is in the index itself.
-        let needs = if nth == 0 { None } else { hashes.get(nth / 2 | 1).or(hashes.get(0)) };
+        let needs = if nth == 0 { None } else { hashes.get((nth / 2) | 1).or(hashes.first()) };
         let needs = needs.map_or(String::new(), |hash| format!(r#","dependencies":[{{"hash":"{hash}"}}]"#));
         let node = format!(r#"{{"name":"{name}","version":"{version}"{needs}"#);
         let hash = dag_hash(&format!("{node}}}")).expect("a node");

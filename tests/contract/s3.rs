@@ -9,7 +9,6 @@ use aws_sdk_s3::config::{Credentials, Region};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::EncodingType;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use stackhand::sandbox::{Fault, FaultKind};
 
 use crate::server::Server;
@@ -74,7 +73,7 @@ async fn get(client: &Client, bucket: &str, key: &str) -> Vec<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    stackhand::spack::buildcache::Checksum::of(bytes).to_string()
 }
 
 #[tokio::test]

@@ -343,7 +343,8 @@ mod tests {
         files.index(None, &[9], |number| number < 5);
         files.remove(&path_of(2));
         let contents = files.contents();
-        let Reading::Read { tarball: Some(blob), .. } = &contents.manifests[1].reading else { panic!() };
+        let third = contents.manifests.iter().find(|manifest| manifest.hash == Some(hash(3))).unwrap();
+        let Reading::Read { tarball: Some(blob), .. } = &third.reading else { panic!() };
         files.remove(&blob.sum.path());
         files.put("v3/manifests/spec/pkg/odd.spec.manifest.json", b"{}");
         let contents = files.contents();

@@ -518,12 +518,13 @@ fn the_core_reads_a_root_that_somebody_opens_and_lists_when_asked() {
     let mut night = listed();
     night.press("7 j j l");
     night.tell(Event::Ticked);
-    assert!(night.core.polling.is_in_flight(Fetch::Cache(RootId::of(E4S))), "opening it looks into it");
+    let root = night.core.polling.focus.cache.expect("a root is open");
+    assert!(night.core.polling.is_in_flight(Fetch::Cache(root)), "opening it looks into it");
     assert!(!night.core.polling.is_in_flight(Fetch::Caches), "a listing is asked for");
     night.press("R");
     night.tell(Event::Ticked);
     assert!(night.core.polling.is_in_flight(Fetch::Caches));
-    assert_eq!(night.core.polling.focus, Focus { caches: true, cache: Some(RootId::of(E4S)), ..Focus::default() });
+    assert_eq!(night.core.polling.focus, Focus { caches: true, cache: Some(root), ..Focus::default() });
 }
 
 #[test]
