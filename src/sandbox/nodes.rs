@@ -293,7 +293,10 @@ impl Variant {
         }
         let from = to.len();
         to.extend_from_slice(body.get(..node.arch.start).unwrap_or_default());
-        if self
+        if self.target == Target::X86V3 {
+            // The locks' own.
+            to.extend_from_slice(body.get(node.arch.clone()).unwrap_or_default());
+        } else if self
             .shelf
             .lock
             .specs()
