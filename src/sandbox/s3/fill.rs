@@ -1,7 +1,7 @@
 //! What lies in the caches when the world begins, and what is wrong there.
 //!
 //! A stack's cache under `develop` holds what tonight's pipeline does not build, and what was built of last month's concretization. That is
-//! what generation says; who pushed what when follows from the seed. What is wrong is cast, as failures are: see [`stack`].
+//! what generation says; who pushed what when follows from the seed. What is wrong is cast, as failures are: see `spoil`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
