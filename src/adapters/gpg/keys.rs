@@ -43,6 +43,8 @@ impl Home {
             home.run(&["--version"], None, &home.folder).await?;
             return Err(GpgError::NoKeys);
         }
+        // Where no database of trust lies, every process makes one for itself, and stops at an expired key.
+        home.run(&["--import-ownertrust"], Some(b""), &home.folder).await?;
         for file in files {
             home.import(file).await?;
         }
