@@ -97,7 +97,7 @@ fn health_names_what_is_wrong_and_knows_what_it_does_not_know() {
     assert_eq!(found["specs"], mine("v3/manifests/spec/"));
     assert_eq!((&found["complete"], &found["state"]), (&json!(true), &json!("bad")));
     let kinds: Vec<&str> = found["findings"].as_array().unwrap().iter().map(|f| f["kind"].as_str().unwrap()).collect();
-    for kind in ["missing_manifest", "missing_blob", "unindexed", "orphans"] {
+    for kind in ["missing_blob", "unindexed", "orphans"] {
         assert!(kinds.contains(&kind), "{kind} is not in {kinds:?}");
     }
     for orphan in texts(&found["orphans"]) {
