@@ -97,6 +97,14 @@ proptest! {
 }
 
 #[tokio::test]
+async fn the_address_itself_can_be_a_key() {
+    let server = serve_pages(mirror(&["x/", "x/a", "x/b"]), &[], 1).await;
+    let reader = bucket_reader(&server, settings());
+    let (seen, _) = walked(&reader, &mut Walk::below("s3://m/x")).await;
+    assert_eq!(seen, once(["", "a", "b"]));
+}
+
+#[tokio::test]
 async fn what_is_big_is_split_and_what_is_small_is_not() {
     let server = serve_pages(big(600), &[], 20).await;
     let reader = bucket_reader(&server, settings());

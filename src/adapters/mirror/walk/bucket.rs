@@ -108,7 +108,7 @@ impl Bucket<'_> {
 
     /// The next page of a range. It may hold more than the range reaches.
     async fn list(&self, range: &Range) -> Result<Listed, String> {
-        let mut ask = self.below(&range.prefix, &range.after);
+        let mut ask = self.below(&range.prefix, range.after.as_deref());
         for _ in 0..EMPTY_PAGES {
             let listed = self.page(&ask).await?;
             if !listed.rows.is_empty() || !listed.is_more {
@@ -126,26 +126,25 @@ impl Bucket<'_> {
     async fn ends(&self, range: &Range) -> Result<Vec<String>, String> {
         let mut folder = range.folder().to_owned();
         for _ in 0..LEVELS {
-            let listed = self.page(&Ask { splits: true, ..self.below(&folder, &range.after) }).await?;
-            let inside = |end: &String| *end > range.after && range.until.as_ref().is_none_or(|until| end < until);
+            let listed = self.page(&Ask { splits: true, ..self.below(&folder, range.after.as_deref()) }).await?;
             let found = listed.folders.iter().filter_map(|found| found.get(self.base.len()..).map(str::to_owned));
-            let found: Vec<String> = found.filter(inside).collect();
+            let found: Vec<String> = found.filter(|end| range.is_inside(end)).collect();
             if !found.is_empty() && found.is_sorted() {
                 return Ok(found);
             }
             // All that is left lies where the last key does.
-            let next = range.after.strip_prefix(&folder).and_then(|rest| rest.split_once('/'));
-            let Some((next, _)) = next else { break };
+            let left = range.after.as_ref().and_then(|after| after.strip_prefix(&folder));
+            let Some((next, _)) = left.and_then(|left| left.split_once('/')) else { break };
             folder = format!("{folder}{next}/");
         }
         Ok(Vec::new())
     }
 
-    fn below(&self, prefix: &str, after: &str) -> Ask<'_> {
+    fn below(&self, prefix: &str, after: Option<&str>) -> Ask<'_> {
         Ask {
             bucket: self.name,
             prefix: format!("{}{prefix}", self.base),
-            after: (!after.is_empty()).then(|| format!("{}{after}", self.base)),
+            after: after.map(|after| format!("{}{after}", self.base)),
             splits: false,
             token: None,
         }

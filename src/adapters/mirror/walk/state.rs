@@ -40,8 +40,8 @@ pub struct Progress {
 pub(in super::super) struct Range {
     /// Every key begins with this; empty, or with `/` at its end.
     pub prefix: String,
-    /// The last key that was delivered, or what all of them come after; empty for none.
-    pub after: String,
+    /// The last key that was delivered, or what all of them come after. It may be empty: the address itself can be a key.
+    pub after: Option<String>,
     /// No key comes after this.
     pub until: Option<String>,
 }
@@ -53,11 +53,16 @@ impl Range {
 
     /// The folder that all of its keys are in.
     pub fn folder(&self) -> &str {
-        let Some(until) = &self.until else { return &self.prefix };
-        let shared = self.after.bytes().zip(until.bytes()).take_while(|(a, b)| a == b).count();
-        let folder = self.after.as_bytes().get(..shared).unwrap_or_default();
+        let (Some(after), Some(until)) = (&self.after, &self.until) else { return &self.prefix };
+        let shared = after.bytes().zip(until.bytes()).take_while(|(a, b)| a == b).count();
+        let folder = after.as_bytes().get(..shared).unwrap_or_default();
         let end = folder.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
-        self.after.get(..end).filter(|folder| folder.len() > self.prefix.len()).unwrap_or(&self.prefix)
+        after.get(..end).filter(|folder| folder.len() > self.prefix.len()).unwrap_or(&self.prefix)
+    }
+
+    /// Whether the range can be split behind this key.
+    pub fn is_inside(&self, key: &String) -> bool {
+        self.after.as_ref().is_none_or(|after| key > after) && self.until.as_ref().is_none_or(|until| key < until)
     }
 
     /// Whether a key comes before what the range ends with.
@@ -120,7 +125,7 @@ impl Walk {
         self.bytes += rows.iter().map(|row| row.bytes).sum::<u64>();
         let last = rows.last().and_then(|row| row.key.get(skipped..));
         match (self.open.get_mut(&id), last) {
-            (Some(range), Some(last)) if is_more => last.clone_into(&mut range.after),
+            (Some(range), Some(last)) if is_more => range.after = Some(last.to_owned()),
             _ => {
                 self.finished += u64::from(self.open.remove(&id).is_some());
             }
@@ -142,8 +147,7 @@ impl Walk {
     /// Splits what is open of a range into so many at most, at some of these keys. They stand in order; each ends one part.
     pub(super) fn split(&mut self, id: u64, ends: &[String], parts: usize) -> Vec<u64> {
         let Some(range) = self.open.get(&id).cloned() else { return Vec::new() };
-        let inside = |end: &&String| **end > range.after && range.until.as_ref().is_none_or(|until| *end < until);
-        let ends: Vec<&String> = ends.iter().filter(inside).collect();
+        let ends: Vec<&String> = ends.iter().filter(|end| range.is_inside(end)).collect();
         let parts = parts.min(ends.len() + 1);
         let mut chosen: Vec<&String> =
             (1..parts).filter_map(|part| ends.get(part * ends.len() / parts)).copied().collect();
@@ -155,7 +159,7 @@ impl Walk {
         let next = chosen.iter().skip(1).map(|end| Some((*end).clone())).chain([range.until]);
         let parts = chosen.iter().zip(next).map(|(after, until)| Range {
             prefix: range.prefix.clone(),
-            after: (*after).clone(),
+            after: Some((*after).clone()),
             until,
         });
         parts.collect::<Vec<_>>().into_iter().map(|part| self.insert(part)).collect()
