@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use reqwest::Client;
-use reqwest::redirect::Policy;
-
 use crate::spack::condition::Facts;
 
 /// What Spack calls this machine: `linux`, `debian12`, `x86_64`. What cannot be found out is empty and equals nothing.
@@ -33,11 +30,6 @@ fn linux_os(release: &str) -> String {
     let (id, version) = (field("ID"), field("VERSION_ID"));
     let version = if id == "ubuntu" { version.as_str() } else { version.split('.').next().unwrap_or_default() };
     format!("{}{version}", id.replace(['-', ' '], ""))
-}
-
-/// A client that goes only where the configuration points.
-pub fn client() -> reqwest::Result<Client> {
-    Client::builder().redirect(Policy::none()).user_agent(concat!("stackhand/", env!("CARGO_PKG_VERSION"))).build()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 mod error;
 mod file;
 mod host;
+mod http;
 mod lock;
 mod read;
 mod remote;
@@ -20,7 +21,8 @@ mod variables;
 mod walk;
 
 pub use error::{EnvironmentError, EnvironmentFault};
-pub use host::{client, facts};
+pub use host::facts;
+pub use http::Http;
 pub use lock::LockAge;
 pub use read::{Environment, Wanted, read};
 pub use walk::Skipped;

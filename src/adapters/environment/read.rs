@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use reqwest::Client;
-
 use super::error::{EnvironmentError, EnvironmentFault};
 use super::file::{self, MAX_YAML};
+use super::http::Http;
 use super::lock::{self, LockAge};
 use super::variables;
 use super::walk::{Found, Skipped, Trail, Walk};
@@ -53,7 +52,7 @@ pub struct Environment {
 }
 
 /// Reads an environment. The client should not follow redirects by itself, so that none is sent to a host that the manifest does not name.
-pub async fn read(wanted: &Wanted, http: &Client) -> Result<Environment, EnvironmentError> {
+pub async fn read(wanted: &Wanted, http: &Http) -> Result<Environment, EnvironmentError> {
     let Wanted { dir, facts, .. } = wanted;
     let manifest_path = dir.join("spack.yaml");
     let label = manifest_path.display().to_string();
@@ -93,7 +92,7 @@ pub async fn read(wanted: &Wanted, http: &Client) -> Result<Environment, Environ
 
 async fn layers(
     wanted: &Wanted,
-    http: &Client,
+    http: &Http,
     manifest: &Manifest,
     path: &Path,
 ) -> Result<(Layers, Vec<Skipped>), EnvironmentError> {

@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use http::{StatusCode, header};
-use reqwest::{Client, Response, Url};
+use ::http::{StatusCode, header};
+use reqwest::{Response, Url};
 use sha2::{Digest, Sha256};
 
 use super::error::EnvironmentFault;
 use super::file::{MAX_YAML, MEGABYTE};
+use super::http::Http;
 
 /// One request, and the whole of it with its redirects.
 const REQUEST: Duration = Duration::from_secs(30);
@@ -18,7 +19,7 @@ const MAX_REDIRECTS: usize = 5;
 ///
 /// Redirects are followed on the same host only. A client that follows them by itself is held to that afterwards.
 pub(super) async fn fetch(
-    http: &Client,
+    http: &Http,
     include: &str,
     url: &str,
     sha256: Option<&str>,
@@ -45,11 +46,12 @@ pub(super) async fn fetch(
     Ok(Some(bytes))
 }
 
-async fn answer(http: &Client, include: &str, first: Url) -> Result<Option<Response>, EnvironmentFault> {
+async fn answer(http: &Http, include: &str, first: Url) -> Result<Option<Response>, EnvironmentFault> {
     let failed = |what: String| EnvironmentFault::Fetch { include: include.to_owned(), what };
+    let client = http.client().map_err(|error| failed(reason(error)))?;
     let mut url = first.clone();
     for _ in 0..=MAX_REDIRECTS {
-        let sent = http.get(url.clone()).timeout(REQUEST).send().await.map_err(|error| failed(reason(error)))?;
+        let sent = client.get(url.clone()).timeout(REQUEST).send().await.map_err(|error| failed(reason(error)))?;
         same_host(&first, sent.url()).map_err(failed)?;
         let status = sent.status();
         if matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) {

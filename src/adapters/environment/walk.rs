@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 
 use percent_encoding::percent_decode_str;
-use reqwest::Client;
 
 use super::error::{EnvironmentError, EnvironmentFault};
 use super::file::{self, Kind, MAX_YAML};
+use super::http::Http;
 use super::{remote, variables};
 use crate::spack::condition::{Facts, holds};
 use crate::spack::manifest::path::{is_url, normalised};
@@ -103,7 +103,7 @@ impl Trail {
 
 /// Collects scopes, the highest precedence first.
 pub(super) struct Walk<'a> {
-    pub http: &'a Client,
+    pub http: &'a Http,
     pub facts: &'a Facts,
     pub env_dir: &'a Path,
     /// Whether includes are followed at all.
@@ -116,7 +116,7 @@ pub(super) struct Walk<'a> {
 type Walked<'a> = Pin<Box<dyn Future<Output = Result<(), EnvironmentError>> + Send + 'a>>;
 
 impl<'a> Walk<'a> {
-    pub fn new(http: &'a Client, facts: &'a Facts, env_dir: &'a Path, follows: bool) -> Self {
+    pub fn new(http: &'a Http, facts: &'a Facts, env_dir: &'a Path, follows: bool) -> Self {
         Self { http, facts, env_dir, follows, scopes: Vec::new(), skipped: Vec::new(), seen: 0 }
     }
 

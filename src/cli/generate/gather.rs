@@ -10,7 +10,7 @@ use super::super::assemble::index_cache;
 use super::ask::Request;
 use super::durations;
 use crate::adapters::clock::{Clock, SystemClock};
-use crate::adapters::environment::{self, Environment, LockAge};
+use crate::adapters::environment::{self, Environment, Http, LockAge};
 use crate::adapters::mirror::{Reader, S3Access, Settings};
 use crate::adapters::{dynamic_mapping, git, spack_cli};
 use crate::ci::Timestamp;
@@ -55,7 +55,7 @@ impl Gathered {
         request.apply(configured, &mut options, &env)?;
         let durations = durations(request.durations.as_ref())?;
 
-        let http = environment::client().map_err(|error| failed(Exit::Failed, &error))?;
+        let http = Http::default();
         let environment = environment(out, configured, request, &env, &http).await?;
         let wanted = wanted(&environment, &options, &mut warnings)?;
         let refused = |refusal: Refusal| failed(Exit::Refused, &refusal);
@@ -181,7 +181,7 @@ async fn environment(
     configured: &Configured,
     request: &Request,
     env: &BTreeMap<String, String>,
-    http: &reqwest::Client,
+    http: &Http,
 ) -> Result<Environment, Failure> {
     let wanted = environment::Wanted {
         dir: request.env.clone(),
@@ -307,7 +307,7 @@ async fn ask_mappings(
     wanted: &[String],
     options: &Options,
     env: &BTreeMap<String, String>,
-    http: &reqwest::Client,
+    http: &Http,
     warnings: &mut Vec<Warning>,
 ) -> Result<Answers, Failure> {
     let refused = |refusal: Refusal| failed(Exit::Refused, &refusal);
@@ -317,7 +317,8 @@ async fn ask_mappings(
         return Ok(answers);
     }
     let mapping = generation::Mapping::read(&environment.layers).map_err(refused)?;
-    for (query, answer) in dynamic_mapping::ask(http, queries, env).await {
+    let client = http.client().map_err(|error| failed(Exit::Failed, &error))?;
+    for (query, answer) in dynamic_mapping::ask(client, queries, env).await {
         match answer {
             Ok(Value::Map(map)) => {
                 let missing = mapping.accept(&query, map, &mut answers);

@@ -83,8 +83,8 @@ fn facts(env: &[(&str, &str)]) -> Facts {
     }
 }
 
-fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+fn client() -> Http {
+    reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap().into()
 }
 
 fn copy(from: &Path, to: &Path) {
