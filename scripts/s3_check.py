@@ -29,6 +29,7 @@ except ImportError:
 
 HOUSE = Path(__file__).resolve().parent.parent
 STACK = HOUSE / "tests/contract/gitlab/stack"
+KEY = HOUSE / "src/adapters/gpg/testdata/fixture-key-a.pub"
 BUCKET = "spack-binaries"
 # The root that is asked about. What belongs to other roots of the bucket must not be seen there.
 ROOT = "develop/e4s"
@@ -69,10 +70,20 @@ def sized(text):
     return sizes
 
 
+def verified(text):
+    states = json.loads(text)
+    if not states["complete"]:
+        return None
+    counts = [states[state]["count"] for state in ["good", "bad", "unknown_key", "unsigned"]]
+    check(counts == [0, 0, 0, PUSHED], f"not {PUSHED} unsigned binaries: {text}")
+    return [counts, states["unsigned"]["hashes"]]
+
+
 COMMANDS = [
     (["generate", "--env", STACK, "--config-scope", STACK / "ci.yaml", "--format", "json"], generated),
     (["cache", "health", "--json"], healthy),
     (["cache", "size", "--fresh", "--json"], sized),
+    (["cache", "verify", "--keyring", KEY, "--json"], verified),
 ]
 
 

@@ -27,7 +27,7 @@ use crate::console::fault::{Fault, FaultKind};
 use crate::console::filter::Filter;
 use crate::console::polling::{Periods, PollRules};
 use crate::console::world::World;
-use crate::controller::{Core, CoreSetup, HealthLimits, Link, Outside, Spill};
+use crate::controller::{Core, CoreSetup, HealthLimits, Keyring, Link, Outside, Signers, Spill};
 use crate::tui::glyphs::Glyphs;
 
 /// What the command line and its surroundings say, before any file is read.
@@ -55,6 +55,8 @@ struct Buckets {
     /// Objects have sizes, but are not stored.
     #[serde(default)]
     sparse: bool,
+    /// The armored key by which binaries there are signed.
+    public_key: Option<String>,
 }
 
 /// Clocks that differ by more are worth a word, and stop a prune plan.
@@ -195,6 +197,7 @@ impl Wanted {
                 gitlab,
                 store,
                 mirrors: Arc::new(Reader::timed(mirror_settings(config, s3), Arc::clone(&clock))),
+                signers: Arc::new(Signers::new(keyring(config, self.buckets.as_ref()))),
                 health: HealthLimits { index_age: config.cache.index_age, skew: self.max_skew() },
                 spill: spill(self.scratch.as_deref()),
                 keep: Duration::from_hours(24) * config.taxonomy.keep_days,
@@ -298,6 +301,12 @@ impl Buckets {
             },
         }
     }
+}
+
+/// Whose signatures count: the configuration's keys, or those that came with an address.
+fn keyring(config: &Config, buckets: Option<&Buckets>) -> Keyring {
+    let given = || buckets.and_then(|buckets| buckets.public_key.clone()).map_or(Keyring::None, Keyring::Given);
+    config.cache.keyring.clone().map_or_else(given, Keyring::File)
 }
 
 /// The environment, as far as it is text.

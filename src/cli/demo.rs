@@ -24,8 +24,9 @@ use crate::sandbox::{Options, Running, Sandbox, Scenario};
 
 /// What `--serve` and `--headless` print.
 pub const SHAPE: &str = "\
---serve prints one line {`gitlab`: {`url`, `token`, `project`}, `s3`: {`url`, `region`, `access_key`, `secret_key`, `buckets`, `sparse`}} and serves \
-until SIGTERM or SIGINT; give that line to any command with --endpoints. `sparse`: tarballs in the buckets have a size, but reading one gives zeros.
+--serve prints one line {`gitlab`: {`url`, `token`, `project`}, `s3`: {`url`, `region`, `access_key`, `secret_key`, `buckets`, `public_key`, `sparse`}} \
+and serves until SIGTERM or SIGINT; give that line to any command with --endpoints. `public_key`: by which binaries there are signed. `sparse`: \
+tarballs in the buckets have a size, but reading one gives zeros.
 
 --headless ends with one line {`seed`, `pipelines` (children too), `jobs` {`total`, `success`, `failed`, `warning`, `running`, `pending`, `blocked`, \
 `canceled`, `skipped`, `manual`, `unknown`}, `actions` {`sent`, `skipped`}, `requests` {`gitlab`}, `rss_bytes`}. What is not known is null.";

@@ -170,9 +170,8 @@ impl Wish {
             Fetch::TriggerJobs(id) | Fetch::Jobs(id) => wished.contains(id),
             Fetch::Needs(id) => self.graphs && wished.contains(id),
             Fetch::FailureReasons => self.reasons,
-            Fetch::Log(_) | Fetch::Report(_) | Fetch::Verdict(_) | Fetch::History | Fetch::Caches | Fetch::Cache(_) => {
-                false
-            }
+            Fetch::Log(_) | Fetch::Report(_) | Fetch::Verdict(_) | Fetch::History => false,
+            Fetch::Caches | Fetch::Cache(_) | Fetch::Signature(..) => false,
         };
         replica.ended.iter().filter(|(fetch, _)| concerns(fetch)).filter_map(|(_, end)| end.as_ref().err()).collect()
     }

@@ -9,6 +9,7 @@ use super::durations::Took;
 use super::failures::{Ack, Allowance, LaterTry, PipelineEnd};
 use super::log::PageNo;
 use crate::ci::{Iid, JobId, PipelineId, Timestamp};
+use crate::spack::Hash;
 use crate::taxonomy::{Draft, Failure, JobFacts};
 
 /// Something that is read again and again; names its schedule, its failures and its place in the queue.
@@ -32,6 +33,8 @@ pub enum Fetch {
     Caches,
     /// What lies in one of their roots.
     Cache(RootId),
+    /// Who signed a binary in one of them.
+    Signature(RootId, Hash),
 }
 
 /// A fetch with all that the executor needs to do it.
@@ -78,6 +81,16 @@ pub enum Order {
         root: RootId,
         url: Arc<str>,
     },
+    /// Verify one binary of a root.
+    Signature {
+        root: RootId,
+        url: Arc<str>,
+        hash: Hash,
+        /// Of its manifest, below the root.
+        path: Arc<str>,
+        /// 2 or 3.
+        layout: u8,
+    },
     /// Read the log once, judge it, keep the judgement.
     Verdict {
         web_url: Option<Arc<str>>,
@@ -101,6 +114,7 @@ impl Order {
             Self::History { .. } => vec![Fetch::History],
             Self::Caches { .. } => vec![Fetch::Caches],
             Self::Cache { root, .. } => vec![Fetch::Cache(*root)],
+            Self::Signature { root, hash, .. } => vec![Fetch::Signature(*root, *hash)],
             Self::Verdict { failure, .. } => vec![Fetch::Verdict(failure.job)],
         }
     }
@@ -119,6 +133,8 @@ pub struct Focus {
     pub caches: bool,
     /// The root that somebody looks into.
     pub cache: Option<RootId>,
+    /// The binary that somebody looks at.
+    pub binary: Option<(RootId, Hash)>,
 }
 
 /// A failed job that may be retried without being asked, if this is not more than is allowed.

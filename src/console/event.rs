@@ -12,9 +12,10 @@ use super::failures::{Ack, History};
 use super::fault::Fault;
 use super::log::PageNo;
 use super::world::Edges;
-use crate::cache::{Duplication, Sample};
+use crate::cache::{Duplication, Sample, Signature};
 use crate::ci::{Job, JobId, Pipeline, PipelineId, Timestamp};
 use crate::generation::report::Report;
+use crate::spack::Hash;
 use crate::taxonomy::{Draft, Failure, RuleSet};
 
 /// Where the edges of a graph come from.
@@ -69,6 +70,8 @@ pub enum Event {
     CachesListed { mirror: Arc<str>, samples: Vec<Sample>, duplication: Duplication, at: Timestamp },
     /// Somebody looked into a root.
     CacheRead { root: RootId, inside: Arc<Inside>, sample: Sample, at: Timestamp },
+    /// Who signed a binary, and whether that is worth anything.
+    BinaryVerified { root: RootId, hash: Hash, signature: Signature, at: Timestamp },
     /// A fetch ended. `at` is when it began.
     Fetched { fetch: Fetch, at: Timestamp, result: Result<(), Fault> },
     /// More of a log.

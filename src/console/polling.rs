@@ -187,7 +187,7 @@ impl Polling {
 
     fn in_flight(&self) -> usize {
         // Mirrors are other servers: however long they take, GitLab is asked meanwhile.
-        let is_gitlab = |fetch: &Fetch| !matches!(fetch, Fetch::Caches | Fetch::Cache(_));
+        let is_gitlab = |fetch: &Fetch| !matches!(fetch, Fetch::Caches | Fetch::Cache(_) | Fetch::Signature(..));
         let turns = self.turns.iter().filter(|(fetch, _)| is_gitlab(fetch));
         turns.filter_map(|(_, turn)| turn.in_flight).collect::<BTreeSet<_>>().len()
     }
@@ -236,6 +236,13 @@ impl Polling {
             && is_due(Fetch::Cache(root), true)
         {
             orders.push(Order::Cache { root, url: Arc::clone(&facts.url) });
+        }
+        if let Some((root, hash)) = polling.focus.binary
+            && polling.due(Fetch::Signature(root, hash), None, Urgency::First, now).is_some()
+            && let Some(facts) = caches.root(root)
+            && let Some((path, layout)) = facts.binary(&hash)
+        {
+            orders.push(Order::Signature { root, url: Arc::clone(&facts.url), hash, path, layout });
         }
         orders
     }
@@ -386,7 +393,7 @@ fn assemble(world: &World, due: &[(Urgency, Reverse<PipelineId>, Fetch)], free: 
             }
             Fetch::FailureReasons => orders.push(Order::FailureReasons),
             // Mirrors have orders of their own.
-            Fetch::Caches | Fetch::Cache(_) => {}
+            Fetch::Caches | Fetch::Cache(_) | Fetch::Signature(..) => {}
             Fetch::History => orders.push(Order::History { until: world.server_time(now) }),
             Fetch::Log(job) => {
                 let web_url = world.job(job).and_then(|j| j.web_url.clone());

@@ -8,6 +8,7 @@ mod executor;
 mod judge;
 pub mod keep;
 mod rulebook;
+mod signers;
 mod spill;
 pub mod verify;
 
@@ -16,4 +17,5 @@ pub use core::{Core, CoreSetup, Link};
 pub use executor::{HealthLimits, Outside};
 pub use judge::judge;
 pub use rulebook::{ReadRules, Rulebook};
+pub use signers::{Keyring, Signers};
 pub use spill::Spill;

@@ -85,6 +85,20 @@ pub async fn verify(
     Ok(verified)
 }
 
+/// Verifies one binary. An error says nothing about its signature.
+pub async fn verify_one(reader: &Reader, verifier: &Verifier, url: &str, binary: &Binary) -> Result<Signature, String> {
+    let bytes = match reader.file(url, &binary.path, limit(binary)).await? {
+        File::Read(bytes) => bytes,
+        File::Absent => {
+            return Err(format!("{}/{} is gone; list the root again", url.trim_end_matches('/'), binary.path));
+        }
+        File::TooLarge(why) => return Ok(Signature::Bad(why.into())),
+    };
+    let judged = verifier.verify(vec![((), bytes.clone())]).await.map_err(|error| error.to_string())?;
+    let ((), signature) = judged.into_iter().next().ok_or("gpg said nothing")?;
+    join(reader, url, binary, signature, &bytes).await
+}
+
 const fn limit(binary: &Binary) -> usize {
     if binary.layout == 3 { MAX_MANIFEST } else { MAX_METADATA }
 }

@@ -203,7 +203,7 @@ pub struct Running {
 impl Running {
     /// The line that tells other programs where everything is.
     pub fn endpoints_json(&self) -> String {
-        let Endpoint { url, region, access_key, secret_key } = &self.s3;
+        let Endpoint { url, region, access_key, secret_key, public_key } = &self.s3;
         serde_json::json!({
             "gitlab": { "url": self.url, "token": self.token, "project": self.project },
             "s3": {
@@ -212,6 +212,7 @@ impl Running {
                 "access_key": access_key,
                 "secret_key": secret_key,
                 "buckets": BUCKETS,
+                "public_key": public_key,
                 // Tarballs have a size and no bytes.
                 "sparse": true,
             },

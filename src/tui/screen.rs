@@ -93,6 +93,17 @@ pub enum Ask {
     Note,
 }
 
+/// What is explained.
+#[derive(Debug, Clone)]
+pub enum Explained {
+    /// A job: told anew in every frame, since more becomes known of it while one reads.
+    Job(JobId),
+    /// A spec of a cache root: told anew as well.
+    Spec(RootId, SpecId),
+    /// What the screen said when it was asked.
+    Told(Vec<(String, Role)>),
+}
+
 /// What a screen answers to an action.
 #[derive(Debug, Clone)]
 pub enum Reaction {
@@ -116,7 +127,7 @@ pub enum Reaction {
         text: String,
     },
     /// Says why something is as it is, in lines that can be scrolled.
-    Explain(Vec<(String, Role)>),
+    Explain(Explained),
     /// Goes to the clipboard; the text says what was copied.
     Copy {
         text: String,

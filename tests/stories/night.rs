@@ -216,6 +216,7 @@ impl Night {
             store: Ok(Store::in_memory(SystemClock.now()).await.unwrap()),
             spill: Spill::new(&folder),
             mirrors: Arc::new(Reader::new(mirror::Settings::default())),
+            signers: Arc::default(),
             health: HealthLimits { index_age: Duration::from_hours(24), skew: Duration::from_secs(300) },
             keep: Duration::from_hours(24),
             rules: Rulebook::new(|| Err("none".to_owned()), |_| Err("none".to_owned())),

@@ -8,8 +8,8 @@ use tokio::task::spawn_blocking;
 
 use super::error::{EnvironmentError, EnvironmentFault};
 use super::file;
-use crate::spack::Lock;
 use crate::spack::manifest::missing_roots;
+use crate::spack::{Hash, Lock};
 
 /// The largest locks of Spack's stacks have 15 MB. Beyond this it is another file, or damaged.
 const MAX_LOCK: usize = 128 * file::MEGABYTE;
@@ -32,15 +32,25 @@ impl LockAge {
     }
 }
 
-/// Reads a lock, plain or packed with gzip; gives it with its plain bytes.
-pub(super) async fn read(path: &Path, dir: &Path) -> Result<(Lock, Vec<u8>), EnvironmentError> {
+/// A lock, as it was read.
+pub(super) struct Locked {
+    pub lock: Lock,
+    /// Not packed.
+    pub bytes: Vec<u8>,
+    /// Specs that do not give their hashes.
+    pub forged: Vec<Hash>,
+}
+
+/// Reads a lock, plain or packed with gzip.
+pub(super) async fn read(path: &Path, dir: &Path) -> Result<Locked, EnvironmentError> {
     let place = path.display().to_string();
     let told = |fault: EnvironmentFault| fault.at(place.clone());
     let no_lock = || EnvironmentFault::NoLock { dir: dir.display().to_string() };
     let stored = file::read(path, MAX_LOCK).await.map_err(told)?.ok_or_else(|| told(no_lock()))?;
     let parsed = spawn_blocking(move || {
         let bytes = unpacked(stored)?;
-        Ok::<_, EnvironmentFault>((Lock::parse(&bytes)?, bytes))
+        let (lock, forged) = (Lock::parse(&bytes)?, Lock::seals(&bytes)?.forged);
+        Ok::<_, EnvironmentFault>(Locked { lock, bytes, forged })
     });
     parsed.await.map_err(|error| told(EnvironmentFault::Read(io::Error::other(error))))?.map_err(told)
 }

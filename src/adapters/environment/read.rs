@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use super::error::{EnvironmentError, EnvironmentFault};
 use super::file::{self, MAX_YAML};
 use super::http::Http;
-use super::lock::{self, LockAge};
+use super::lock::{self, LockAge, Locked};
 use super::variables;
 use super::walk::{Found, Skipped, Trail, Walk};
 use crate::spack::condition::Facts;
 use crate::spack::manifest::path::{is_url, relative};
 use crate::spack::yaml::Layers;
-use crate::spack::{Lock, Manifest};
+use crate::spack::{Hash, Lock, Manifest};
 
 /// What is to be read.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +41,8 @@ pub struct Environment {
     pub lock: Lock,
     /// The lock as JSON, unpacked: what the jobs of the pipeline get.
     pub lock_bytes: Vec<u8>,
+    /// Specs of the lock that do not give their hashes: it was changed after Spack wrote it.
+    pub forged: Vec<Hash>,
     pub lock_age: LockAge,
     /// The abstract specs that the manifest asks for, expanded; empty when that is unclear.
     pub specs: Vec<String>,
@@ -64,7 +66,7 @@ pub async fn read(wanted: &Wanted, http: &Http) -> Result<Environment, Environme
     let definitions = layers.section("definitions");
     let specs = manifest.specs_with(&definitions, facts);
     let lock_path = wanted.lock.clone().unwrap_or_else(|| dir.join("spack.lock"));
-    let (lock, lock_bytes) = lock::read(&lock_path, dir).await?;
+    let Locked { lock, bytes: lock_bytes, forged } = lock::read(&lock_path, dir).await?;
     let (specs, lock_age) = match specs {
         Ok(specs) => {
             let age = LockAge::of(&specs, &lock);
@@ -82,6 +84,7 @@ pub async fn read(wanted: &Wanted, http: &Http) -> Result<Environment, Environme
         lock_path,
         lock,
         lock_bytes,
+        forged,
         lock_age,
         specs,
         skipped,

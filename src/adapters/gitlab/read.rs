@@ -251,6 +251,9 @@ impl GitLab {
         let what = format!("read the lock of job {generate_job}");
         let read = |file: &[u8]| {
             let lock = Lock::parse(file).map_err(|error| error.to_string())?;
+            if let Some(forged) = Lock::seals(file).map_err(|error| error.to_string())?.forged.first() {
+                return Err(format!("it has a forged spec, /{forged}, which does not give its hash"));
+            }
             Ok(lock.specs().map(|spec| spec.hash).collect())
         };
         self.artifact(generate_job, stack, "concrete_environment/spack.lock", what, read).await

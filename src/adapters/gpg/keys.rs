@@ -37,17 +37,22 @@ pub(super) struct Home {
 
 impl Home {
     pub async fn with(program: &Path, files: &[KeyFile]) -> Result<Self, GpgError> {
-        let mut home = Self { program: program.to_owned(), folder: Folder::new()?, keys: BTreeSet::new() };
+        // Whoever has no gpg hears of that first.
+        let mut home = Self::empty(program).await?;
         if files.is_empty() {
-            // Whoever has no gpg hears of that first.
-            home.run(&["--version"], None, &home.folder).await?;
             return Err(GpgError::NoKeys);
         }
-        // Where no database of trust lies, every process makes one for itself, and stops at an expired key.
-        home.run(&["--import-ownertrust"], Some(b""), &home.folder).await?;
         for file in files {
             home.import(file).await?;
         }
+        Ok(home)
+    }
+
+    /// A home without keys.
+    pub async fn empty(program: &Path) -> Result<Self, GpgError> {
+        let home = Self { program: program.to_owned(), folder: Folder::new()?, keys: BTreeSet::new() };
+        // Where no database of trust lies, every process makes one for itself, and stops at an expired key.
+        home.run(&["--import-ownertrust"], Some(b""), &home.folder).await?;
         Ok(home)
     }
 

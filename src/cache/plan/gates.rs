@@ -31,6 +31,7 @@ fn contents(contents: &Contents, limits: &Limits, now: Timestamp) -> Vec<PruneRe
         refusals.push(PruneRefusal::NoBlobs { manifests });
     }
     refusals.extend(contents.indexes.iter().filter_map(index));
+    refusals.extend(contents.indexes.iter().filter_map(forged));
     if let Some(catalogue) = contents.catalogue()
         && manifests > 0
         && !catalogue.entries().iter().any(|entry| entry.listed.in_buildcache)
@@ -128,6 +129,13 @@ fn index(index: &IndexManifest) -> Option<PruneRefusal> {
         Some(view) => PruneRefusal::View { view: view.clone(), what },
         None => PruneRefusal::Index { path: index.path.clone(), what },
     })
+}
+
+/// A record that somebody changed may name what it does not need, or leave out what it does.
+fn forged(index: &IndexManifest) -> Option<PruneRefusal> {
+    let IndexState::Read(catalogue) = &index.state else { return None };
+    let hash = *catalogue.forged().first()?;
+    Some(PruneRefusal::Forged { path: index.path.clone(), count: catalogue.forged().len(), hash })
 }
 
 fn clocks(contents: &Contents, limits: &Limits, now: Timestamp) -> Vec<PruneRefusal> {

@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::totals::{PackageTotal, few};
 use crate::cache::keep::KeepFault;
 use crate::ci::{Timestamp, short};
+use crate::spack::Hash;
 
 /// A doubt that stops a plan. All that were found are told, each with what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -28,6 +29,9 @@ pub enum PruneRefusal {
     Stranger { path: Arc<str> },
     #[error("the index {path} {what}; run `spack buildcache update-index`, then list the cache again")]
     Index { path: Arc<str>, what: String },
+    #[error("{path} has {count} forged {}, for example /{hash}: it does not give its hash; find out who wrote it, then write the index anew",
+        if *count == 1 { "record" } else { "records" })]
+    Forged { path: Arc<str>, count: usize, hash: Hash },
     /// It keeps what it names, and nobody knows what that is.
     #[error("the view {view} {what}; write it anew or remove it, then list the cache again")]
     View { view: Arc<str>, what: String },

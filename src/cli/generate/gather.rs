@@ -17,6 +17,7 @@ use crate::ci::Timestamp;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::{Out, Progress};
 use crate::config::Generation as Configured;
+use crate::console::text::plural;
 use crate::generation::{
     self, Answers, ChangeSet, Generation, Inputs, Limits, Mirror, MirrorState, MirrorView, Options, PipelineType,
     Refusal, Warning,
@@ -57,6 +58,14 @@ impl Gathered {
 
         let http = Http::default();
         let environment = environment(out, configured, request, &env, &http).await?;
+        if let Some(first) = environment.forged.first() {
+            let (lock, count) = (environment.lock_path.display(), plural(environment.forged.len() as u64, "spec"));
+            warnings.push(Warning::new(format!(
+                "{lock}: the hashes of {count} are not what their nodes give, for example /{}: it was changed after Spack wrote it; \
+                 concretize again",
+                first.short()
+            )));
+        }
         let wanted = wanted(&environment, &options, &mut warnings)?;
         let refused = |refusal: Refusal| failed(Exit::Refused, &refusal);
         let mirrors = Mirror::configured(&environment.layers, &request.mirror).map_err(refused)?;

@@ -13,8 +13,9 @@ pub use spec::{BlobFacts, BlobPart, Elsewhere, SpecFacts, There};
 pub use specs::{Signed, SpecId, SpecRow, SpecState, SpecSubject, Specs};
 
 use super::fresh::Fresh;
-use crate::cache::{Contents, Duplication, FindingKind, Health, IndexState, Root, Sample, Severity};
-use crate::spack::buildcache::Checksum;
+use crate::cache::{Contents, Duplication, FindingKind, Health, IndexState, Root, Sample, Severity, Signature};
+use crate::spack::Hash;
+use crate::spack::buildcache::{Checksum, Part};
 
 /// A cache root, by its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,6 +81,8 @@ pub struct RootFacts {
     pub samples: Vec<Sample>,
     /// Read when somebody opens it.
     pub inside: Fresh<Option<Arc<Inside>>>,
+    /// Of those binaries that somebody looked at.
+    pub signatures: BTreeMap<Hash, Fresh<Option<Signature>>>,
 }
 
 /// How far a listing is.
@@ -133,6 +136,7 @@ impl Caches {
                 root,
                 samples: Vec::new(),
                 inside: Fresh::default(),
+                signatures: BTreeMap::new(),
             });
             match facts.samples.binary_search_by_key(&sample.at, |known| known.at) {
                 Ok(place) => {
@@ -168,6 +172,15 @@ fn below<'a>(mirror: &str, url: &'a str) -> Option<&'a str> {
 }
 
 impl RootFacts {
+    /// Where the manifest of a binary lies, and its layout; `None` where none is known.
+    pub fn binary(&self, hash: &Hash) -> Option<(Arc<str>, u8)> {
+        let inside = self.inside.value.as_deref()?;
+        let row = inside.specs.row(inside.specs.find(&SpecId::Hash(*hash))?)?;
+        let manifest = inside.specs.manifest(row, &inside.contents)?;
+        let is_old = matches!(Part::of(&manifest.path), Part::V2 { .. });
+        Some((Arc::clone(&manifest.path), if is_old { 2 } else { 3 }))
+    }
+
     /// The newest sample of somebody who looked inside.
     pub fn looked(&self) -> Option<&Sample> {
         self.samples.iter().rev().find(|sample| sample.state.is_some())

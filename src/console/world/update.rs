@@ -132,6 +132,14 @@ impl World {
                 }
                 Vec::new()
             }
+            Event::BinaryVerified { root, hash, signature, at } => {
+                if let Some(facts) = self.caches.roots.value.get_mut(&root) {
+                    let known = facts.signatures.entry(hash).or_default();
+                    known.value = Some(signature);
+                    known.read(at, Completeness::Whole);
+                }
+                Vec::new()
+            }
             Event::Fetched { fetch, at, result } => {
                 self.fetched(fetch, at, result, now);
                 Vec::new()
@@ -404,6 +412,12 @@ impl World {
             Fetch::Cache(root) => {
                 if let Some(facts) = self.caches.roots.value.get_mut(&root) {
                     facts.inside.failed(fault.clone());
+                }
+                false
+            }
+            Fetch::Signature(root, hash) => {
+                if let Some(facts) = self.caches.roots.value.get_mut(&root) {
+                    facts.signatures.entry(hash).or_default().failed(fault.clone());
                 }
                 false
             }

@@ -12,6 +12,7 @@ use crate::console::caches::{Inside, RootId};
 use crate::console::event::Event;
 use crate::console::fault::{Fault, FaultKind};
 use crate::controller::caches::{address, list, look};
+use crate::controller::verify::{Binary, verify_one};
 
 /// Samples that are read back at the start.
 const RECALLED: Duration = Duration::from_hours(60 * 24);
@@ -59,6 +60,23 @@ impl Hands {
         let sample = Sample::of(url, &contents, &health, now);
         self.keep_samples(std::slice::from_ref(&sample)).await;
         self.say(Event::CacheRead { root, inside: Arc::new(Inside::new(contents, health)), sample, at }).await;
+        Ok(())
+    }
+
+    pub(super) async fn verify_binary(
+        &self,
+        root: RootId,
+        url: &str,
+        binary: Binary,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
+        let verified = async {
+            let verifier = self.outside.signers.verifier().await?;
+            verify_one(&self.outside.mirrors, verifier, url, &binary).await
+        };
+        let what = || format!("verify /{} of {url}", binary.hash.short());
+        let signature = verified.await.map_err(|detail: String| Fault::new(FaultKind::Unreachable, what(), detail))?;
+        self.say(Event::BinaryVerified { root, hash: binary.hash, signature, at }).await;
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use crate::console::fault::{Fault, FaultKind};
 use crate::console::log::PageNo;
 use crate::console::world::Edges;
 use crate::controller::spill::{Chunk, Reread};
+use crate::controller::verify::Binary;
 
 type Ended = Vec<(Fetch, Result<(), Fault>)>;
 
@@ -46,6 +47,10 @@ impl Hands {
             }
             Order::Caches { mirrors } => vec![(Fetch::Caches, self.list_caches(mirrors, at).await)],
             Order::Cache { root, url } => vec![(Fetch::Cache(*root), self.look_into(*root, url, at).await)],
+            Order::Signature { root, url, hash, path, layout } => {
+                let binary = Binary { path: Arc::clone(path), hash: *hash, layout: *layout };
+                vec![(Fetch::Signature(*root, *hash), self.verify_binary(*root, url, binary, at).await)]
+            }
             Order::History { until } => vec![(Fetch::History, self.read_history(*until).await)],
             Order::Verdict { web_url, facts, failure } => {
                 vec![(Fetch::Verdict(failure.job), self.judge(failure, facts, web_url.as_deref()).await)]

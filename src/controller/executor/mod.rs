@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::rulebook::Rulebook;
+use super::signers::Signers;
 use super::spill::Spill;
 use crate::adapters::clock::Clock;
 use crate::adapters::gitlab::GitLab;
@@ -38,6 +39,8 @@ pub struct Outside {
     pub spill: Spill,
     /// Reads binary caches.
     pub mirrors: Arc<Reader>,
+    /// Whose signatures count.
+    pub signers: Arc<Signers>,
     /// What the health of a cache is judged by.
     pub health: HealthLimits,
     /// How long failures are remembered.

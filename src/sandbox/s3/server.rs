@@ -19,6 +19,7 @@ use super::super::faults::{Fault, FaultKind, Faults, broken, instead, send};
 use super::super::gitlab::Answer;
 use super::super::server::{Shared, lock};
 use super::Storage;
+use super::pgp::Keys;
 use super::service::{Gate, Reads};
 
 /// Where the S3 is, and the keys of the one who may list buckets.
@@ -29,6 +30,8 @@ pub struct Endpoint {
     pub region: &'static str,
     pub access_key: String,
     pub secret_key: String,
+    /// The armored key that users may trust.
+    pub public_key: String,
 }
 
 /// The S3 of a practice world.
@@ -47,11 +50,13 @@ impl S3 {
         let listen = |source| SandboxError::Listen { port: 0, source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
+        let keys = Keys::of(shared.world().seed()).ok_or(SandboxError::Keys)?;
         let endpoint = Endpoint {
             url: format!("http://{address}"),
             region: "us-east-1",
             access_key: "AKIAPRACTICEWORLD".to_owned(),
             secret_key: "practice-world-secret".to_owned(),
+            public_key: keys.reputational.armored(),
         };
         let (storage, faults, requests) = (Mutex::default(), Mutex::default(), AtomicU64::new(0));
         Ok((listener, Arc::new(Self { endpoint, shared, storage, faults, requests })))

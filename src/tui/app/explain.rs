@@ -8,13 +8,15 @@ use std::sync::Arc;
 use ratatui::layout::{Rect, Size};
 
 use super::App;
-use super::overlay::{Explained, Overlay};
+use super::overlay::Overlay;
 use crate::ci::{Job, JobId, SpecName, Status, Timestamp, precise, short};
 use crate::console::fault::FaultKind;
 use crate::console::text::{clean, plural};
 use crate::console::world::World;
 use crate::taxonomy::judge::{Count, Covered, NoveltyQuestion, Reach, Success, Zone, novelties, retries};
 use crate::taxonomy::{Failure, Transient};
+use crate::tui::screen::{Cx, Explained};
+use crate::tui::screens::explain_spec;
 use crate::tui::theme::Role;
 use crate::tui::widgets::{Panel, Pen, popup};
 
@@ -30,9 +32,10 @@ impl App {
 }
 
 /// Draws the explanation from what is known by now.
-pub(super) fn draw(pen: &mut Pen<'_>, screen: Rect, world: &World, what: &Explained, top: usize, now: Timestamp) {
+pub(super) fn draw(pen: &mut Pen<'_>, screen: Rect, cx: Cx<'_>, what: &Explained, top: usize) {
     let lines = match what {
-        Explained::Job(job) => &lines(world, *job, now),
+        Explained::Job(job) => &lines(cx.world, *job, cx.now),
+        Explained::Spec(root, id) => &explain_spec(cx, *root, id),
         Explained::Told(lines) => lines,
     };
     let height = (lines.len() as u16 + 2).min(screen.height);

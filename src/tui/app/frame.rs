@@ -335,7 +335,7 @@ impl App {
             }
             Some(Overlay::Teach(teach)) => teach.draw(pen, screen),
             Some(Overlay::Explain { what, top }) => {
-                explain::draw(pen, screen, &self.world, what, *top, now);
+                explain::draw(pen, screen, self.cx(now), what, *top);
                 None
             }
         }

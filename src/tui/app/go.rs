@@ -1,10 +1,11 @@
 //! Places, history and bookmarks.
 
-use super::overlay::{Explained, Overlay};
+use super::overlay::Overlay;
 use super::{App, Wish};
 use crate::ci::Timestamp;
+use crate::console::caches::SpecId;
 use crate::console::event::Intent;
-use crate::tui::screen::{Place, Screen};
+use crate::tui::screen::{Explained, Place, Screen};
 use crate::tui::screens::{
     AuditScreen, CacheScreen, CachesScreen, DagScreen, ErrorsScreen, JobScreen, JobsScreen, LaterScreen,
     MessagesScreen, OverviewScreen, PipelinesScreen,
@@ -58,8 +59,14 @@ impl App {
     /// Tells the core what is on the screen, when that changed.
     pub(super) fn refocus(&mut self, now: Timestamp) -> Option<Wish> {
         let mut focus = self.screen.focus(self.cx(now));
-        if let Some(Overlay::Explain { what: Explained::Job(job), .. }) = &self.overlay {
-            focus.report = self.world.home(*job).map(|facts| facts.pipeline.id);
+        match &self.overlay {
+            Some(Overlay::Explain { what: Explained::Job(job), .. }) => {
+                focus.report = self.world.home(*job).map(|facts| facts.pipeline.id);
+            }
+            Some(Overlay::Explain { what: Explained::Spec(root, SpecId::Hash(hash)), .. }) => {
+                focus.binary = Some((*root, *hash));
+            }
+            _ => {}
         }
         if focus == self.focus {
             return None;

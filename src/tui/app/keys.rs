@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::overlay::{Explained, Overlay, sigil};
+use super::overlay::{Overlay, sigil};
 use super::preview::Preview;
 use super::{App, Bookmark, Wish};
 use crate::ci::{JobId, Timestamp};
@@ -129,8 +129,8 @@ impl App {
                 self.say(error, text, now);
                 Vec::new()
             }
-            Reaction::Explain(lines) => {
-                self.overlay = Some(Overlay::Explain { what: Explained::Told(lines), top: 0 });
+            Reaction::Explain(what) => {
+                self.overlay = Some(Overlay::Explain { what, top: 0 });
                 Vec::new()
             }
             Reaction::Copy { text, what } => vec![Wish::Copy { text, what }],

@@ -3,9 +3,7 @@
 use super::palette::Palette;
 use super::preview::Preview;
 use super::teach::Teach;
-use crate::ci::JobId;
-use crate::tui::screen::Ask;
-use crate::tui::theme::Role;
+use crate::tui::screen::{Ask, Explained};
 use crate::tui::widgets::Line;
 
 /// Something over the screen.
@@ -34,15 +32,6 @@ pub enum Overlay {
         /// How many lines are scrolled away.
         top: usize,
     },
-}
-
-/// What is explained.
-#[derive(Debug)]
-pub enum Explained {
-    /// A job: told anew in every frame, since more becomes known of it while one reads.
-    Job(JobId),
-    /// What the screen said when it was asked.
-    Told(Vec<(String, Role)>),
 }
 
 /// The sign before a line that is typed.

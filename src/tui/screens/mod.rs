@@ -12,7 +12,7 @@ mod overview;
 mod pipelines;
 
 pub use audit::AuditScreen;
-pub use caches::{CacheScreen, CachesScreen};
+pub use caches::{CacheScreen, CachesScreen, explain_spec};
 pub use dag::DagScreen;
 pub use errors::ErrorsScreen;
 pub use job::JobScreen;

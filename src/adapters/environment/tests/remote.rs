@@ -80,7 +80,7 @@ async fn redirects_stay_at_home() {
     assert!(error.contains("it redirects to http://127.0.0.1:"), "{error}");
     let error = stack(&format!("{base}/round"), &sum(CI), "").fault().await;
     assert!(error.contains("more than 5 redirects"), "{error}");
-    let follower = reqwest::Client::builder().no_proxy().build().unwrap();
+    let follower = Http::from(reqwest::Client::builder().no_proxy().build().unwrap());
     let scratch = stack(&format!("{base}/away"), &sum(CI), "");
     let error = read(&scratch.wanted(), &follower).await.unwrap_err().to_string();
     assert!(error.contains("it redirects to"), "{error}");

@@ -9,7 +9,7 @@ use crate::cache::plan::{
     Spared, Step, Target,
 };
 use crate::cache::{Amount, BlobRef, Contents, IndexState, Reading, Root};
-use crate::spack::buildcache::Part;
+use crate::spack::buildcache::{Catalogue, Part};
 
 fn refused(outcome: Result<PrunePlan, Vec<PruneRefusal>>) -> Vec<PruneRefusal> {
     outcome.expect_err("a refusal")
@@ -321,6 +321,23 @@ fn case_55_layout_2_is_reported_and_never_planned() {
     let plan = plan.unwrap();
     assert_eq!((plan.untouched.v2_objects, plan.untouched.v2_bytes, plan.untouched.foreign_objects), (44, 9_000, 1));
     assert_eq!(specs(&plan), [1, 2]);
+}
+
+#[test]
+fn an_index_with_a_forged_record_plans_nothing() {
+    use crate::cache::testing::{Files, hash};
+    let mut files = Files::default();
+    (0..3).for_each(|number| files.push(number, number, 3));
+    files.index(None, &[], |_| true);
+    let mut contents = Contents { skew_ms: Some(0), ..files.contents() };
+    let plan = |contents: &Contents| PrunePlan::make(&root(), contents, Some(&pins(&[0])), &no_limits(), at(100));
+    assert!(plan(&contents).is_ok());
+    let forged = r#"{"database":{"version":"8","installs":{"HASH":{"spec":{"name":"other","version":"1.0","hash":"HASH"},"in_buildcache":true}}}}"#;
+    let forged = forged.replace("HASH", hash(1).as_str());
+    contents.indexes[0].state = IndexState::Read(Arc::new(Catalogue::read(forged.as_bytes()).unwrap()));
+    let refusals = refused(plan(&contents));
+    assert_eq!(refusals, [PruneRefusal::Forged { path: contents.indexes[0].path.clone(), count: 1, hash: hash(1) }]);
+    assert!(refusals[0].is_blind() && refusals[0].to_string().contains("1 forged record, for example /"));
 }
 
 #[test]

@@ -80,8 +80,10 @@ pub fn catalogue(lists: &BTreeSet<usize>, deps: &BTreeMap<usize, Vec<usize>>) ->
         let needs: Vec<String> = deps.get(number).into_iter().flatten().map(dep).collect();
         let (hash, is_there) = (hash(*number), lists.contains(number));
         let needs = needs.join(",");
+        // Of a form in which hashes cannot be proven, since here they are only numbers.
+        let old = r#""annotations":{"original_specfile_version":4}"#;
         format!(
-            r#""{hash}":{{"spec":{{"name":"pkg","version":"1.0","dependencies":[{needs}],"hash":"{hash}"}},"in_buildcache":{is_there}}}"#
+            r#""{hash}":{{"spec":{{"name":"pkg","version":"1.0",{old},"dependencies":[{needs}],"hash":"{hash}"}},"in_buildcache":{is_there}}}"#
         )
     };
     let records: Vec<String> = records.iter().map(record).collect();

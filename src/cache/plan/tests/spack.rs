@@ -25,7 +25,12 @@ struct Recorded {
 }
 
 fn recorded() -> Recorded {
-    serde_json::from_str(include_str!("../../testdata/spack-prune.json")).unwrap()
+    let mut recorded: Recorded = serde_json::from_str(include_str!("../../testdata/spack-prune.json")).unwrap();
+    for record in recorded.database["database"]["installs"].as_object_mut().unwrap().values_mut() {
+        // Most of each node was left out: of a form in which nobody could tell.
+        record["spec"]["annotations"] = serde_json::json!({"original_specfile_version": 4});
+    }
+    recorded
 }
 
 impl Recorded {

@@ -456,6 +456,34 @@ fn whatever_is_explained() {
 }
 
 #[test]
+fn who_signed_a_binary_is_asked_when_somebody_looks_at_it() {
+    let hash = hashes(&stack())[4];
+    let (root, fetch) = (RootId::of(E4S), Fetch::Signature(RootId::of(E4S), hash));
+    let mut night = looked();
+    night.press(&format!("{INTO} Tab / h d f 5 ⏎"));
+    night.tell(Event::Ticked);
+    assert!(!night.core.polling.is_in_flight(fetch), "nobody looks at it yet");
+    night.press("e");
+    night.tell(Event::Ticked);
+    assert!(night.core.polling.is_in_flight(fetch));
+    let fault = Fault::new(FaultKind::Unreachable, "verify it", "`gpg` was not found\u{1b}[2J");
+    let at = night.now;
+    night.tell(Event::Fetched { fetch, at, result: Err(fault) });
+    let told = night.text(100, 40);
+    assert!(told.contains("signature not verified: `gpg` was not found"), "{told}");
+    let signature = Signature::Bad("the text is not what was signed".into());
+    night.tell(Event::BinaryVerified { root, hash, signature, at });
+    night.tell(Event::Fetched { fetch, at, result: Ok(()) });
+    let told = night.text(100, 40);
+    assert!(told.contains("bad signature: the text is not what was signed, verified 0s ago"), "{told}");
+    night.tell(Event::Ticked);
+    assert!(!night.core.polling.is_in_flight(fetch), "it was told");
+    night.press("Esc ⏎");
+    let told = night.text(100, 40);
+    assert!(told.contains("bad signature: the text") && told.contains("built by"), "{told}");
+}
+
+#[test]
 fn keys_lead_where_they_should() {
     let intents = |wishes: Vec<Wish>| {
         let intents = wishes.into_iter().filter_map(|wish| match wish {

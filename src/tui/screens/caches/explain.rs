@@ -1,9 +1,9 @@
 //! Why things of binary caches are as they are: what `e` says about a mirror, a root, a finding and a spec.
 
 use super::words::{growth, severity};
-use crate::cache::{Finding, FindingKind};
-use crate::ci::{Timestamp, short};
-use crate::console::caches::{BlobPart, Inside, MirrorRow, RootFacts, RootRow, SpecFacts, SpecId};
+use crate::cache::{Finding, FindingKind, Signature, SignatureState};
+use crate::ci::{Job, SpecName, Status, Timestamp, short};
+use crate::console::caches::{BlobPart, Inside, MirrorRow, RootFacts, RootId, RootRow, SpecFacts, SpecId};
 use crate::console::text::{clean, count, plural, size, width};
 use crate::tui::screen::Cx;
 use crate::tui::theme::Role;
@@ -190,9 +190,11 @@ const fn meaning(kind: FindingKind) -> &'static str {
     }
 }
 
-/// A spec of a root: who signed it, when it was written, where else it lies, and what keeps it alive.
-pub fn spec(cx: Cx<'_>, root: crate::console::caches::RootId, id: &SpecId) -> Option<Lines> {
-    let facts = SpecFacts::of(&cx.world.caches, root, id)?;
+/// A spec of a root: who signed and built it, when it was written, where else it lies, and what keeps it alive.
+pub fn spec(cx: Cx<'_>, root: RootId, id: &SpecId) -> Lines {
+    let Some(facts) = SpecFacts::of(&cx.world.caches, root, id) else {
+        return vec![line("this spec is not known here any more")];
+    };
     let mut lines = vec![title(&facts.name)];
     if let Some(hash) = facts.hash {
         lines.push(line(format!("/{hash}: {} here", facts.row.state.word())));
@@ -205,22 +207,54 @@ pub fn spec(cx: Cx<'_>, root: crate::console::caches::RootId, id: &SpecId) -> Op
             });
             lines.push(line(format!("its manifest was written {written}")));
             lines.push(line("  signing jobs write manifests anew, so it may have been built long before"));
-            lines.push(line(signed(&facts)));
         }
     }
     lines.push(line(""));
     lines.extend(known(cx, &facts, BOX));
-    Some(wrapped(lines, BOX))
+    wrapped(lines, BOX)
 }
 
-fn signed(facts: &SpecFacts) -> String {
-    use crate::console::caches::Signed;
-    match (facts.manifest.as_ref().and_then(|manifest| manifest.signature.as_ref()), facts.row.signed) {
-        (Some(signature), _) => signature.to_string(),
-        (None, Signed::Yes) => "it is signed; by whom was not verified here: `stackhand cache verify` does".to_owned(),
-        (None, Signed::No) => "it is unsigned".to_owned(),
-        (None, _) => "its manifest was not read, so whether it is signed is not known".to_owned(),
+/// What is known about a binary's signature, where somebody verified it.
+pub fn verified<'a>(cx: Cx<'a>, facts: &'a SpecFacts) -> Option<&'a Signature> {
+    let root = cx.world.caches.root(facts.root)?;
+    let asked = facts.hash.and_then(|hash| root.signatures.get(&hash)?.value.as_ref());
+    asked.or_else(|| facts.manifest.as_ref()?.signature.as_ref())
+}
+
+/// Who signed a binary, and whether that is worth anything.
+fn signature(cx: Cx<'_>, facts: &SpecFacts) -> (String, Role) {
+    let plain = |text: &str| (text.to_owned(), Role::Text);
+    let Some(hash) = facts.hash.filter(|_| facts.manifest.is_some()) else {
+        return plain("no binary of it lies here, so nobody signed one");
+    };
+    let asked = cx.world.caches.root(facts.root).and_then(|root| root.signatures.get(&hash));
+    if let Some(signature) = verified(cx, facts) {
+        let role = match signature.state() {
+            SignatureState::Good => Role::StateOk,
+            SignatureState::Bad => Role::StateFail,
+            SignatureState::UnknownKey | SignatureState::Unsigned => Role::Text,
+        };
+        let what = clean(&signature.to_string()).into_owned();
+        let age = asked.and_then(|asked| asked.age(cx.now)).map(|age| format!(", verified {} ago", short(age)));
+        return (format!("{what}{}", age.unwrap_or_default()), role);
     }
+    match asked.and_then(|asked| asked.error.as_ref()) {
+        Some(fault) => (format!("signature not verified: {}", clean(&fault.detail)), Role::FreshError),
+        None => plain("signature being verified …"),
+    }
+}
+
+/// The job that built a spec, if it is among those that are known.
+fn builder(cx: Cx<'_>, facts: &SpecFacts) -> String {
+    let built = |job: &&Job| {
+        let spec = SpecName::parse(&job.name);
+        spec.zip(facts.hash).is_some_and(|(spec, hash)| hash.as_str().starts_with(spec.hash))
+    };
+    let newest = cx.world.jobs().filter(built).filter(|job| job.status == Status::Success).max_by_key(|job| job.id);
+    let Some(job) = newest else { return "no job of the pipelines that are known here".to_owned() };
+    let home = cx.world.home(job.id).map(|home| clean(&home.pipeline.git_ref).into_owned());
+    let at = job.finished_at.map_or(String::new(), |at| format!(", {} ago", short(cx.server_now().since(at))));
+    format!("job {} of {}{at}", job.id, home.unwrap_or_else(|| "a pipeline that is gone".to_owned()))
 }
 
 /// What is wrong with a spec, where else it lies, and what keeps it alive, as far as the console knows.
@@ -231,6 +265,8 @@ pub fn known(cx: Cx<'_>, facts: &SpecFacts, room: usize) -> Lines {
         let what = clean(&finding.what).into_owned();
         lines.push((format!("{glyph} {}: {what}; {}", finding.kind.word(), finding.kind.remedy()), role));
     }
+    lines.push(signature(cx, facts));
+    lines.push(line(format!("built by {}", builder(cx, facts))));
     lines.push(title("kept alive by"));
     let root_name = |id| cx.world.caches.root(id).map_or("?".into(), |facts| facts.root.to_string().into());
     lines.push(line(match (&facts.entry, facts.has_index) {
@@ -269,6 +305,13 @@ pub fn known(cx: Cx<'_>, facts: &SpecFacts, room: usize) -> Lines {
     for blob in facts.blobs.iter().filter(|blob| blob.part != BlobPart::Manifest && !blob.shared.is_empty()) {
         let names = some_of(blob.shared.iter().map(|id| spec_name(cx, facts, id).into()));
         lines.push(line(format!("  its {} is that of {names} as well", blob.part.word())));
+    }
+    if let Some((hash, url)) = facts.hash.zip(cx.world.caches.root(facts.root).map(|root| &root.url)) {
+        let url = clean(url);
+        lines.push(line(format!(
+            "what keep lists say: `stackhand cache why /{} --mirror {url} --gather`",
+            hash.short()
+        )));
     }
     wrapped(lines, room)
 }

@@ -25,12 +25,13 @@ use crate::console::fresh::Freshness;
 use crate::console::registry::{ActionId, Scope};
 use crate::console::text::{plural, size};
 use crate::tui::list::List;
-use crate::tui::screen::{Ask, Cx, Place, Reaction, Screen, Selection};
+use crate::tui::screen::{Ask, Cx, Explained, Place, Reaction, Screen, Selection};
 use crate::tui::theme::Role;
 use crate::tui::widgets::{Panel, Pen, Table, empty};
 
 use filtered::Filtered;
 
+pub use explain::spec as explain_spec;
 pub use root::CacheScreen;
 pub use words::{growth, index, progress};
 
@@ -272,11 +273,11 @@ impl Screen for CachesScreen {
                 Reaction::Go(Place::Cache { root, spec: None })
             }
             (ActionId::ListFilter, _) => self.filtered.ask(),
-            (ActionId::JobsExplain, Some(RowId::Mirror(name))) => {
-                self.mirror(&name).map_or(Reaction::Done, |row| Reaction::Explain(explain::mirror(cx, row)))
-            }
+            (ActionId::JobsExplain, Some(RowId::Mirror(name))) => self
+                .mirror(&name)
+                .map_or(Reaction::Done, |row| Reaction::Explain(Explained::Told(explain::mirror(cx, row)))),
             (ActionId::JobsExplain, Some(RowId::Root(id))) => match (self.root(id), cx.world.caches.root(id)) {
-                (Some((_, row)), Some(facts)) => Reaction::Explain(explain::root(cx, row, facts)),
+                (Some((_, row)), Some(facts)) => Reaction::Explain(Explained::Told(explain::root(cx, row, facts))),
                 _ => Reaction::Done,
             },
             (ActionId::TroubleNext | ActionId::TroublePrev, _) => {

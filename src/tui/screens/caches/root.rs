@@ -14,7 +14,7 @@ use crate::console::caches::{Inside, RootFacts, RootId, SpecId};
 use crate::console::effect::{Fetch, Focus};
 use crate::console::registry::{ActionId, Scope};
 use crate::console::text::count;
-use crate::tui::screen::{Ask, Cx, Place, Reaction, Screen, Selection};
+use crate::tui::screen::{Ask, Cx, Explained, Place, Reaction, Screen, Selection};
 use crate::tui::theme::Role;
 use crate::tui::widgets::{Panel, Pen, empty};
 
@@ -83,7 +83,7 @@ impl CacheScreen {
         }
     }
 
-    fn explain(&self, cx: Cx<'_>) -> Reaction {
+    fn explain(&self) -> Reaction {
         let Some(inside) = &self.inside else { return Reaction::say("nothing here to explain") };
         let spec = match (self.view, self.findings.list.id()) {
             (View::Specs, _) => self.specs.list.id().cloned(),
@@ -93,12 +93,12 @@ impl CacheScreen {
                     FindingPlace::One(finding) => Some(finding),
                     FindingPlace::Kind(_) => None,
                 };
-                return Reaction::Explain(explain::finding(inside, *kind, one));
+                return Reaction::Explain(Explained::Told(explain::finding(inside, *kind, one)));
             }
             (View::Findings, None) => None,
         };
-        match spec.and_then(|spec| explain::spec(cx, self.root, &spec)) {
-            Some(lines) => Reaction::Explain(lines),
+        match spec {
+            Some(spec) => Reaction::Explain(Explained::Spec(self.root, spec)),
             None => Reaction::say("nothing here to explain"),
         }
     }
@@ -316,10 +316,7 @@ impl Screen for CacheScreen {
                     self.spec = None;
                     Reaction::Done
                 }
-                ActionId::JobsExplain => match explain::spec(cx, self.root, spec.id()) {
-                    Some(lines) => Reaction::Explain(lines),
-                    None => Reaction::say("nothing here to explain"),
-                },
+                ActionId::JobsExplain => Reaction::Explain(Explained::Spec(self.root, spec.id().clone())),
                 other => spec.act(other, cx, self.root),
             };
         }
@@ -347,7 +344,7 @@ impl Screen for CacheScreen {
                 View::Findings => self.findings.filtered.ask(),
                 View::Specs => self.specs.filtered.ask(),
             },
-            ActionId::JobsExplain => self.explain(cx),
+            ActionId::JobsExplain => self.explain(),
             ActionId::TroubleNext | ActionId::TroublePrev => {
                 let found = match (self.view, &self.inside) {
                     (View::Findings, _) => self.findings.seek(action),
@@ -372,7 +369,11 @@ impl Screen for CacheScreen {
     }
 
     fn focus(&self, _cx: Cx<'_>) -> Focus {
-        Focus { caches: true, cache: Some(self.root), ..Focus::default() }
+        let binary = self.spec.as_ref().and_then(|spec| match spec.id() {
+            SpecId::Hash(hash) => Some((self.root, *hash)),
+            SpecId::Path(_) => None,
+        });
+        Focus { caches: true, cache: Some(self.root), binary, ..Focus::default() }
     }
 
     fn is_startled(&self, now: Timestamp) -> bool {

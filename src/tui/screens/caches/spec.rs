@@ -162,7 +162,7 @@ fn id_text(id: &SpecId) -> String {
 fn summary(cx: Cx<'_>, facts: &SpecFacts) -> Vec<(String, Role)> {
     let row = &facts.row;
     let (glyph, role) = spec_state(cx, row.state);
-    let signed = match (facts.manifest.as_ref().and_then(|manifest| manifest.signature.as_ref()), row.signed) {
+    let signed = match (explain::verified(cx, facts), row.signed) {
         (Some(signature), _) => signature.to_string(),
         (None, Signed::Yes) => "signed; nobody verified by whom".to_owned(),
         (None, Signed::No) => "unsigned".to_owned(),
