@@ -41,7 +41,9 @@ pub(super) async fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, E
         Kind::File => {}
     }
     let file = File::open(path).await.map_err(EnvironmentFault::Read)?;
-    let mut bytes = Vec::new();
+    // Growing by doubling would hold twice as much as there is.
+    let length = file.metadata().await.map_err(EnvironmentFault::Read)?.len();
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(limit).min(limit) + 1);
     file.take(limit as u64 + 1).read_to_end(&mut bytes).await.map_err(EnvironmentFault::Read)?;
     if bytes.len() > limit {
         return Err(EnvironmentFault::TooLarge { limit: limit / MEGABYTE });

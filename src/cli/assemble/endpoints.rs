@@ -1,0 +1,112 @@
+//! The line of `stackhand demo --serve`: where everything of a practice world is, and as whom it is read.
+
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::{GIVEN_TOKEN, Wanted};
+use crate::adapters::mirror::{Credentials, S3Access};
+use crate::cli::exit::{Exit, Failure};
+
+/// Clocks that differ by more are worth a word, and stop a prune plan.
+const MAX_SKEW: Duration = Duration::from_secs(300);
+
+/// The line of `stackhand demo --serve`.
+#[derive(Deserialize)]
+struct Endpoints {
+    gitlab: Endpoint,
+    s3: Option<Buckets>,
+}
+
+#[derive(Deserialize)]
+struct Endpoint {
+    url: String,
+    project: String,
+    token: Option<String>,
+}
+
+/// Where the buckets of an endpoints file are, and as whom they are read.
+#[derive(Clone, Deserialize)]
+pub(super) struct Buckets {
+    url: String,
+    region: Option<String>,
+    access_key: String,
+    secret_key: SecretString,
+    #[serde(default, rename = "buckets")]
+    names: Vec<String>,
+    /// Objects have sizes, but are not stored.
+    #[serde(default)]
+    pub sparse: bool,
+    /// The armored key by which binaries there are signed.
+    pub public_key: Option<String>,
+}
+
+impl Buckets {
+    pub fn access(&self) -> S3Access {
+        S3Access {
+            endpoint: Some(self.url.clone()),
+            region: self.region.clone(),
+            credentials: Credentials::Keys {
+                id: self.access_key.clone(),
+                secret: self.secret_key.clone(),
+                session: None,
+            },
+        }
+    }
+}
+
+pub(super) fn read_endpoints(path: &Path, wanted: Wanted) -> Result<Wanted, Failure> {
+    let trouble = |what: String| {
+        Failure::new(
+            Exit::Config,
+            format!("--endpoints {}: {what}; give it the line of `stackhand demo --serve`", path.display()),
+        )
+    };
+    let mut text = String::new();
+    let read = if path.as_os_str() == "-" {
+        std::io::stdin().read_to_string(&mut text)
+    } else {
+        std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
+    };
+    read.map_err(|error| trouble(error.to_string()))?;
+    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    wanted.at_endpoints("--endpoints", line).map_err(trouble)
+}
+
+impl Wanted {
+    /// Points at everything that a line of endpoints tells of.
+    pub fn at_endpoints(self, flag: &str, line: &str) -> Result<Self, String> {
+        // The parser's own message could quote a secret.
+        let told: Result<Endpoints, _> = serde_json::from_str(line);
+        let Endpoints { gitlab: Endpoint { url, project, token }, s3 } =
+            told.map_err(|error| format!("no endpoints at column {}", error.column()))?;
+        Ok(self.at(flag, &url, &project, token).with_buckets(flag, s3))
+    }
+
+    /// Points at a server that `flag` told of.
+    fn at(mut self, flag: &str, url: &str, project: &str, token: Option<String>) -> Self {
+        self = self.with(flag, "gitlab.url", url).with(flag, "gitlab.project", project);
+        if token.is_some() {
+            self = self.with(flag, "gitlab.token_env", GIVEN_TOKEN);
+        }
+        self.token = token;
+        self
+    }
+
+    /// Looks for binary caches in these buckets, and nowhere else.
+    fn with_buckets(mut self, flag: &str, buckets: Option<Buckets>) -> Self {
+        let mirrors: Vec<String> =
+            buckets.iter().flat_map(|s3| &s3.names).map(|bucket| format!("s3://{bucket}")).collect();
+        self = self.with(flag, "cache.mirrors", &mirrors.join(","));
+        self.buckets = buckets;
+        self
+    }
+
+    /// How far a mirror's clock may be from ours. A practice world has a time of its own, which says nothing about our clock.
+    pub(super) fn max_skew(&self) -> Duration {
+        if self.buckets.as_ref().is_some_and(|s3| s3.sparse) { Duration::MAX } else { MAX_SKEW }
+    }
+}

@@ -1,0 +1,210 @@
+//! Puts the program together: from flags, files and variables to a core that can be started.
+//!
+//! Every face starts here. Nothing is sent and nothing is judged; what the configuration says becomes what the rooms below take as arguments.
+
+mod endpoints;
+mod places;
+mod settings;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use endpoints::{Buckets, read_endpoints};
+pub use places::index_cache;
+use places::{database, project_name, spill, variables, who};
+use settings::{auto, check_auto, gitlab_settings, is_ascii, keyring, mirror_settings, poll_rules, read_only, rules};
+
+use super::args::{Color, Globals};
+use super::exit::{Exit, Failure};
+use super::journal;
+use super::out::Out;
+use super::rulebook;
+use crate::adapters::clock::{Clock, SystemClock};
+use crate::adapters::gitlab::{GitLab, Settings};
+use crate::adapters::mirror::{Reader, S3Access};
+use crate::adapters::store::Store;
+use crate::config::{self, Flag, LoadArgs, Loaded, Paths};
+use crate::console::actions::Rules;
+use crate::console::fault::{Fault, FaultKind};
+use crate::console::polling::PollRules;
+use crate::console::world::World;
+use crate::controller::{Core, CoreSetup, HealthLimits, Link, Outside, Signers};
+
+/// What the command line and its surroundings say, before any file is read.
+pub struct Wanted {
+    flags: Vec<Flag>,
+    color: Option<Color>,
+    paths: Paths,
+    /// A token that came with an address: from an endpoints file, or from our own practice world.
+    token: Option<String>,
+    /// A folder that is gone at the end: what the practice world leaves behind.
+    scratch: Option<PathBuf>,
+    /// Buckets that came with an address.
+    buckets: Option<Buckets>,
+}
+
+/// How configuration calls a token that it did not have to look for.
+const GIVEN_TOKEN: &str = "GIVEN_TOKEN";
+
+impl Wanted {
+    /// Takes the flags, and reads the endpoints file if one is named.
+    pub fn new(globals: &Globals) -> Result<Self, Failure> {
+        let cwd = std::env::current_dir().unwrap_or_default();
+        let paths = Paths { explicit: globals.config.clone(), ..Paths::discover(&cwd) };
+        if let Some(name) = globals.token_env.as_deref()
+            && std::env::var_os(name).is_none_or(|value| value.is_empty())
+        {
+            let message = format!("--token-env: the variable {name} is not set; put the token into it and export it");
+            return Err(Failure::new(Exit::Config, message));
+        }
+        let mut wanted =
+            Self { flags: Vec::new(), color: globals.color, paths, token: None, scratch: None, buckets: None };
+        if let Some(path) = &globals.endpoints {
+            wanted = read_endpoints(path, wanted)?;
+        }
+        wanted.flags.extend(globals.flags());
+        Ok(wanted)
+    }
+
+    /// Adds a setting.
+    pub fn with(mut self, flag: &str, key: &str, value: &str) -> Self {
+        self.flags.push(Flag { name: flag.to_owned(), key: key.to_owned(), value: value.to_owned() });
+        self
+    }
+
+    /// The folder of the user's configuration.
+    pub fn config_dir(&self) -> Option<&Path> {
+        self.paths.config_dir.as_deref()
+    }
+
+    /// Keeps database and logs in a folder that the caller removes.
+    pub fn in_folder(mut self, folder: &Path) -> Self {
+        self.scratch = Some(folder.to_owned());
+        self
+    }
+
+    /// The environment as configuration sees it.
+    fn variables(&self) -> impl Iterator<Item = (String, String)> + use<> {
+        let given = self.token.clone().map(|token| (GIVEN_TOKEN.to_owned(), token));
+        config::environment().filter(|(name, _)| name != journal::VARIABLE).chain(given)
+    }
+
+    /// Reads all layers of the configuration.
+    pub fn load(&self) -> Result<Loaded, Failure> {
+        Ok(config::load(LoadArgs { flags: self.flags.clone(), env: self.variables(), paths: self.paths.clone() })?)
+    }
+
+    /// Puts everything together. Sends nothing.
+    pub async fn assemble(self) -> Result<Setup, Failure> {
+        let loaded = self.load()?;
+        let token = config::secret(&loaded, self.variables())?;
+        let state = self.scratch.clone().or_else(|| self.paths.state_dir.clone());
+        if let Some(folder) = &state {
+            // A journal that cannot be written is no reason not to look at pipelines.
+            let _ = journal::begin(folder, token.as_ref());
+        }
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let config = &loaded.config;
+        check_auto(config, self.paths.config_dir.as_deref())?;
+        let mut rules = rules(config)?;
+        rules.read_only = read_only(&loaded);
+        let gitlab = GitLab::new(Settings { token, ..gitlab_settings(config, &clock) })
+            .map_err(|fault| Failure::new(Exit::Config, fault.to_string()))?;
+        let config_dir = self.paths.config_dir.clone();
+        let project: Arc<str> = project_name(config).into();
+        let store = match database(config, self.scratch.as_deref(), state.as_deref(), &project) {
+            Some(path) => Store::open(&path, clock.now()).await.map_err(|error| error.to_string()),
+            None => Err("there is no state folder; set `store.path`".to_owned()),
+        };
+        let store = store.map_err(|detail| Fault::new(FaultKind::Local, "open the store", detail));
+        let color = match (self.color, config.ui.color) {
+            (Some(color), _) => color.word().to_owned(),
+            (None, _) => config::Setting::find("ui.color").map(|setting| setting.show(config)).unwrap_or_default(),
+        };
+        let s3 = self.buckets.as_ref().map_or_else(|| S3Access::of(&variables()), Buckets::access);
+        Ok(Setup {
+            is_sparse: self.buckets.as_ref().is_some_and(|s3| s3.sparse),
+            out: Out { ascii: is_ascii(config) },
+            poll: poll_rules(config, gitlab.has_token()),
+            outside: Outside {
+                project: Arc::clone(&project),
+                gitlab,
+                store,
+                mirrors: Arc::new(Reader::timed(mirror_settings(config, s3), Arc::clone(&clock))),
+                signers: Arc::new(Signers::new(keyring(config, self.buckets.as_ref()))),
+                health: HealthLimits { index_age: config.cache.index_age, skew: self.max_skew() },
+                spill: spill(self.scratch.as_deref()),
+                keep: Duration::from_hours(24) * config.taxonomy.keep_days,
+                rules: rulebook::book(config_dir),
+            },
+            who: who().into(),
+            paths: self.paths,
+            project,
+            rules,
+            clock,
+            color,
+            loaded,
+        })
+    }
+}
+
+/// Everything that a face needs to run.
+pub struct Setup {
+    pub loaded: Loaded,
+    pub paths: Paths,
+    /// Host and path: `gitlab.spack.io/spack/spack-packages`.
+    pub project: Arc<str>,
+    /// Who acts, for the audit.
+    pub who: Arc<str>,
+    pub rules: Rules,
+    pub poll: PollRules,
+    pub outside: Outside,
+    pub clock: Arc<dyn Clock>,
+    /// Objects of binary caches have sizes, but are not stored.
+    pub is_sparse: bool,
+    /// What `--color` or `ui.color` asks for.
+    pub color: String,
+    pub out: Out,
+}
+
+impl Setup {
+    /// A world in which nothing is known yet, of a core that stays: it retries without being asked what the configuration says. A command that
+    /// looks once makes a world of its own, which does not.
+    pub fn world(&self) -> World {
+        let rules = Rules { auto: self.loaded.config.auto_retries.iter().map(auto).collect(), ..self.rules.clone() };
+        let mut world = World::new(&self.project, rules, self.poll.clone());
+        world.caches.mirrors = self.loaded.config.cache.mirrors.iter().map(Arc::from).collect();
+        world.caches.is_sparse = self.is_sparse;
+        world.log_budget = Some(self.loaded.config.log.memory_mb as usize * 1_024 * 1_024);
+        world
+    }
+
+    /// Starts a core over a world.
+    pub fn start(&self, world: World) -> (Core, Link) {
+        Core::start(CoreSetup { world, outside: self.outside.clone(), clock: Arc::clone(&self.clock) })
+    }
+
+    /// Writes what is left to be written.
+    pub async fn close(&self) {
+        if let Ok(store) = &self.outside.store {
+            store.close().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod testing {
+    use super::*;
+
+    /// A configuration of flags and variables alone.
+    pub fn loaded(flags: &[(&str, &str, &str)], env: &[(&str, &str)]) -> Loaded {
+        let flags = flags.iter().map(|(name, key, value)| Flag {
+            name: (*name).to_owned(),
+            key: (*key).to_owned(),
+            value: (*value).to_owned(),
+        });
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        config::load(LoadArgs { flags: flags.collect(), env, paths: Paths::default() }).unwrap()
+    }
+}

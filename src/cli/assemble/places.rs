@@ -1,0 +1,90 @@
+//! Where files are, and what they and those who use them are called.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use directories::ProjectDirs;
+
+use crate::config::Config;
+use crate::controller::Spill;
+
+/// Where indexes are kept between runs: a protected stack's index changes less often than it is read.
+pub fn index_cache() -> Option<PathBuf> {
+    Some(ProjectDirs::from("", "", "stackhand")?.cache_dir().join("indexes"))
+}
+
+/// Host and path of the project.
+pub(super) fn project_name(config: &Config) -> String {
+    let url = config.gitlab.url.as_str();
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    format!("{host}/{}", config.gitlab.project.trim_matches('/'))
+}
+
+/// The database: one per project and server, so that ids of one are never taken for those of another.
+pub(super) fn database(
+    config: &Config,
+    scratch: Option<&Path>,
+    state: Option<&Path>,
+    project: &str,
+) -> Option<PathBuf> {
+    match (scratch, &config.store.path) {
+        (None, Some(path)) => Some(path.clone()),
+        _ => state.map(|folder| folder.join(format!("{}.db", file_name(project)))),
+    }
+}
+
+/// A name for files about a project: readable, and different for different projects.
+pub(super) fn file_name(project: &str) -> String {
+    let readable: String =
+        project.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' }).collect();
+    let mark = project.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    format!("{readable}-{mark:08x}")
+}
+
+/// A folder for the logs of this process. What processes left behind that ended badly is removed.
+pub(super) fn spill(scratch: Option<&Path>) -> Spill {
+    let cache = scratch
+        .map(Path::to_owned)
+        .or_else(|| ProjectDirs::from("", "", "stackhand").map(|dirs| dirs.cache_dir().to_owned()));
+    let cache = cache.unwrap_or_else(|| std::env::temp_dir().join("stackhand"));
+    let is_dead = |pid: &str| Path::new("/proc/self").exists() && !Path::new("/proc").join(pid).exists();
+    for entry in std::fs::read_dir(&cache).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let left = name.to_str().and_then(|name| name.strip_prefix("logs-"));
+        if left.is_some_and(|pid| pid.bytes().all(|b| b.is_ascii_digit()) && is_dead(pid)) {
+            // It may be somebody else's; then it stays.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    Spill::new(cache.join(format!("logs-{}", std::process::id())))
+}
+
+pub(super) fn who() -> String {
+    ["USER", "LOGNAME"]
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find(|name| !name.is_empty())
+        .unwrap_or_else(|| "somebody".to_owned())
+}
+
+/// The environment, as far as it is text.
+pub(super) fn variables() -> BTreeMap<String, String> {
+    let texts = std::env::vars_os().map(|(name, value)| (name.into_string().ok(), value.into_string().ok()));
+    texts.filter_map(|(name, value)| name.zip(value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::loaded;
+    use super::*;
+
+    #[test]
+    fn two_projects_never_share_a_file() {
+        let names = ["a.example/g/p", "a.example/g_p", "a.example_g/p", "a.example:80/g/p"].map(file_name);
+        for (at, name) in names.iter().enumerate() {
+            assert!(!names[at + 1..].contains(name) && !name.contains(['/', ':']), "{name}");
+        }
+        let config = loaded(&[("--gitlab", "gitlab.url", "https://g.example:8443/sub/")], &[]).config;
+        assert_eq!(project_name(&config), "g.example:8443/sub/spack/spack-packages");
+    }
+}
