@@ -149,6 +149,8 @@ async fn history(store: &Store, now: Timestamp) -> Result<History, StoreError> {
         trend: trend(&failures.iter().collect::<Vec<_>>(), now, zone, &covered),
         success: success_trend(&ended, now, zone, 7, &covered),
         acks: store.acks(now).await?,
+        successes: store.later_successes(now.shifted(-millis(WEEK)), COUNTED).await?,
+        covered,
     })
 }
 
