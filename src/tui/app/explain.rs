@@ -125,17 +125,16 @@ fn past(world: &World, failure: &Failure, server_now: Timestamp) -> Vec<String> 
     let mut pasts = memory.pasts(server_now.shifted(-DAY_MS), server_now);
     let mut lines = Vec::new();
     if let Some(past) = failure.fingerprint.as_ref().and_then(|key| pasts.remove(key)) {
-        let new = match past.is_new {
-            Some(true) => "new: ",
-            Some(false) => "",
-            None => "new?, the 21 days before were not all read: ",
+        let (new, unread) = match past.is_new {
+            Some(true) => ("new, ", ""),
+            Some(false) => ("", ""),
+            None => ("new?, ", "; the 21 days before were not all read"),
         };
-        let by = past.first.as_ref().map(|first| {
+        lines.push(format!("  {new}first seen {} ago{unread}", short(server_now.since(past.first_seen))));
+        lines.extend(past.first.as_ref().map(|first| {
             let sha = first.sha.as_deref().map(|sha| format!(" at {}", head(sha, SHA))).unwrap_or_default();
-            format!(", by job {} on {}{sha}", first.job, first.git_ref)
-        });
-        let first = short(server_now.since(past.first_seen));
-        lines.push(format!("  {new}first seen {first} ago{}", clean(&by.unwrap_or_default())));
+            clean(&format!("  first by job {} on {}{sha}", first.job, first.git_ref)).into_owned()
+        }));
         let reach = match &past.reach {
             Reach::Trunk => "on develop too".to_owned(),
             Reach::One(git_ref) => format!("only on {git_ref}"),
