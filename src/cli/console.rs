@@ -13,7 +13,9 @@ use tokio::sync::{mpsc, watch};
 
 use super::assemble::Setup;
 use super::exit::{Exit, Failure};
+use super::rulebook;
 use crate::adapters::terminal::{Input, Options, Terminal, ending};
+use crate::console::event::Intent;
 use crate::controller::{Core, Link};
 use crate::tui::app::{self, App, Loader, Nudge};
 use crate::tui::files::Source;
@@ -61,7 +63,7 @@ pub async fn run(setup: Setup, context: &str) -> Result<(), Failure> {
         app.say(true, warning, setup.clock.now());
     }
     let (nudges, nudged) = mpsc::channel(QUEUE);
-    tokio::spawn(watch_files(files, theme_name, keymap_name, nudges.clone()));
+    tokio::spawn(watch_files(files, theme_name, keymap_name, nudges.clone(), link.intents.clone()));
     let mut surface = Screen { reading: listen(&terminal, nudges.clone()), terminal };
     tokio::spawn(async move {
         if let Ok(ending) = ending().await {
@@ -209,29 +211,78 @@ impl Files {
         Loader { theme: Box::new(move |name| themes.theme(name)), keymap: Box::new(move |name| keymaps.keymap(name)) }
     }
 
-    /// When the files behind a name changed last; a file that is not there has no time.
-    fn times(&self, kind: &str) -> BTreeMap<PathBuf, SystemTime> {
-        let Some(folder) = self.folder.as_ref().map(|dir| dir.join(kind)) else { return BTreeMap::new() };
+    /// The state of the files of a folder.
+    fn folder(&self, kind: &str) -> Seen {
+        let Some(folder) = self.folder.as_ref().map(|dir| dir.join(kind)) else { return Seen::new() };
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        entries.filter_map(|entry| Some((entry.path(), entry.metadata().ok()?.modified().ok()?))).collect()
+        entries.filter_map(|entry| Some((entry.path(), state(&entry.metadata().ok()?)?))).collect()
+    }
+
+    /// The state of the user's rules.
+    fn rules(&self) -> Seen {
+        let path = rulebook::own(self.folder.as_deref());
+        path.into_iter().filter_map(|path| Some((path.clone(), state(&fs::metadata(path).ok()?)?))).collect()
     }
 }
 
-/// Loads themes and keymaps again when a file in their folder changed; a bad one is complained about and the old one stays.
-async fn watch_files(files: Files, theme: String, keymap: String, nudges: mpsc::Sender<Nudge>) {
-    let mut seen = (files.times("themes"), files.times("keymaps"));
+/// Files with the time and length they had when somebody looked; one that is not there is left out.
+type Seen = BTreeMap<PathBuf, (SystemTime, u64)>;
+
+fn state(file: &fs::Metadata) -> Option<(SystemTime, u64)> {
+    Some((file.modified().ok()?, file.len()))
+}
+
+/// Something of the user's that is read again when it changes on disk.
+struct Watched<F> {
+    look: F,
+    /// As it was when it was read.
+    read: Seen,
+    /// As it was at the last look.
+    last: Seen,
+}
+
+impl<F: Fn() -> Seen> Watched<F> {
+    fn new(look: F) -> Self {
+        let now = look();
+        Self { look, read: now.clone(), last: now }
+    }
+
+    /// Whether to read it now: it changed, and has been left alone since the last look. An editor that is still writing is not disturbed.
+    fn has_changed(&mut self) -> bool {
+        let before = std::mem::replace(&mut self.last, (self.look)());
+        let changed = self.last != self.read && self.last == before;
+        if changed {
+            self.read.clone_from(&self.last);
+        }
+        changed
+    }
+}
+
+/// Loads themes, keymaps and rules again when their files changed; a bad one is complained about and the old one stays.
+async fn watch_files(
+    files: Files,
+    theme: String,
+    keymap: String,
+    nudges: mpsc::Sender<Nudge>,
+    intents: mpsc::Sender<Intent>,
+) {
+    let mut themes = Watched::new(|| files.folder("themes"));
+    let mut keymaps = Watched::new(|| files.folder("keymaps"));
+    let mut rules = Watched::new(|| files.rules());
+    let complain = |text: String| Nudge::Say { error: true, text: format!("{text}; the old one stays") };
     loop {
         tokio::time::sleep(LOOK).await;
-        let now = (files.times("themes"), files.times("keymaps"));
         let mut news = Vec::new();
-        let complain = |text: String| Nudge::Say { error: true, text: format!("{text}; the old one stays") };
-        if now.0 != seen.0 {
+        if themes.has_changed() {
             news.push(files.theme(&theme).map_or_else(complain, |theme| Nudge::Theme(Box::new(theme))));
         }
-        if now.1 != seen.1 {
+        if keymaps.has_changed() {
             news.push(files.keymap(&keymap).map_or_else(complain, |keymap| Nudge::Keymap(Box::new(keymap))));
         }
-        seen = now;
+        // The core judges, so it reads the rules; what comes of it is told like all else that it does.
+        if rules.has_changed() && intents.send(Intent::ReadRules).await.is_err() {
+            return;
+        }
         for nudge in news {
             if nudges.send(nudge).await.is_err() {
                 return;
@@ -257,4 +308,35 @@ fn depth(color: &str) -> Result<Depth, Failure> {
         }
     };
     Ok(Depth::detect(choice, &|name| std::env::var(name).ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_again_once_it_is_left_alone() {
+        let folder = std::env::temp_dir().join(format!("stackhand-watched-{}", std::process::id()));
+        fs::create_dir_all(folder.join("themes")).unwrap();
+        let files = Files { folder: Some(folder.clone()), depth: Depth::Mono };
+        let rules = folder.join(rulebook::OWN);
+        let (mut own, mut themes) = (Watched::new(|| files.rules()), Watched::new(|| files.folder("themes")));
+        assert!(!own.has_changed() && !own.has_changed(), "there is none");
+        fs::write(&rules, "format = 1\n").unwrap();
+        assert!(!own.has_changed(), "somebody may still be writing");
+        fs::write(&rules, "format = 1\noff = []\n").unwrap();
+        assert!(!own.has_changed(), "somebody is");
+        assert!(own.has_changed());
+        assert!(!own.has_changed(), "it was read");
+        // The same length: the time tells.
+        let later = SystemTime::now() + Duration::from_secs(9);
+        fs::write(&rules, "off = []\nformat = 1\n").unwrap();
+        fs::File::options().write(true).open(&rules).unwrap().set_modified(later).unwrap();
+        assert!(!own.has_changed() && own.has_changed());
+        fs::remove_file(&rules).unwrap();
+        assert!(!own.has_changed() && own.has_changed(), "it is gone");
+        fs::write(folder.join("themes/mine.toml"), "name = 'mine'").unwrap();
+        assert!(!themes.has_changed() && themes.has_changed() && !own.has_changed());
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

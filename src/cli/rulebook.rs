@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::exit::{Exit, Failure};
 use crate::controller::Rulebook;
-use crate::taxonomy::{Compiled, Draft, Loaded, RuleFault, Source, append, load_with_lints, shipped};
+use crate::taxonomy::{
+    self, Compiled, Draft, Loaded, RuleFault, Source, append, load_shipped, load_with_lints, shipped,
+};
 
 /// The user's own rules, in the configuration folder.
 pub const OWN: &str = "rules.toml";
@@ -29,26 +31,35 @@ pub fn texts(config_dir: Option<&Path>, more: &[PathBuf]) -> Result<Vec<(String,
 
 /// Loads the shipped rules and these.
 pub fn load(texts: &[(String, String)]) -> Result<Loaded, Vec<RuleFault>> {
+    load_with_lints(&sources(texts))
+}
+
+/// The shipped rules and these.
+fn sources(texts: &[(String, String)]) -> Vec<Source<'_>> {
     let named = texts.iter().map(|(name, text)| Source { name, text });
-    load_with_lints(&shipped().into_iter().chain(named).collect::<Vec<_>>())
+    shipped().into_iter().chain(named).collect()
+}
+
+fn told(faults: &[RuleFault]) -> Failure {
+    let first = faults.first().map(ToString::to_string).unwrap_or_default();
+    let more = match faults.len() {
+        0 | 1 => String::new(),
+        n => format!(" (and {} more: `stackhand rules check` lists them)", n - 1),
+    };
+    Failure::new(Exit::Config, format!("{first}{more}"))
 }
 
 /// Reads the shipped rules, the user's own if there are any, and more files.
 pub fn read(config_dir: Option<&Path>, more: &[PathBuf]) -> Result<Loaded, Failure> {
-    load(&texts(config_dir, more)?).map_err(|faults| {
-        let first = faults.first().map(ToString::to_string).unwrap_or_default();
-        let more = match faults.len() {
-            0 | 1 => String::new(),
-            n => format!(" (and {} more: `stackhand rules check` lists them)", n - 1),
-        };
-        Failure::new(Exit::Config, format!("{first}{more}"))
-    })
+    load(&texts(config_dir, more)?).map_err(|faults| told(&faults))
 }
 
-/// The same, ready to match.
+/// The same, ready to match. Nobody asked for warnings, so none are looked for.
 pub fn compiled(config_dir: Option<&Path>, more: &[PathBuf]) -> Result<Arc<Compiled>, Failure> {
-    let loaded = read(config_dir, more)?;
-    Compiled::of(&loaded.rules).map(Arc::new).map_err(|error| Failure::new(Exit::Config, error.to_string()))
+    let texts = texts(config_dir, more)?;
+    let rules = if texts.is_empty() { load_shipped() } else { taxonomy::load(&sources(&texts)) };
+    let rules = rules.map_err(|faults| told(&faults))?;
+    Compiled::of(&rules).map(Arc::new).map_err(|error| Failure::new(Exit::Config, error.to_string()))
 }
 
 /// The rules of a core: read when they are needed, and added to by the console.

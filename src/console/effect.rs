@@ -166,6 +166,8 @@ pub enum Effect {
     StorePipelineEnds(Vec<PipelineEnd>),
     /// Add a rule to the user's own, and judge by it.
     SaveRule(Arc<Draft>),
+    /// Read the rules again, and judge by them if they are good and others than before.
+    ReadRules,
     /// Ask the store which of these may be retried; it counts them. Answered with `RetriesGranted`.
     AskRetries(Vec<Wish>),
     /// Confirm a plan in somebody's name: comes back as an intent, so that every world holds the same plan.

@@ -112,6 +112,8 @@ pub enum Intent {
     Undo(PlanId),
     /// Add a rule to the user's own.
     SaveRule(Arc<Draft>),
+    /// The user's rules changed on disk: read them again.
+    ReadRules,
     /// Somebody looks after these failures.
     Acknowledge(Ack),
     OpenLog(JobId),

@@ -16,7 +16,16 @@ type Save = dyn Fn(&Draft) -> Result<String, String> + Send + Sync;
 pub struct Rulebook {
     read: Box<dyn Fn() -> ReadRules + Send + Sync>,
     save: Box<Save>,
-    now: Mutex<Option<Arc<Compiled>>>,
+    now: Mutex<Held>,
+}
+
+/// The rules that judge.
+#[derive(Default)]
+struct Held {
+    /// `None`: nobody has needed them, or they were never good.
+    rules: Option<Arc<Compiled>>,
+    /// The last reading of them found a fault.
+    is_faulty: bool,
 }
 
 impl Rulebook {
@@ -25,7 +34,7 @@ impl Rulebook {
         read: impl Fn() -> ReadRules + Send + Sync + 'static,
         save: impl Fn(&Draft) -> Result<String, String> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        Arc::new(Self { read: Box::new(read), save: Box::new(save), now: Mutex::new(None) })
+        Arc::new(Self { read: Box::new(read), save: Box::new(save), now: Mutex::default() })
     }
 
     /// Adds a rule to the user's own and judges by it from now on. Tells where it was saved.
@@ -34,25 +43,38 @@ impl Rulebook {
         let fault = |detail: String| Fault::new(FaultKind::Local, "save the rule", detail);
         let saved = tokio::task::spawn_blocking(move || (book.save)(&draft)).await;
         let place = saved.map_err(|error| fault(error.to_string()))?.map_err(fault)?;
-        Ok((place, self.reload().await?))
+        let mut now = self.now.lock().await;
+        let rules = self.fresh().await?;
+        *now = Held { rules: Some(Arc::clone(&rules)), is_faulty: false };
+        Ok((place, rules))
     }
 
     /// The rules, read by now.
     pub async fn get(self: &Arc<Self>) -> Result<Arc<Compiled>, Fault> {
         let mut now = self.now.lock().await;
-        if let Some(rules) = &*now {
+        if let Some(rules) = &now.rules {
             return Ok(Arc::clone(rules));
         }
-        let rules = self.fresh().await?;
-        *now = Some(Arc::clone(&rules));
-        Ok(rules)
+        let rules = self.fresh().await;
+        *now = Held { rules: rules.as_ref().ok().map(Arc::clone), is_faulty: rules.is_err() };
+        rules
     }
 
-    /// Reads them again; a fault changes nothing.
-    pub async fn reload(self: &Arc<Self>) -> Result<Arc<Compiled>, Fault> {
-        let rules = self.fresh().await?;
-        *self.now.lock().await = Some(Arc::clone(&rules));
-        Ok(rules)
+    /// Reads them again. `None` when they are what they were, and were good; a fault changes nothing.
+    pub async fn reread(self: &Arc<Self>) -> Result<Option<Arc<Compiled>>, Fault> {
+        let mut now = self.now.lock().await;
+        let rules = match self.fresh().await {
+            Ok(rules) => rules,
+            Err(fault) => {
+                now.is_faulty = true;
+                let judging = if now.rules.is_some() { "the rules before it still judge" } else { "nothing is judged" };
+                return Err(Fault { detail: format!("{}; {judging} until it is mended", fault.detail), ..fault });
+            }
+        };
+        let is_same = now.rules.as_ref().is_some_and(|held| held.rules().hash == rules.rules().hash);
+        let is_news = !is_same || now.is_faulty;
+        *now = Held { rules: Some(Arc::clone(&rules)), is_faulty: false };
+        Ok(is_news.then_some(rules))
     }
 
     /// Compiling some hundred patterns takes a moment that no other task should wait for.

@@ -31,7 +31,7 @@ pub use facts::JobFacts;
 pub use failure::{Failure, UNKNOWN};
 pub use import::{ImportFault, Imported, import};
 pub use lint::{Lint, LintKind, lint};
-pub use load::{Draft, Loaded, RuleFault, Source, append, draft, load, load_with_lints, shipped};
+pub use load::{Draft, Loaded, RuleFault, Source, append, draft, load, load_shipped, load_with_lints, shipped};
 pub use matcher::{Classifier, CompileError, Compiled, classify};
 pub use redact::{redact, redact_lines};
 pub use rule::{Origin, Pattern, Requires, Rule, RuleSet, Scope, Strength};

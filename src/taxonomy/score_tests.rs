@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{
-    Cause, Compiled, JobFacts, LintKind, SignatureContext, Verdict, classify, data_tests, load, load_with_lints,
-    shipped, signature,
+    Cause, Classifier, Compiled, JobFacts, LintKind, SignatureContext, Verdict, classify, data_tests, load,
+    load_with_lints, shipped, signature,
 };
 use crate::ci::{FailureReason, Status};
 
@@ -155,6 +155,34 @@ fn our_own_short_logs_are_judged_right() {
     }
     println!("short logs: {share}");
     assert!(share.at_least(100), "see the misses above");
+}
+
+/// How many of the shortest logs are cut everywhere; of the others each is cut once, anywhere.
+const CUT_EVERYWHERE: usize = 20;
+
+#[test]
+fn our_own_short_logs_are_judged_alike_wherever_they_are_cut() {
+    let rules = rules();
+    let mut logs: Vec<(Vec<u8>, JobFacts)> = data_tests::all().map(|case| (case.log(), case.facts())).collect();
+    logs.sort_by_key(|(log, _)| log.len());
+    // Equal in every run, and of no pattern: a linear congruence (Knuth's MMIX).
+    let mut seed = 0x5eed_u64;
+    let mut anywhere = |length: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % (length + 1)
+    };
+    for (nth, (log, facts)) in logs.iter().enumerate() {
+        let whole = classify(&rules, log, facts);
+        let once = anywhere(log.len());
+        let cuts = if nth < CUT_EVERYWHERE { 0..=log.len() } else { once..=once };
+        for cut in cuts {
+            let mut classifier = Classifier::new(Arc::clone(&rules));
+            classifier.feed(&log[..cut]);
+            classifier.feed(&log[cut..]);
+            let text = String::from_utf8_lossy(log);
+            assert_eq!(classifier.finish(facts), whole, "cut at {cut} of {text}");
+        }
+    }
 }
 
 /// A signature of a line outside of any log; keeps the interface in sight when a verdict carries none.

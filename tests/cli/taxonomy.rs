@@ -125,6 +125,17 @@ fn the_past_is_read_from_gitlab_once_and_causes_are_known_from_then_on() {
     assert!(jobs(&all) > jobs(&first) && jobs(&first) > 0);
     let by_runner = stage.run(&["errors", "--since", "2d", "--by", "runner", "--json"]).document("stackhand.errors/1");
     assert_eq!(jobs(&by_runner), jobs(&all), "without --fill it answers from what is kept");
+    assert!(all["groups"].as_array().unwrap().iter().all(|group| group["past"].is_null()));
+    let signed = ["errors", "--since", "2d", "--by", "signature"];
+    let by_signature = stage.run(&[&signed[..], &["--json"]].concat()).document("stackhand.errors/1");
+    let pasts: Vec<&Value> = by_signature["groups"].as_array().unwrap().iter().map(|group| &group["past"]).collect();
+    // Two days were read: what was before them is not known, and so nothing is called new.
+    assert!(!pasts.is_empty() && pasts.iter().all(|past| past["is_new"] != true), "{pasts:?}");
+    let first = pasts.iter().find(|past| past["is_new"].is_null() && past["first"].is_object()).unwrap();
+    assert!(first["first"]["job"].is_u64() && first["first"]["commit"].is_string(), "{first}");
+    assert!(first["refs"].is_string() || first["refs"].is_u64(), "{first}");
+    assert!(pasts.iter().all(|past| past["flaky"].is_u64()));
+    assert!(stage.run(&signed).out.contains("new? "));
     let again = stage.run(&["errors", "--since", "2d", "--fill"]);
     assert!(again.err.contains("judged 0 logs"), "{}", again.err);
     let failed = stage.run(&["jobs", "--filter", "state:failed", "--json"]).document("stackhand.jobs/1");

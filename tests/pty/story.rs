@@ -86,3 +86,27 @@ fn failures_are_walked_and_the_graph_shows_them() {
     terminal.keys("q");
     assert!(terminal.ended().success());
 }
+
+/// A rule as a person writes it into the file, in another terminal.
+const OWN_RULE: &str = "format = 1\n[[rule]]\nid = \"moon.full\"\ntitle = \"The moon\"\nowner = \"upstream\"\nseverity = \"low\"\n\
+    transient = \"yes\"\nrunbook = \"wait\"\nnew_class = true\nany = [ \"the moon is full\" ]\n[[rule.example]]\n\
+    log = \"==> Error: the moon is full\"\nmatch = true\n";
+
+#[test]
+fn rules_that_are_edited_elsewhere_hold_without_a_restart_and_bad_ones_do_not() {
+    let config = std::env::temp_dir().join(format!("stackhand-pty-rules-{}", std::process::id()));
+    let rules = config.join("stackhand/rules.toml");
+    std::fs::create_dir_all(rules.parent().unwrap()).unwrap();
+    let mut terminal = Launch::demo().env("XDG_CONFIG_HOME", config.to_str().unwrap()).start();
+    terminal.until("the first frame", |text| text.starts_with("stackhand demo"));
+    std::fs::write(&rules, OWN_RULE.replace("upstream", "the tide")).unwrap();
+    terminal.until("the fault with its place", |text| text.contains("rules.toml:5: "));
+    std::fs::write(&rules, OWN_RULE).unwrap();
+    terminal.keys("gm");
+    terminal.until("the news, and what still held before them", |text| {
+        text.contains("judge from now on") && text.contains("rules.toml:5: ")
+    });
+    terminal.keys("q");
+    assert!(terminal.ended().success());
+    std::fs::remove_dir_all(&config).unwrap();
+}

@@ -418,7 +418,15 @@ fn judged(rig: &mut Rig, id: u64, class: &str, transient: Transient) {
 fn retries_of(class: &str, succeeded: u64, failed: u64) -> Event {
     let trend = trend(&[], at(0), Zone::hours(0), &[]);
     let retries = BTreeMap::from([(Arc::from(class), Retries { succeeded, failed })]);
-    let history = History { retries, first_seen: BTreeMap::new(), trend, success: Vec::new(), acks: Vec::new() };
+    let history = History {
+        retries,
+        first_seen: BTreeMap::new(),
+        trend,
+        success: Vec::new(),
+        acks: Vec::new(),
+        covered: Vec::new(),
+        successes: Vec::new(),
+    };
     Event::HistoryKnown(Arc::new(history))
 }
 

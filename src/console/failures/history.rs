@@ -1,11 +1,12 @@
 //! What the store tells of the last days: how retries fared, since when signatures are known, trends, and who looks after what.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::remembered::{Ack, AckId, Retries};
 use crate::ci::Timestamp;
-use crate::taxonomy::judge::{SuccessDay, Trend};
+use crate::taxonomy::judge::{Success, SuccessDay, Trend};
 
 /// The past, as far as it was remembered.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +19,10 @@ pub struct History {
     /// How many pipelines succeeded, by day; today last.
     pub success: Vec<SuccessDay>,
     pub acks: Vec<(AckId, Ack)>,
+    /// Which times were read.
+    pub covered: Vec<Range<Timestamp>>,
+    /// New tries that succeeded in the last seven days.
+    pub successes: Vec<Success>,
 }
 
 impl History {

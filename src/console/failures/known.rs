@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::ci::{Job, JobId, JobKind, Status};
+use crate::ci::{Job, JobId, JobKind, Status, Timestamp};
 use crate::taxonomy::Failure;
 
 /// Failures kept in memory; the store keeps more, for longer.
@@ -27,6 +27,11 @@ impl Failures {
     /// Every failure that is known, the oldest job first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Arc<Failure>> {
         self.known.values()
+    }
+
+    /// From when on every failure that was judged is here; `None`: none was dropped.
+    pub fn reaches_back_to(&self) -> Option<Timestamp> {
+        self.known.values().next().filter(|_| self.known.len() >= KEPT).map(|oldest| oldest.at)
     }
 
     /// Whether what the store remembers is known.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::past::{Memory, Past};
 use crate::ci::{JobId, Status, Timestamp};
 use crate::console::world::World;
 use crate::taxonomy::judge::{Spread, spread};
@@ -27,6 +28,17 @@ pub struct SignatureRow {
     /// What names the cause, where the signature knows; or else the evidence of the newest one, as the log has it.
     pub text: Arc<str>,
     pub sum: Sum,
+    /// `None`: there is nothing to tell it by.
+    pub past: Option<Past>,
+    /// How many of these failures went away by themselves.
+    pub flaky: usize,
+}
+
+impl SignatureRow {
+    /// Whether it was first seen in the time that is shown, as far as that is known.
+    pub fn is_new(&self) -> Option<bool> {
+        self.past.as_ref().map_or(Some(false), |past| past.is_new)
+    }
 }
 
 /// What a row counts.
@@ -49,8 +61,10 @@ pub struct Sum {
 }
 
 /// Groups what failed since a moment: most blocked jobs first, then most jobs.
-pub fn rows(world: &World, since: Timestamp, new_since: Timestamp) -> Vec<ClassRow> {
+pub fn rows(world: &World, now: Timestamp, since: Timestamp, new_since: Timestamp) -> Vec<ClassRow> {
     let all: Vec<&Failure> = world.failures.iter().map(|failure| &**failure).filter(|f| f.at >= since).collect();
+    let memory = Memory::about(world, &all);
+    let (pasts, flakes) = (memory.pasts(since, now), memory.flakes());
     let mut classes: BTreeMap<&str, BTreeMap<Option<&str>, Vec<&Failure>>> = BTreeMap::new();
     for failure in &all {
         classes.entry(&failure.class).or_default().entry(failure.fingerprint.as_deref()).or_default().push(failure);
@@ -68,6 +82,8 @@ pub fn rows(world: &World, since: Timestamp, new_since: Timestamp) -> Vec<ClassR
                         fingerprint: fingerprint.map(Arc::from),
                         text: text(newest),
                         sum: Sum::of(world, &members, new_since),
+                        past: fingerprint.and_then(|fingerprint| pasts.get(fingerprint).cloned()),
+                        flaky: members.iter().filter(|failure| flakes.contains_key(&failure.job)).count(),
                     })
                 })
                 .collect();

@@ -311,18 +311,18 @@ fn verdicts_take_the_place_of_gitlabs_reason_and_make_the_rows_of_errors() {
     assert_eq!(world.failures.due_count(), 0);
     let cause = |id| world.cause(world.job(JobId(id)).unwrap());
     assert_eq!((cause(2), cause(4)), (Some("oom"), Some("script_failure")), "what no rule knows keeps GitLab's reason");
-    let rows = rows(&world, at(0), at(4));
+    let rows = rows(&world, at(6), at(0), at(4));
     let told: Vec<_> = rows.iter().map(|row| (&*row.class, row.sum.jobs, row.sum.new, row.sum.blocks)).collect();
     assert_eq!(told, [("oom", 2, 2, Some(1)), ("unknown", 1, 1, Some(0))]);
     let texts: Vec<&str> = rows[0].signatures.iter().map(|row| &*row.text).collect();
     assert_eq!(texts, ["evidence of s1-b", "evidence of s1-a"], "what blocks more comes first");
     assert_eq!(rows[0].sum.live, [JobId(2), JobId(3)]);
-    assert!(self::rows(&world, at(6), at(6)).is_empty(), "the window has its end");
+    assert!(self::rows(&world, at(6), at(6), at(6)).is_empty(), "the window has its end");
 
     // A new try: the failure stays, but nothing of it is left to retry.
-    let try_of_a = |status| Job { id: JobId(9), ..job(2, "a", status) };
+    let try_of_a = |status| Job { id: JobId(9), finished_at: Some(at(8)), ..job(2, "a", status) };
     fetched(&mut world, vec![try_of_a(Status::Running)], 7);
-    let again = self::rows(&world, at(0), at(4));
+    let again = self::rows(&world, at(7), at(0), at(4));
     assert_eq!((again[0].sum.jobs, again[0].sum.live.as_slice()), (2, [JobId(3)].as_slice()));
     let effects = fetched(&mut world, vec![try_of_a(Status::Success)], 8);
     let tries = effects.iter().find_map(|effect| match effect {
@@ -330,6 +330,9 @@ fn verdicts_take_the_place_of_gitlabs_reason_and_make_the_rows_of_errors() {
         _ => None,
     });
     assert_eq!(tries.unwrap().iter().map(|t| (t.job, t.ended)).collect::<Vec<_>>(), [(JobId(2), TryEnd::Succeeded)]);
+    let healed = self::rows(&world, at(9), at(0), at(4));
+    let flaky: Vec<_> = healed[0].signatures.iter().map(|row| (&*row.text, row.flaky, row.is_new())).collect();
+    assert_eq!(flaky, [("evidence of s1-b", 0, None), ("evidence of s1-a", 1, None)], "nobody read what was before");
 
     // Other rules: what was unknown is read again, and only that.
     world.update(Event::TaxonomyChanged(Arc::new(RuleSet { hash: "r2".into(), ..RuleSet::default() })), at(9));

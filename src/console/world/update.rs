@@ -494,6 +494,7 @@ impl World {
                 }
             }
             Intent::SaveRule(draft) => vec![Effect::SaveRule(draft)],
+            Intent::ReadRules => vec![Effect::ReadRules],
             Intent::Acknowledge(ack) => {
                 self.polling.want(Fetch::History);
                 vec![Effect::StoreAck(Ack { created: server_now, ..ack })]

@@ -12,6 +12,7 @@ use crate::console::effect::Wish;
 use crate::console::event::Event;
 use crate::console::failures::{Ack, By, FailureFilter, History, LIST, LaterTry, Piece, PipelineEnd, Spending};
 use crate::console::fault::{Fault, FaultKind};
+use crate::console::text::plural;
 use crate::controller::judge;
 use crate::taxonomy::judge::{Zone, success_trend, trend};
 use crate::taxonomy::{Draft, Failure, JobFacts};
@@ -45,6 +46,20 @@ impl Hands {
                 self.say(Event::Said { error: false, text }).await;
             }
             Err(fault) => self.complain(fault.to_string()).await,
+        }
+    }
+
+    /// Rules that changed on disk. What was saved by the console itself is known already, and nothing is said about it.
+    pub(super) async fn reread_rules(&self) {
+        match self.outside.rules.reread().await {
+            Ok(Some(rules)) => {
+                self.say(Event::TaxonomyChanged(Arc::new(rules.rules().clone()))).await;
+                let count = plural(rules.rules().rules.len() as u64, "rule");
+                let text = format!("the rules changed: {count} judge from now on; what was unknown is judged again");
+                self.say(Event::Said { error: false, text: text.into() }).await;
+            }
+            Ok(None) => {}
+            Err(fault) => self.complain(fault.detail).await,
         }
     }
 
@@ -149,6 +164,8 @@ async fn history(store: &Store, now: Timestamp) -> Result<History, StoreError> {
         trend: trend(&failures.iter().collect::<Vec<_>>(), now, zone, &covered),
         success: success_trend(&ended, now, zone, 7, &covered),
         acks: store.acks(now).await?,
+        successes: store.later_successes(now.shifted(-millis(WEEK)), COUNTED).await?,
+        covered,
     })
 }
 

@@ -126,6 +126,7 @@ impl Executor {
                 Effect::Act { plan, verb, target } => hands.act(plan, verb, target).await,
                 Effect::StoreDurations(rows) => hands.store_durations(rows).await,
                 Effect::SaveRule(draft) => hands.save_rule(draft).await,
+                Effect::ReadRules => hands.reread_rules().await,
                 Effect::AskRetries(wishes) => hands.ask_retries(wishes).await,
                 Effect::Confirm { plan, who } => {
                     hands.say(Event::Intended(Intent::Confirm { plan, who })).await;

@@ -24,6 +24,9 @@ pub(in crate::taxonomy) fn decide(rules: &RuleSet, findings: &Findings<'_>, fact
     let explaining = matches.iter().filter(|m| ending.failed && m.explains());
     // Of equals the first: `max_by_key` would take the last.
     let chosen = explaining.rev().max_by_key(|m| m.rank());
+    let says_little = chosen.is_some_and(|m| m.rule.strength <= Strength::Symptom && m.zone != Zone::Doubtful);
+    let fault = unknown::fault(findings, &ending).filter(|_| says_little);
+    let chosen = chosen.filter(|_| fault.is_none());
     let mut verdict = Verdict {
         cause: if ending.failed { Cause::Unknown } else { Cause::None },
         owner: Owner::Unknown,
@@ -44,7 +47,8 @@ pub(in crate::taxonomy) fn decide(rules: &RuleSet, findings: &Findings<'_>, fact
         verdict.evidence =
             lines(rules, findings, chosen, &ending).into_iter().map(|hit| evidence(findings, hit)).collect();
     } else if ending.failed {
-        verdict.evidence.extend(unknown::evidence(findings, &ending).map(|hit| evidence(findings, hit)));
+        let line = fault.or_else(|| unknown::evidence(findings, &ending));
+        verdict.evidence.extend(line.map(|hit| evidence(findings, hit)));
     }
     if ending.failed {
         verdict.signature = verdict.evidence.first().map(|line| signed(line, facts, ending.exit_code));

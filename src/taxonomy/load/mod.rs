@@ -27,7 +27,7 @@ mod write;
 
 pub use draft::{Draft, append, draft};
 pub use fault::RuleFault;
-pub use set::{Loaded, load, load_with_lints};
+pub use set::{Loaded, load, load_shipped, load_with_lints};
 pub use shipped::shipped;
 pub use source::Source;
 

@@ -25,7 +25,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::taxonomy::load::load;
+    use crate::taxonomy::load::{load, load_shipped};
 
     #[test]
     fn every_file_is_shipped_in_order_and_loads() {
@@ -38,5 +38,6 @@ mod tests {
         if let Err(faults) = load(&shipped()) {
             panic!("{}", faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
         }
+        assert_eq!(load_shipped().unwrap(), load(&shipped()).unwrap());
     }
 }

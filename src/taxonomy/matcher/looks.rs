@@ -38,6 +38,8 @@ pub(super) const NEEDLES: &[&str] = &[
     "(?i)mismatch",
     "(?i)secret key",
     "(?i)stale file handle",
+    "(?i)stale nfs file handle",
+    "SIGILL",
     "(?i)an error occurred",
     "version `GLIBC",
     "(?i)throttl",

@@ -3,22 +3,26 @@
 //! The first part is what the console knows of the job; the second is what its generate job wrote down when it made the pipeline, which is read
 //! when somebody asks.
 
-use std::sync::Arc;
-
 use ratatui::layout::{Rect, Size};
 
 use super::App;
 use super::overlay::Overlay;
-use crate::ci::{Job, JobId, SpecName, Status, Timestamp, precise, short};
+use crate::ci::{Job, JobId, SpecName, Timestamp, precise, short};
+use crate::console::failures::Memory;
 use crate::console::fault::FaultKind;
-use crate::console::text::{clean, plural};
+use crate::console::text::{clean, head, plural};
 use crate::console::world::World;
-use crate::taxonomy::judge::{Count, Covered, NoveltyQuestion, Reach, Success, Zone, novelties, retries};
+use crate::taxonomy::judge::{Count, Reach};
 use crate::taxonomy::{Failure, Transient};
 use crate::tui::screen::{Cx, Explained};
 use crate::tui::screens::explain_spec;
 use crate::tui::theme::Role;
 use crate::tui::widgets::{Panel, Pen, popup};
+
+/// New means: first seen in the last day.
+const DAY_MS: i64 = 24 * 3_600_000;
+/// Characters of a commit that name it.
+const SHA: usize = 8;
 
 impl App {
     /// Opens the explanation of the job under the cursor.
@@ -118,47 +122,37 @@ fn verdict(world: &World, job: &Job) -> Vec<String> {
     lines
 }
 
-/// Since when failures like this one are seen, where else, and whether this one went away by itself.
+/// Since when failures like this one are seen, by whose job first and where else, and whether this one went away by itself.
 fn past(world: &World, failure: &Failure, server_now: Timestamp) -> Vec<String> {
+    let memory = Memory::about(world, &[failure]);
+    let mut pasts = memory.pasts(server_now.shifted(-DAY_MS), server_now);
     let mut lines = Vec::new();
-    let all = || world.failures.iter().map(|failure| &**failure);
-    let alike: Vec<&Failure> = all().filter(|other| other.fingerprint == failure.fingerprint).collect();
-    // The console does not know which times were looked at; figures come as lower bounds.
-    let nowhere = Covered::default();
-    let question = NoveltyQuestion::today(server_now, Zone::UTC, &nowhere);
-    let told = failure.fingerprint.as_ref().and_then(|key| Some((key, novelties(&alike, &question).remove(key)?)));
-    if let Some((key, novelty)) = told {
-        let stored = world.history.value.as_ref().and_then(|history| history.first_seen.get(key).copied());
-        let first = stored.map_or(novelty.first_seen, |stored| stored.min(novelty.first_seen));
-        let reach = match &novelty.reach {
+    if let Some(past) = failure.fingerprint.as_ref().and_then(|key| pasts.remove(key)) {
+        let (new, unread) = match past.is_new {
+            Some(true) => ("new, ", ""),
+            Some(false) => ("", ""),
+            None => ("new?, ", "; the 21 days before were not all read"),
+        };
+        lines.push(format!("  {new}first seen {} ago{unread}", short(server_now.since(past.first_seen))));
+        lines.extend(past.first.as_ref().map(|first| {
+            let sha = first.sha.as_deref().map(|sha| format!(" at {}", head(sha, SHA))).unwrap_or_default();
+            clean(&format!("  first by job {} on {}{sha}", first.job, first.git_ref)).into_owned()
+        }));
+        let reach = match &past.reach {
             Reach::Trunk => "on develop too".to_owned(),
             Reach::One(git_ref) => format!("only on {git_ref}"),
             Reach::Several(n) => format!("on {n} branches, not on develop"),
         };
-        let seen = match novelty.week {
+        let seen = match past.week {
             Count::Exactly(n) => format!("{n} in 7 days"),
             Count::AtLeast(n) => format!("at least {n} in 7 days"),
-            Count::Unknown => "how often is unknown".to_owned(),
+            Count::Unknown => "how often in 7 days is unknown".to_owned(),
         };
-        lines.push(format!("  first seen {} ago, {seen}, {}", short(server_now.since(first)), clean(&reach)));
+        lines.push(format!("  {seen}, {}", clean(&reach)));
     }
-    if let Some(hash) = &failure.hash {
-        let runs: Vec<&Failure> = all().filter(|other| other.hash.as_ref() == Some(hash)).collect();
-        let good = world.jobs().filter(|job| job.status == Status::Success);
-        let successes: Vec<Success> = good
-            .filter(|job| SpecName::parse(&job.name).is_some_and(|spec| *spec.hash == **hash))
-            .map(|job| Success {
-                job: job.id,
-                pipeline: job.pipeline,
-                at: job.finished_at.unwrap_or(server_now),
-                name: Arc::clone(&job.name),
-                hash: Some(Arc::clone(hash)),
-                sha: None,
-            })
-            .collect();
-        if let Some(flake) = retries(&runs, &successes).flakes.iter().find(|flake| flake.failed == failure.job) {
-            lines.push(format!("  the same hash succeeded {} later: a flake", short(flake.after)));
-        }
+    if let Some(flake) = memory.flakes().get(&failure.job) {
+        let same = if failure.hash.is_some() { "hash" } else { "job at the same commit" };
+        lines.push(format!("  flaky: the same {same} succeeded {} later", short(flake.after)));
     }
     lines
 }

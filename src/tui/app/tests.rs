@@ -363,6 +363,8 @@ fn judged() -> Night {
         trend: trend(&failures.iter().collect::<Vec<_>>(), now, Zone::hours(0), &covered),
         success: success_trend(&success, now, Zone::hours(0), 7, &covered),
         acks: vec![(AckId(1), ack)],
+        covered: vec![now.shifted(-40 * day)..now],
+        successes: Vec::new(),
     })));
     night
 }
@@ -374,8 +376,18 @@ fn the_errors_in_every_state() {
     night.press("6 l");
     over("errors-judged", night, &SIZES);
     let mut night = judged();
+    night.press("6 j l j j j l");
+    over("errors-unfolded", night, &[(100, 30), (80, 24)]);
+    let mut night = judged();
     night.press("6 e");
     over("errors-explained", night, &[(100, 30)]);
+    // The store remembers three days, and nobody knows what was before them.
+    let mut night = judged();
+    let history = night.core.history.value.as_deref().cloned().unwrap();
+    let covered = vec![night.now.shifted(-3 * 86_400_000)..night.now];
+    night.tell(Event::HistoryKnown(Arc::new(History { covered, ..history })));
+    night.press("6 G l e");
+    over("errors-explained-short-memory", night, &[(100, 30)]);
 }
 
 #[test]

@@ -13,9 +13,13 @@ use crate::adapters::store::{Store, StoreError};
 use crate::ci::{FailureReason, JobId, PipelineId, Timestamp};
 use crate::console::failures::{DayCount, FailureFilter, Kind, Piece, Retries, Seen};
 use crate::taxonomy::Failure;
+use crate::taxonomy::judge::Success;
 
 /// How many values one statement asks for: far below what SQLite binds at most.
 const ASKED_AT_ONCE: usize = 500;
+
+/// Job, pipeline, time, name, hash, commit.
+type Inputs = (i64, i64, i64, String, Option<String>, Option<String>);
 
 impl Store {
     /// Failures of a range of time, its end excluded, newest first.
@@ -119,6 +123,28 @@ impl Store {
                 failed: failed.cast_unsigned(),
             })
             .map_err(|error| self.failed(error))
+    }
+
+    /// New tries that succeeded from a moment on, the newest first. What is known of them is what was known of the try before, whose id they
+    /// bear.
+    pub async fn later_successes(&self, since: Timestamp, limit: u32) -> Result<Vec<Success>, StoreError> {
+        let rows: Result<Vec<Inputs>, _> = sqlx::query_as(
+            "SELECT job, pipeline, later_tries.at, name, hash, sha FROM later_tries JOIN failures USING (job) \
+             WHERE later_tries.at >= ? AND ended = 'succeeded' ORDER BY later_tries.at DESC, job DESC LIMIT ?",
+        )
+        .bind(since.millis())
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await;
+        let success = |(job, pipeline, at, name, hash, sha): Inputs| Success {
+            job: JobId(job.cast_unsigned()),
+            pipeline: PipelineId(pipeline.cast_unsigned()),
+            at: Timestamp::from_millis(at),
+            name: name.into(),
+            hash: hash.map(Into::into),
+            sha: sha.map(Into::into),
+        };
+        rows.map(|rows| rows.into_iter().map(success).collect()).map_err(|error| self.failed(error))
     }
 
     /// Failures per class and day (UTC) in a range of time, its end excluded; by day, then by class. A day without

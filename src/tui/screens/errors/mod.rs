@@ -100,7 +100,7 @@ impl ErrorsScreen {
         let (hours, _, new) = WINDOWS.get(self.window).copied().unwrap_or_default();
         let server_now = cx.server_now();
         let back = |length: Duration| server_now.shifted(-i64::try_from(length.as_millis()).unwrap_or(i64::MAX));
-        self.rows = failures::rows(cx.world, back(Duration::from_hours(hours)), back(new));
+        self.rows = failures::rows(cx.world, server_now, back(Duration::from_hours(hours)), back(new));
         let sort = self.sort;
         // The order of the rows is the tie-break.
         self.rows.sort_by_key(|row| std::cmp::Reverse(sort.of(&row.sum)));

@@ -35,7 +35,13 @@ pub fn calm(cx: Cx<'_>) -> (String, Option<(&'static str, &'static str)>) {
 pub fn class<'a>(cx: Cx<'a>, row: &'a ClassRow, is_unfolded: bool) -> Row<'a> {
     let (open, closed) = cx.look.glyphs.fold;
     let fold = if is_unfolded { open } else { closed };
-    let several = if row.signatures.len() > 1 { format!(" ({})", row.signatures.len()) } else { String::new() };
+    let new = row.signatures.iter().filter(|signature| signature.is_new() == Some(true)).count();
+    let several = match (row.signatures.len(), new) {
+        (0 | 1, 0) => String::new(),
+        (0 | 1, _) => ", new".to_owned(),
+        (all, 0) => format!(" ({all})"),
+        (all, new) => format!(", {new}/{all} new"),
+    };
     let name = format!("{fold} {} {}{several}", owner(row.owner), row.class);
     let history = &cx.world.history.value;
     let retries =
@@ -62,8 +68,14 @@ pub fn signature<'a>(cx: Cx<'a>, class: &'a ClassRow, row: &'a SignatureRow) -> 
         history.zip(row.fingerprint.as_ref()).and_then(|(history, key)| history.first_seen.get(key).copied());
     let who = ack.map_or_else(|| "-".to_owned(), |ack| format!("{} ack", ack.who));
     let since = [first_seen, row.sum.oldest].into_iter().flatten().min();
+    let new = match row.is_new() {
+        Some(true) => "new ",
+        Some(false) => "",
+        None => "new? ",
+    };
+    let flaky = if row.flaky > 0 { "flaky " } else { "" };
     Row {
-        cells: cells(cx, format!("    {}", row.text.trim()), Role::Text, &row.sum, None, since, who),
+        cells: cells(cx, format!("    {new}{flaky}{}", row.text.trim()), Role::Text, &row.sum, None, since, who),
         is_marked: is_marked(cx, &row.sum),
         ..Row::default()
     }

@@ -50,6 +50,20 @@ async fn acknowledgements_hold_until_they_end_or_give_way() {
 }
 
 #[tokio::test]
+async fn a_new_try_that_succeeded_has_the_inputs_of_the_try_before() {
+    let store = Store::in_memory(NOW).await.unwrap();
+    let failed = Failure { hash: Some("k3x2fzv".into()), sha: Some("c0ffee".into()), ..failure(1, 0) };
+    store.put_failures(&[failed.clone(), failure(2, 0), failure(3, 0)]).await.unwrap();
+    let later = |job, ended, days_ago: i64| LaterTry { job: JobId(job), ended, at: NOW.shifted(-days_ago * DAY) };
+    let tries = [later(1, TryEnd::Succeeded, 1), later(2, TryEnd::Failed, 1), later(3, TryEnd::Succeeded, 8)];
+    store.put_later_tries(&tries).await.unwrap();
+    let found = store.later_successes(NOW.shifted(-7 * DAY), 10).await.unwrap();
+    let success = &found[0];
+    assert_eq!((found.len(), success.at, &success.name), (1, NOW.shifted(-DAY), &failed.name));
+    assert_eq!((success.hash.as_deref(), success.sha.as_deref()), (Some("k3x2fzv"), Some("c0ffee")));
+}
+
+#[tokio::test]
 async fn pipelines_have_their_latest_end() {
     let store = Store::in_memory(NOW).await.unwrap();
     let parent = PipelineEnd { stack: None, ..end(4, "develop", true, 2) };
