@@ -53,12 +53,13 @@ impl Events {
         }
     }
 
-    /// The events about an object, the newest first. Events that name another uid are about a namesake.
-    pub fn about(&self, kind: &str, name: &Arc<str>, uid: &Uid) -> Vec<&KubeEvent> {
+    /// The events about an object, the newest first. Where its uid is known, events that name another are about a namesake.
+    pub fn about(&self, kind: &str, name: &Arc<str>, uid: Option<&Uid>) -> Vec<&KubeEvent> {
         let about = About { kind: kind.into(), name: name.clone() };
         let events = self.objects.get(&about).into_iter().flatten().filter_map(|uid| self.known.get(uid));
-        let mut events: Vec<&KubeEvent> =
-            events.filter(|event| event.about_uid.as_ref().is_none_or(|about| about == uid)).collect();
+        let mut events: Vec<&KubeEvent> = events
+            .filter(|event| uid.is_none_or(|uid| event.about_uid.as_ref().is_none_or(|about| about == uid)))
+            .collect();
         events.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.uid.cmp(&b.uid)));
         events
     }
@@ -105,7 +106,7 @@ mod tests {
         events.put(event(2, 70, "p"));
         assert_eq!((events.len(), events.times.len()), (2, 2));
         events.forget(Timestamp::from_millis(70 * 60_000));
-        let left = events.about("Pod", &"p".into(), &Uid("x".into()));
+        let left = events.about("Pod", &"p".into(), Some(&Uid("x".into())));
         assert_eq!(left.iter().map(|e| &*e.uid.0).collect::<Vec<_>>(), ["e2"]);
         events.take(&Uid("e2".into()));
         assert!(events.objects.is_empty() && events.times.is_empty());
@@ -123,6 +124,6 @@ mod tests {
     fn events_of_a_namesake_are_not_ours() {
         let mut events = Events::default();
         events.put(KubeEvent { about_uid: Some(Uid("old".into())), ..event(1, 0, "p") });
-        assert!(events.about("Pod", &"p".into(), &Uid("new".into())).is_empty());
+        assert!(events.about("Pod", &"p".into(), Some(&Uid("new".into()))).is_empty());
     }
 }

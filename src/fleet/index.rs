@@ -83,6 +83,7 @@ pub struct Fleet {
     claim_of_machine: HashMap<Arc<str>, Uid>,
     claim_of_node: HashMap<Arc<str>, Uid>,
     types: HashMap<Arc<str>, Resources>,
+    daemons: HashMap<Arc<str>, Resources>,
     listed: BTreeSet<Kind>,
     knows_runners: bool,
     /// The pods of every namespace are watched, so that what a node carries is known whole.
@@ -181,6 +182,16 @@ impl Fleet {
         known.memory = larger(known.memory, machine.memory);
     }
 
+    /// What daemons ask for on each node, by Karpenter's metrics; in the place of what was told before.
+    pub fn set_daemons(&mut self, by_node: HashMap<Arc<str>, Resources>) {
+        self.daemons = by_node;
+    }
+
+    /// What daemons ask for on a node, where metrics told.
+    pub fn daemons_on(&self, node: &str) -> Option<&Resources> {
+        self.daemons.get(node)
+    }
+
     /// Forgets events of more than an hour ago.
     pub fn forget_events(&mut self, now: Timestamp) {
         self.events.forget(now);
@@ -277,17 +288,17 @@ impl Fleet {
 
     /// The events about a pod, the newest first.
     pub fn events_of_pod(&self, pod: &Pod) -> Vec<&KubeEvent> {
-        self.events.about("Pod", &pod.name, &pod.uid)
+        self.events.about("Pod", &pod.name, Some(&pod.uid))
     }
 
     /// The events about a claim, the newest first.
     pub fn events_of_claim(&self, claim: &Claim) -> Vec<&KubeEvent> {
-        self.events.about("NodeClaim", &claim.name, &claim.uid)
+        self.events.about("NodeClaim", &claim.name, Some(&claim.uid))
     }
 
     /// Events about a claim that is not known (any more), the newest first.
     pub fn events_of_claim_named(&self, name: &Arc<str>) -> Vec<&KubeEvent> {
-        self.events.about("NodeClaim", name, &Uid("".into()))
+        self.events.about("NodeClaim", name, None)
     }
 
     /// How many objects of a kind there are; `None` while none were listed.

@@ -7,7 +7,7 @@ use super::{Fleet, Node, Resources};
 pub struct Load {
     /// Asked for by the pods on it that are known and not over.
     pub requested: Resources,
-    /// The part of it that daemons ask for; `None` where only some namespaces are watched.
+    /// What daemons ask for, by their pods or else by metrics; `None` where neither is known.
     pub daemons: Option<Resources>,
     /// The pods of every namespace are known. Else `requested` is a lower bound.
     pub is_whole: bool,
@@ -38,6 +38,7 @@ impl Load {
             load.jobs += usize::from(pod.is_job);
             load.builds += usize::from(pod.is_job && pod.is_building());
         }
+        load.daemons = load.daemons.or_else(|| fleet.daemons_on(&node.name).copied());
         load
     }
 
@@ -55,6 +56,6 @@ impl Load {
         if self.jobs > 0 {
             return Some(false);
         }
-        self.daemons.map(|daemons| daemons == self.requested)
+        self.daemons.filter(|_| self.is_whole).map(|daemons| daemons == self.requested)
     }
 }

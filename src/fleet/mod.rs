@@ -1,11 +1,11 @@
 //! The fleet: runners, pods, nodes, claims and pools; how they hang together, how they are, why nothing starts and what it costs. Pure.
 //!
-//! * Nouns: [`Pod`], [`Node`], [`Claim`], [`Pool`], [`KubeEvent`] are read from Kubernetes JSON without trust ([`Object::read`]); a
-//!   [`Runner`] comes from GitLab. A [`Quantity`] is exact.
+//! * Nouns: [`Pod`], [`Node`], [`Claim`], [`Pool`], [`KubeEvent`] are read from Kubernetes JSON without trust, lists by
+//!   [`Page`] and watches by [`Line`]; a [`Runner`] comes from GitLab. A [`Quantity`] is exact.
 //! * [`Fleet`] holds them all and takes changes one by one; [`Place`] joins a job with everything that it stands on, and names what is missing.
 //! * Of pods: [`PodState`] and [`Pending`] say how one is and why it waits, [`Fit`] what a pool can do for it, [`Uses`] whether it is stuck.
 //! * Of runners: [`Liveness`] by evidence, [`classes()`] and how full they are, [`queues()`] and who takes them, [`forecast()`], [`outliers()`].
-//! * Of money: a [`Ledger`] charges jobs, [`Interruptions`] tell what reclaims cost.
+//! * Of money: a [`Ledger`] charges jobs, [`hourly()`] sums up machines, [`Interruptions`] tell what reclaims cost.
 //! * [`impossibilities`] never change by waiting; [`judge()`] and [`Findings`] are our own alerts.
 //! * Everything is judged by [`Thresholds`], which configuration overrides. `now` is an argument; unknown is never zero.
 //!
@@ -17,8 +17,10 @@ mod claim;
 mod cost;
 mod event;
 mod events;
+mod feed;
 mod fit;
 mod forecast;
+mod hourly;
 mod impossible;
 mod index;
 mod liveness;
@@ -53,8 +55,10 @@ pub use alerts::{
 pub use claim::{Claim, ClaimState};
 pub use cost::{Bill, Charge, Ledger, NoCost, Occupancy};
 pub use event::{About, KubeEvent};
+pub use feed::{Line, Page};
 pub use fit::Fit;
 pub use forecast::{Forecast, NoForecast, Score, Scores, forecast};
+pub use hourly::{Hourly, hourly};
 pub use impossible::{Impossible, impossibilities};
 pub use index::{Fleet, Kind, Object};
 pub use liveness::{Alive, Evidence, JobEvidence, Liveness};

@@ -8,6 +8,9 @@ use std::sync::Arc;
 
 use super::{Knob, Thresholds};
 
+/// More jobs than this nobody ever ran.
+const MOST: u64 = 1_000_000_000;
+
 /// How the jobs of one runner or node ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tally {
@@ -36,7 +39,8 @@ pub struct Outlier {
 pub fn outliers(tallies: &[Tally], thresholds: &Thresholds) -> Vec<Outlier> {
     let mut by_class: BTreeMap<&Arc<str>, Vec<&Tally>> = BTreeMap::new();
     // What is impossible says nothing.
-    for tally in tallies.iter().filter(|tally| tally.ended > 0 && tally.failed <= tally.ended) {
+    let is_possible = |tally: &&Tally| (1..=MOST).contains(&tally.ended) && tally.failed <= tally.ended;
+    for tally in tallies.iter().filter(is_possible) {
         by_class.entry(&tally.class).or_default().push(tally);
     }
     let mut found: Vec<Outlier> = by_class.values().flat_map(|members| in_class(members, thresholds)).collect();
@@ -82,21 +86,21 @@ fn median_without(sorted: &[f64], value: f64) -> Option<f64> {
 
 /// The chance of at least `hits` in `tries`, each with chance `p`: the upper tail of the binomial distribution.
 fn at_least(hits: u64, tries: u64, p: f64) -> f64 {
-    if hits == 0 || p >= 1.0 {
+    let (n, k) = (tries as f64, hits as f64);
+    // Up to the mean it is no chance worth a look.
+    if k <= n * p {
         return 1.0;
     }
-    let (n, k) = (tries as f64, hits as f64);
-    // The logarithm of the first term, then each from the one before; they shrink once past the mean.
+    // The logarithm of the first term, then each from the one before; past the mean they shrink.
     let mut term = ln_choose(tries, hits) + k * p.ln() + (n - k) * (-p).ln_1p();
     let mut sum = 0.0;
     for at in hits..=tries {
         let value = term.exp();
         sum += value;
-        let at = at as f64;
-        let is_past_mean = at > n * p;
-        if is_past_mean && value < sum * 1e-12 {
+        if value <= sum * 1e-12 {
             break;
         }
+        let at = at as f64;
         term += ((n - at) / (at + 1.0)).ln() + p.ln() - (-p).ln_1p();
     }
     sum.min(1.0)
@@ -161,7 +165,9 @@ mod tests {
             let got = at_least(hits, tries, p);
             assert!((got - want).abs() < 1e-6, "{hits} of {tries}: {got}");
         }
-        assert!((at_least(0, 5, 0.1) - 1.0).abs() < 1e-12 && at_least(u64::from(u32::MAX), 1 << 33, 0.1) < 1e-9);
+        assert!((at_least(0, 5, 0.1) - 1.0).abs() < 1e-12 && at_least(2, 100, 0.2) >= 0.99);
+        assert!(at_least(MOST / 2, MOST, 0.1) < 1e-9, "even the largest is told at once");
+        assert!(at_least(MOST / 10 + 1, MOST, 0.1) > 0.4);
     }
 
     proptest! {

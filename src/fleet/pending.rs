@@ -105,7 +105,7 @@ impl Pending {
         let events = fleet.events_of_pod(pod);
         let look = Look { fleet, pod, events: &events, now };
         let unscheduled = pod.condition("PodScheduled").filter(|c| c.status == Some(false)).map(|c| c.message.clone());
-        let Nomination { claim, node } = look.promise().map(|(_, promised)| promised).unwrap_or_default();
+        let Nomination { claim, node } = promise(&events).map(|(_, promised)| promised).unwrap_or_default();
         let (class, words) = if pod.node.is_some() { look.scheduled() } else { look.unscheduled() };
         let raw = if pod.node.is_some() { look.waiting_message() } else { unscheduled };
         Some(Self {
@@ -167,26 +167,13 @@ impl<'a> Look<'a> {
         (PendingClass::Starting, "it has a node, and its containers are being made".to_owned())
     }
 
-    /// The newest nomination, unless Karpenter failed to place the pod since.
-    fn promise(&self) -> Option<(Timestamp, Nomination)> {
-        let newest = self.events.iter().find(|event| &*event.reason == "Nominated")?;
-        let refused = self.refusal().is_some_and(|event| event.at > newest.at);
-        nominated(&newest.message).filter(|_| !refused).map(|promised| (newest.at, promised))
-    }
-
-    fn refusal(&self) -> Option<&'a KubeEvent> {
-        let is_refusal =
-            |event: &&&KubeEvent| &*event.reason == "FailedScheduling" && !refusals(&event.message).is_empty();
-        self.events.iter().find(is_refusal).copied()
-    }
-
     fn unscheduled(&self) -> Reason {
-        if let Some((at, Nomination { claim, node })) = self.promise()
+        if let Some((at, Nomination { claim, node })) = promise(self.events)
             && let Some(reason) = self.promised(at, claim.as_ref(), node.as_ref())
         {
             return reason;
         }
-        if let Some(event) = self.refusal()
+        if let Some(event) = refusal(self.events)
             && let Some(reason) = refused(event)
         {
             return reason;
@@ -264,7 +251,8 @@ impl<'a> Look<'a> {
     /// What the pools could do, where all of them are known.
     fn by_pools(&self) -> Option<Reason> {
         let pools = self.fleet.pools();
-        if pools.is_empty() {
+        // Of pools that were not all seen nothing follows.
+        if pools.is_empty() || !self.fleet.knows(Kind::Pool) {
             return None;
         }
         let fits: Vec<(&Arc<str>, Fit)> =
@@ -280,7 +268,7 @@ impl<'a> Look<'a> {
                     _ => None,
                 })
             };
-            return (!is_elsewhere).then(|| {
+            return (!is_elsewhere && self.fleet.knows(Kind::Node)).then(|| {
                 (
                     PendingClass::TaintOrAffinity,
                     format!("no pool makes a node that it may go to ({})", why().unwrap_or_default()),
@@ -335,6 +323,18 @@ impl<'a> Look<'a> {
         }
         (PendingClass::Unknown, format!("no node takes it, and nobody says that one comes: {told}"))
     }
+}
+
+/// What Karpenter promised a pod by the newest of its events, and when, unless it failed to place the pod since.
+pub(super) fn promise(events: &[&KubeEvent]) -> Option<(Timestamp, Nomination)> {
+    let newest = events.iter().find(|event| &*event.reason == "Nominated")?;
+    let is_refused = refusal(events).is_some_and(|event| event.at > newest.at);
+    nominated(&newest.message).filter(|_| !is_refused).map(|promised| (newest.at, promised))
+}
+
+fn refusal<'a>(events: &[&'a KubeEvent]) -> Option<&'a KubeEvent> {
+    let is_refusal = |event: &&&KubeEvent| &*event.reason == "FailedScheduling" && !refusals(&event.message).is_empty();
+    events.iter().find(is_refusal).copied()
 }
 
 /// What Karpenter's last word on the pod amounts to.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::index::{Fleet, Kind};
+use super::pending::promise;
 use super::price::{Dollars, Offer};
 use super::runner::{Host, HostNames};
 use super::{Claim, Node, Pod, Pool, Runner};
@@ -13,7 +14,7 @@ use crate::ci::{Job, JobId};
 #[derive(Debug, Clone, PartialEq)]
 pub enum Link<T> {
     Found(T),
-    /// Found by a value that may have been rewritten or cut off.
+    /// Found by a value that may have been rewritten or cut off, or by a promise that may be broken.
     Inexact(T),
     Missing(Gap),
 }
@@ -110,12 +111,10 @@ impl<'a> Place<'a> {
         };
         let (node, claim, pool, price) = match &pod.node {
             Some(name) => Self::node_links(fleet, name),
-            None => (
-                Link::Missing(Gap::NotScheduled),
-                Link::Missing(Gap::Behind("node")),
-                Link::Missing(Gap::Behind("node")),
-                Link::Missing(Gap::Behind("node")),
-            ),
+            None => {
+                let (claim, pool) = Self::promised_links(fleet, pod);
+                (Link::Missing(Gap::NotScheduled), claim, pool, Link::Missing(Gap::Behind("node")))
+            }
         };
         let spec = match (&says.package, &says.hash) {
             (None, _) => Link::Missing(Gap::NoPackage),
@@ -182,6 +181,22 @@ impl<'a> Place<'a> {
         ];
         let told = links.into_iter().filter_map(|(name, gap)| Some((name, gap?)));
         told.filter(|(_, gap)| !matches!(gap, Gap::Behind(_))).collect()
+    }
+
+    /// What Karpenter promised a pod without a node. It may still break its word.
+    fn promised_links(fleet: &'a Fleet, pod: &Pod) -> (Link<&'a Claim>, Link<&'a Pool>) {
+        let named = || {
+            let (_, promised) = promise(&fleet.events_of_pod(pod))?;
+            let by_node = || fleet.claim_of(fleet.node(promised.node.as_ref()?)?);
+            promised.claim.as_ref().and_then(|name| fleet.claim(name)).or_else(by_node)
+        };
+        let claim = named();
+        let pool = claim.and_then(|claim| fleet.pool(claim.pool.as_ref()?));
+        let behind = || Gap::Behind("node");
+        (
+            claim.map_or_else(|| Link::Missing(behind()), Link::Inexact),
+            pool.map_or_else(|| Link::Missing(behind()), Link::Inexact),
+        )
     }
 
     fn node_links(

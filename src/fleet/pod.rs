@@ -158,6 +158,12 @@ impl Pod {
         self.ran().map(|(start, end)| end.unwrap_or(now).since(start))
     }
 
+    /// How much longer its script has run than its job may: stuck or leaked.
+    pub fn overrun(&self, now: Timestamp) -> Option<Duration> {
+        let over = self.run_time(now)?.checked_sub(self.says.timeout?)?;
+        (!over.is_zero() && !self.phase.is_over()).then_some(over)
+    }
+
     /// The script was killed for want of memory. Such a pod never restarts, so nothing else shows it.
     pub fn is_out_of_memory(&self) -> bool {
         self.build()

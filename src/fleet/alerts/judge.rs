@@ -178,8 +178,9 @@ impl Look<'_> {
         let near = self.thresholds.time(Knob::NearDeadline);
         let is_near = |(name, pending): (Arc<str>, Pending)| {
             let countdown = pending.countdown?;
-            let is_near = countdown.left(self.now).is_ok_and(|left| left <= near);
-            is_near.then(|| held(name, format!("{}; {}", countdown.text(self.now), pending.words)))
+            // One that is just over and still there is no better.
+            let (Ok(apart) | Err(apart)) = countdown.left(self.now);
+            (apart <= near).then(|| held(name, format!("{}; {}", countdown.text(self.now), pending.words)))
         };
         Ok(self.pending()?.into_iter().filter_map(is_near).collect())
     }

@@ -1,4 +1,4 @@
-//! Our own alerts: what nobody else watches. [`judge`] says what holds now and what it cannot say, [`Findings`] remember since when.
+//! Our own alerts: what nobody else watches. [`judge()`] says what holds now and what it cannot say, [`Findings`] remember since when.
 
 mod facts;
 mod findings;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::super::{
-    Fleet, Gap, HostNames, Kind, Link, Load, NodeTrouble, Object, Place, PodState, Quantity, claim_of, class_of,
-    pool_of, price_of,
+    Dollars, Fleet, Gap, HostNames, Kind, Line, Link, Load, NodeTrouble, Object, Place, PodState, Quantity, claim_of,
+    class_of, hourly, pool_of, price_of,
 };
 use super::fixtures::{all, complete, now, small};
 use crate::ci::{Job, JobId, PipelineId, RunnerId, RunnerRef, Status};
@@ -207,6 +207,46 @@ fn an_object_that_changes_or_goes_leaves_no_trace() {
 }
 
 #[test]
+fn a_pod_without_a_node_is_joined_with_what_it_was_promised() {
+    let fleet = small();
+    let promised = |n: &str| {
+        let pod = fleet.pods().find(|pod| pod.name.contains(&format!("-concurrent-{n}-"))).unwrap();
+        match Place::of_pod(&fleet, pod) {
+            Place { claim: Link::Inexact(claim), pool: Link::Inexact(pool), .. } => Some((&*claim.name, &*pool.name)),
+            _ => None,
+        }
+    };
+    assert_eq!(promised("201"), Some(("glr-graviton4-zz9k2", "glr-graviton4")));
+    assert_eq!(
+        promised("203"),
+        Some(("glr-x86-64-v4-a1339", "glr-x86-64-v4")),
+        "by the node, since the claim that was named never came"
+    );
+    assert_eq!(promised("202"), None);
+}
+
+#[test]
+fn a_build_that_outlives_its_jobs_timeout_is_told() {
+    let fleet = small();
+    let over =
+        |n: &str| fleet.pods().find(|pod| pod.name.contains(&format!("-concurrent-{n}-"))).unwrap().overrun(now());
+    // Began 01:28:00, may run an hour.
+    assert_eq!((over("209").map(|over| over.as_secs()), over("1"), over("206")), (Some(12 * 3_600 + 120), None, None));
+}
+
+#[test]
+fn machines_cost_by_the_hour_and_idle_ones_are_told() {
+    let mut fleet = small();
+    let of = |fleet: &Fleet, pool: &str| hourly(fleet).remove(&Some(pool.into())).unwrap();
+    assert_eq!((of(&fleet, "glr-x86-64-v2").unpriced, of(&fleet, "glr-x86-64-v2").known), (3, Dollars::ZERO));
+    complete(&mut fleet);
+    let v2 = of(&fleet, "glr-x86-64-v2");
+    // Three nodes at $0.25; one has only a finished pod here, and one none.
+    assert_eq!((v2.nodes, v2.known.amount(), v2.unpriced, v2.idle.map(Dollars::amount)), (3, 0.75, 0, Some(0.5)));
+    assert_eq!(of(&fleet, "gitlab").idle, Some(Dollars::ZERO), "service nodes are not idle");
+}
+
+#[test]
 fn a_watch_of_a_real_server_is_followed() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures/k8s/api/pods.watch.jsonl");
     let Ok(lines) = std::fs::read_to_string(&path) else {
@@ -216,17 +256,14 @@ fn a_watch_of_a_real_server_is_followed() {
     let mut fleet = Fleet::default();
     let mut seen = Vec::new();
     for line in lines.lines() {
-        let line: Value = serde_json::from_str(line).unwrap();
-        match (line["type"].as_str().unwrap(), Object::read(Kind::Pod, &line["object"])) {
-            ("MODIFIED", Ok(object)) => {
-                fleet.upsert(object);
-                let pod = fleet.pods_of_job(JobId(18_005_244))[0];
-                seen.push(PodState::of(pod, now()).word());
-            }
-            ("DELETED", Ok(object)) => fleet.delete(Kind::Pod, object.uid()),
-            ("BOOKMARK", Err(told)) => assert!(told.to_string().contains("metadata.name is missing")),
+        let line = Line::read(Kind::Pod, &serde_json::from_str(line).unwrap());
+        seen.push(match &line {
+            Line::Put(Object::Pod(pod)) => PodState::of(pod, now()).word(),
+            Line::Gone(_) => "gone",
+            Line::Bookmark { .. } => "bookmark",
             other => panic!("{other:?}"),
-        }
+        });
+        fleet.follow(Kind::Pod, line);
     }
-    assert_eq!((seen, fleet.pods().count()), (vec!["terminating"], 0));
+    assert_eq!((seen, fleet.pods().count()), (vec!["terminating", "gone", "bookmark", "bookmark"], 0));
 }
