@@ -4,7 +4,7 @@
 //!
 //! * Nouns, what exists: [`spack`], [`ci`]. Pure.
 //! * Judgements, what follows from what exists: [`generation`] makes child pipelines, [`taxonomy`] says why jobs failed, [`cache`] how
-//!   big and healthy the binary caches are and what could go. Pure.
+//!   big and healthy the binary caches are and what could go, [`fleet`] why nothing starts, what is sick and what it costs. Pure.
 //! * The console's mind: [`console`] holds the `World` of known facts, turns an `Event` into changes and `Effect`s, and owns the one road of
 //!   actions (plan → guard → hold → waves → outcome → audit). Pure.
 //! * The outside: [`adapters`] (GitLab, the store, the clock, the terminal), and [`controller`], which runs the dispatcher and the executor.
@@ -25,6 +25,9 @@
 //! * **needs**: the edges between jobs; a job starts when all jobs that it needs have succeeded.
 //! * **blocked**: waits for a job that failed. **blocks**: how many jobs wait for this one.
 //! * **runner**: a registration that takes jobs whose tags it carries.
+//! * **class** of runners: the runners of one release, or one host. **slots**: how many jobs it runs at once.
+//! * **pool**: what Karpenter may make nodes of. **claim**: its order of one machine. **reclaim**: the cloud takes a spot machine back.
+//! * **place**: a job with its pod, node, claim, pool, price, spec and runner. **gap**: why one of them is missing.
 //! * **cause**: why a job failed, with its evidence.
 //! * **class**: a kind of cause, by a rule. **signature**: what equal failures have in common, known or not.
 //! * **fresh**: every remote fact carries when it was read, how complete it is, and the last error. Unknown is never zero.
@@ -40,6 +43,7 @@ pub mod cli;
 pub mod config;
 pub mod console;
 pub mod controller;
+pub mod fleet;
 pub mod generation;
 pub mod sandbox;
 pub mod spack;

@@ -17,13 +17,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("generation", &["spack", "ci"]),
     ("taxonomy", &["spack", "ci"]),
     ("cache", &["spack", "ci"]),
+    ("fleet", &["spack", "ci"]),
     // Plain data: any floor above the judgements may read it.
     ("config", &[]),
-    ("console", &["spack", "ci", "generation", "taxonomy", "cache", "config"]),
-    ("adapters", &["spack", "ci", "generation", "taxonomy", "cache", "console", "config"]),
-    ("controller", &["spack", "ci", "generation", "taxonomy", "cache", "console", "adapters", "config"]),
+    ("console", &["spack", "ci", "generation", "taxonomy", "cache", "fleet", "config"]),
+    ("adapters", &["spack", "ci", "generation", "taxonomy", "cache", "fleet", "console", "config"]),
+    ("controller", &["spack", "ci", "generation", "taxonomy", "cache", "fleet", "console", "adapters", "config"]),
     // A face knows the mind, never the outside: it cannot tell whether its core is in-process.
-    ("tui", &["spack", "ci", "generation", "taxonomy", "cache", "console", "config"]),
+    ("tui", &["spack", "ci", "generation", "taxonomy", "cache", "fleet", "console", "config"]),
     // Writes wire JSON with types of its own, so that a mistake in an adapter is not mirrored.
     ("sandbox", &["spack", "ci", "generation"]),
     (
@@ -34,6 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "generation",
             "taxonomy",
             "cache",
+            "fleet",
             "console",
             "adapters",
             "controller",
@@ -45,7 +47,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms without I/O, without a clock, without a screen.
-const PURE: &[&str] = &["spack", "ci", "generation", "taxonomy", "cache", "console"];
+const PURE: &[&str] = &["spack", "ci", "generation", "taxonomy", "cache", "fleet", "console"];
 
 /// What a pure room must not name.
 const IMPURE: &[&str] = &[

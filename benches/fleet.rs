@@ -1,0 +1,101 @@
+//! Budgets of the fleet: 5,000 pods on 500 nodes are read and joined in less than a second, and one change to them costs what a change costs.
+
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a benchmark may give up")]
+
+mod timing;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use stackhand::ci::Timestamp;
+use stackhand::fleet::{
+    Facts, Fleet, HostNames, Kind, Ledger, Load, Object, Offer, Pending, Place, PodState, Thresholds, judge,
+};
+
+use timing::{Sheet, measure, prepared};
+
+const PODS: usize = 5_000;
+const NODES: usize = 500;
+/// Of the pods, so many are pending: every one of them is held against every pool.
+const PENDING: usize = 500;
+
+const TEN_FRAMES: Duration = Duration::from_millis(160);
+
+fn main() {
+    let mut sheet = Sheet::open("fleet");
+    let objects = objects();
+    let read = || objects.iter().map(|(kind, object)| Object::read(*kind, object).expect("an object"));
+    sheet.row("5,000 pods, 500 nodes and claims: read", Duration::from_millis(500), &measure(5, |_| read().count()));
+    let all: Vec<Object> = read().collect();
+    let build = || {
+        let mut fleet = Fleet::default();
+        all.iter().cloned().for_each(|object| fleet.upsert(object));
+        fleet
+    };
+    sheet.row("taken in", Duration::from_millis(250), &measure(5, |_| build()));
+    let mut fleet = build();
+    for kind in [Kind::Pod, Kind::Node, Kind::Claim, Kind::Pool] {
+        let seen = all.iter().map(|object| object.uid().clone()).collect();
+        assert!(fleet.listed(kind, &seen).is_empty());
+    }
+    let zones = ["us-east-1a", "us-east-1b", "us-east-1c", "us-east-1d"];
+    for zone in zones {
+        fleet
+            .prices
+            .set(Offer { instance_type: "c6a.4xlarge".into(), capacity_type: "spot".into(), zone: zone.into() }, 0.25);
+    }
+    let now = Timestamp::parse("2026-08-20T14:30:00Z").expect("a time");
+    let thresholds = Thresholds::default();
+    let join = || fleet.job_pods().map(|pod| Place::of_pod(&fleet, pod).missing().len()).sum::<usize>();
+    sheet.row("every pod joined", TEN_FRAMES, &measure(20, |_| join()));
+    let states = || fleet.job_pods().map(|pod| PodState::of(pod, now).word().len()).sum::<usize>();
+    sheet.row("every pod's state", TEN_FRAMES, &measure(20, |_| states()));
+    let why = || fleet.job_pods().filter_map(|pod| Pending::of(&fleet, pod, &thresholds, now)).count();
+    assert_eq!(why(), PENDING);
+    sheet.row("why 500 pods are pending", TEN_FRAMES, &measure(20, |_| why()));
+    sheet.row(
+        "every node's load",
+        TEN_FRAMES,
+        &measure(20, |_| fleet.nodes().map(|node| Load::of(&fleet, node).jobs).sum::<usize>()),
+    );
+    let hosts = HostNames::default();
+    sheet.row("all alerts", 2 * TEN_FRAMES, &measure(20, |_| judge(&Facts::of(&fleet, &hosts), &thresholds, now)));
+    let mut ledger = Ledger::default();
+    sheet.row("every job charged", TEN_FRAMES, &measure(20, |_| ledger.sample(&fleet, now)));
+    let one = all.iter().find(|object| matches!(object, Object::Pod(_))).expect("a pod").clone();
+    let change = prepared(2_000, |_| one.clone(), |object| fleet.upsert(object));
+    sheet.row("one pod changed", Duration::from_micros(20), &change);
+    sheet.close();
+}
+
+/// Copies of the samples under names of their own.
+fn objects() -> Vec<(Kind, Value)> {
+    let first =
+        |text: &str, n: usize| -> Value { serde_json::from_str::<Value>(text).expect("a list")["items"][n].clone() };
+    let pods = include_str!("../src/fleet/testdata/pods.json");
+    let (running, pending) = (first(pods, 0), first(pods, 5));
+    let node = first(include_str!("../src/fleet/testdata/nodes.json"), 0);
+    let claim = first(include_str!("../src/fleet/testdata/nodeclaims.json"), 0);
+    let pools: Value = serde_json::from_str(include_str!("../src/fleet/testdata/nodepools.json")).expect("a list");
+    let mut all = Vec::new();
+    all.extend(pools["items"].as_array().expect("pools").iter().map(|pool| (Kind::Pool, pool.clone())));
+    for n in 0..NODES {
+        let (mut node, mut claim) = (node.clone(), claim.clone());
+        let machine = json!(format!("aws:///z/i-{n}"));
+        node["metadata"]["name"] = json!(format!("node-{n}"));
+        node["spec"]["providerID"] = machine.clone();
+        claim["metadata"]["name"] = json!(format!("claim-{n}"));
+        claim["status"]["providerID"] = machine;
+        all.extend([(Kind::Node, node), (Kind::Claim, claim)]);
+    }
+    for n in 0..PODS {
+        let mut pod = if n < PENDING { pending.clone() } else { running.clone() };
+        pod["metadata"]["name"] = json!(format!("pod-{n}"));
+        pod["metadata"]["annotations"]["job.runner.gitlab.com/id"] = json!(n.to_string());
+        if n >= PENDING {
+            pod["spec"]["nodeName"] = json!(format!("node-{}", n % NODES));
+        }
+        all.push((Kind::Pod, pod));
+    }
+    all
+}
