@@ -1,5 +1,6 @@
 //! The outside: only here are sockets, files, processes and time. One folder per thing that is talked to; errors are typed here, once.
 
+mod backoff;
 pub mod clock;
 pub mod dynamic_mapping;
 pub mod environment;
@@ -8,6 +9,10 @@ pub mod gitlab;
 pub mod gpg;
 pub mod mirror;
 mod process;
+pub mod prometheus;
 pub mod spack_cli;
 pub mod store;
 pub mod terminal;
+#[cfg(test)]
+mod testing;
+mod web;
