@@ -1,5 +1,6 @@
 //! The outside: only here are sockets, files, processes and time. One folder per thing that is talked to; errors are typed here, once.
 
+pub mod alertmanager;
 mod backoff;
 pub mod clock;
 pub mod dynamic_mapping;
