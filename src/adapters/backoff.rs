@@ -21,6 +21,11 @@ impl Backoff {
         self.ceiling(tried).mul_f64(self.roll())
     }
 
+    /// A length between this one and a tenth more.
+    pub fn spread(&self, length: Duration) -> Duration {
+        length.mul_f64(1.0 + self.roll() / 10.0)
+    }
+
     fn ceiling(&self, tried: u32) -> Duration {
         self.first.saturating_mul(1 << tried.min(20)).min(self.most)
     }
@@ -48,5 +53,8 @@ mod tests {
         let rolls: Vec<f64> = (0..200).map(|_| backoff.roll()).collect();
         assert!(rolls.iter().all(|r| (0.0..1.0).contains(r)));
         assert!((rolls.iter().sum::<f64>() / 200.0 - 0.5).abs() < 0.1);
+        let spread: Vec<_> = (0..50).map(|_| backoff.spread(half)).collect();
+        assert!(spread.iter().all(|length| (half..=half * 11 / 10).contains(length)));
+        assert!(spread.iter().max() > spread.iter().min());
     }
 }

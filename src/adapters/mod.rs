@@ -8,6 +8,7 @@ pub mod environment;
 pub mod git;
 pub mod gitlab;
 pub mod gpg;
+pub mod kube;
 pub mod mirror;
 mod process;
 pub mod prometheus;

@@ -1,10 +1,15 @@
-//! A server for tests that misbehaves on command: it writes exactly the bytes it is given, whole, in drops, or never.
+//! What tests of adapters share: a folder that goes away again, and a server that misbehaves on command. It writes exactly the bytes it is given,
+//! whole, in drops, one after the other as it is fed, or never.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 
 /// What a connection does with its request.
 #[derive(Clone)]
@@ -15,6 +20,8 @@ pub enum Reply {
     Hang(Vec<u8>),
     /// Writes, and then one byte again and again.
     Drip(Vec<u8>),
+    /// Writes what it is fed, until the feeder is dropped.
+    Fed(Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Vec<u8>>>>),
 }
 
 /// A running server. It ends with the test's runtime.
@@ -77,6 +84,14 @@ async fn serve(mut socket: TcpStream, seen: Arc<Mutex<Vec<String>>>, answer: Arc
                 tick.tick().await;
             }
         }
+        Reply::Fed(feed) => {
+            let mut feed = feed.lock().await;
+            while let Some(bytes) = feed.recv().await {
+                if socket.write_all(&bytes).await.is_err() {
+                    break;
+                }
+            }
+        }
     }
 }
 
@@ -97,4 +112,34 @@ pub fn http(status: u16, headers: &str, body: &str) -> Vec<u8> {
         format!("content-length: {}\r\n", body.len())
     };
     format!("HTTP/1.1 {status} Whatever\r\nconnection: close\r\n{headers}{length}\r\n{body}").into_bytes()
+}
+
+/// A folder of its own, gone at the end.
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    pub fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("stackhand-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
 }

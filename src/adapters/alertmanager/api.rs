@@ -45,7 +45,7 @@ impl Alertmanager {
         self.web.call(&ask, |answer| read(&ask.what, answer).map(|made: Made| made.id)).await
     }
 
-    /// Ends a silence now. Ending one that has ended is a refusal in the server's words.
+    /// Ends a silence now. Ending one that has ended changes nothing; some servers refuse it, others do not mind.
     pub async fn expire(&self, id: &str) -> Result<(), Fault> {
         let what = "end a silence";
         let is_id = !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
