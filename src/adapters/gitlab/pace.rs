@@ -3,7 +3,6 @@
 //! The client takes a [`Turn`] before every request. The arithmetic is pure (`now` is an argument) so that tests need no time.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
 use super::settings::Settings;
+use crate::adapters::backoff::Backoff;
 
 /// The right to have one request open. Dropping it gives the right back.
 pub(super) struct Turn {
@@ -27,9 +27,8 @@ pub(super) struct Pace {
     slots: Arc<Semaphore>,
     in_flight: usize,
     patience: Duration,
-    backoff: Duration,
+    backoff: Backoff,
     window: Mutex<Window>,
-    dice: AtomicU64,
 }
 
 impl Pace {
@@ -39,9 +38,8 @@ impl Pace {
             slots: Arc::new(Semaphore::new(in_flight)),
             in_flight,
             patience: settings.patience,
-            backoff: settings.backoff,
+            backoff: Backoff::new(settings.backoff, settings.backoff.saturating_mul(16), seed),
             window: Mutex::new(Window::new(settings.per_second)),
-            dice: AtomicU64::new(seed),
         }
     }
 
@@ -76,25 +74,12 @@ impl Pace {
 
     /// How long to wait before the next try: full jitter, so that clients which failed together do not come back together.
     pub fn backoff(&self, tried: u32) -> Duration {
-        backoff(self.backoff, tried, self.roll())
+        self.backoff.after(tried)
     }
 
     fn window(&self) -> std::sync::MutexGuard<'_, Window> {
         self.window.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// A number in 0..1 (SplitMix64).
-    fn roll(&self) -> f64 {
-        let mut z = self.dice.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
-
-fn backoff(first: Duration, tried: u32, roll: f64) -> Duration {
-    let ceiling = first.saturating_mul(1 << tried.min(4));
-    ceiling.mul_f64(roll.clamp(0.0, 1.0))
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -179,19 +164,6 @@ mod tests {
         window.silent_until = Some(until);
         assert_eq!(window.ask(start), Err(Wait::Silence(until)));
         assert_eq!(window.ask(until), Ok(()));
-    }
-
-    #[test]
-    fn backoff_grows_is_capped_and_may_be_anything_below() {
-        let half = Duration::from_millis(500);
-        assert_eq!(backoff(half, 0, 1.0), half);
-        assert_eq!(backoff(half, 2, 1.0), Duration::from_secs(2));
-        assert_eq!(backoff(half, 30, 1.0), Duration::from_secs(8));
-        assert_eq!(backoff(half, 2, 0.0), Duration::ZERO);
-        let pace = Pace::new(&settings("http://localhost", None), 7);
-        let rolls: Vec<f64> = (0..200).map(|_| pace.roll()).collect();
-        assert!(rolls.iter().all(|r| (0.0..1.0).contains(r)));
-        assert!((rolls.iter().sum::<f64>() / 200.0 - 0.5).abs() < 0.1);
     }
 
     #[tokio::test]

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use futures_util::StreamExt;
 
 use super::cache::sha256;
 use super::*;
+pub use crate::adapters::testing::Scratch;
 use crate::generation::{Listing, MirrorState, MirrorView};
 use crate::spack::{Hash, Lock};
 
@@ -30,36 +30,6 @@ mod web;
 const MANIFEST: &str = "v3/manifests/index/index.manifest.json";
 const INDEX: &str = "build_cache/index.json";
 const WRITTEN: &str = "Mon, 23 Nov 2026 03:12:07 GMT";
-
-/// A folder of its own, gone at the end.
-pub struct Scratch(PathBuf);
-
-impl Scratch {
-    pub fn new() -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("stackhand-mirror-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let folder = std::env::temp_dir().join(name);
-        fs::create_dir_all(&folder).unwrap();
-        Self(folder)
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-
-    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.0.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, bytes).unwrap();
-        path
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 fn hash(letter: &str) -> Hash {
     Hash::parse(&letter.repeat(32)).unwrap()
