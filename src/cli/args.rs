@@ -180,6 +180,9 @@ pub enum Verb {
     Rules(super::rules::Ask),
     #[command(about = help(ActionId::ScreenCaches), after_long_help = super::cache::SHAPE)]
     Cache(super::cache::Ask),
+    /// Shows runner classes, nodes, pods and pools, how they hang together, and why pods do not start.
+    #[command(after_long_help = super::fleet::SHAPE)]
+    Fleet(super::fleet::Ask),
     /// Shows the effective settings, and where each came from.
     #[command(after_long_help = config::SHAPE)]
     Config(config::Ask),

@@ -15,6 +15,7 @@ mod demo;
 mod errors;
 mod exit;
 mod find;
+mod fleet;
 mod generate;
 mod jobs;
 mod journal;
@@ -80,6 +81,7 @@ async fn dispatch(Args { globals, verb }: Args) -> Result<Exit, Failure> {
             return one_shot(&globals, None, Verb::Watch(ask)).await;
         }
         Some(Verb::Generate(ask)) => return Box::pin(generate::run(&globals, *ask)).await,
+        Some(Verb::Fleet(ask)) => return Box::pin(fleet::run(&globals, &ask)).await,
         Some(Verb::Classify(ask)) => return Box::pin(classify::run(&globals, &ask)).await,
         Some(Verb::Rules(ask)) => return rules::run(&globals, &ask),
         Some(Verb::Config(ask)) => config::run(&globals, &ask)?,
@@ -135,6 +137,7 @@ async fn run_verb(setup: &Setup, verb: Verb) -> Result<Exit, Failure> {
         // Handled before anything was assembled.
         Verb::Generate(_)
         | Verb::Classify(_)
+        | Verb::Fleet(_)
         | Verb::Rules(_)
         | Verb::Config(_)
         | Verb::Demo(_)

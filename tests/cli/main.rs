@@ -5,6 +5,7 @@ mod acting;
 mod basics;
 mod cache;
 mod demo;
+mod fleet;
 mod generate;
 mod reading;
 mod stage;
