@@ -69,7 +69,7 @@ impl Cluster {
         kind: &'static str,
         body: &Value,
     ) -> Result<Value, Fault> {
-        let mut request = ask(address);
+        let mut request = ask(what, address).map_err(|trouble| trouble.into_fault(what))?;
         *request.method_mut() = method;
         request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         *request.body_mut() = Body::from(body.to_string().into_bytes());

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::body::HttpBody;
 use bytes::{Bytes, BytesMut};
-use http::{Method, Request, Response, header};
+use http::{Request, Response, header};
 use kube::Client;
 use kube::client::Body;
 use serde::Deserialize;
@@ -66,7 +66,8 @@ impl Cluster {
         struct Version {
             version: String,
         }
-        let body = self.whole(WHAT, ask("/apis")).await.map_err(|trouble| trouble.into_fault(WHAT))?;
+        let asked = async { self.whole(WHAT, ask(WHAT, "/apis")?).await };
+        let body = asked.await.map_err(|trouble| trouble.into_fault(WHAT))?;
         let list: List = crate::adapters::web::json(WHAT, &body).map_err(|failure| failure.fault)?;
         let group = |group: Group| (group.name, group.versions.into_iter().map(|version| version.version).collect());
         Ok(list.groups.into_iter().map(group).collect())
@@ -135,13 +136,12 @@ impl fmt::Debug for Cluster {
 }
 
 /// A request that reads.
-pub(super) fn ask(address: &str) -> Request<Body> {
-    let mut request = Request::new(Body::empty());
-    *request.method_mut() = Method::GET;
-    // Addresses are made of fixed text and of encoded parts, so they are addresses; were one not, the server would say so.
-    *request.uri_mut() = address.parse().unwrap_or_default();
-    request.headers_mut().insert(header::ACCEPT, header::HeaderValue::from_static("application/json"));
-    request
+pub(super) fn ask(what: &str, address: &str) -> Result<Request<Body>, Trouble> {
+    let request = Request::get(address).header(header::ACCEPT, "application/json").body(Body::empty());
+    request.map_err(|error| {
+        let fault = Fault::new(FaultKind::Local, what, format!("that is no address ({error}); nothing was sent"));
+        Trouble::Failed { fault, wait: None }
+    })
 }
 
 /// The next piece of a body.

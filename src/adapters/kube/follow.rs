@@ -137,7 +137,8 @@ impl Follower {
             coded(version),
             length.as_secs().max(1)
         );
-        let mut body = match self.cluster.open(&self.what, ask(&address)).await {
+        let opened = async { self.cluster.open(&self.what, ask(&self.what, &address)?).await };
+        let mut body = match opened.await {
             Ok(body) => body,
             Err(trouble) => return End::Trouble(trouble),
         };

@@ -78,7 +78,7 @@ impl Cluster {
             if !next.is_empty() {
                 address = format!("{address}&continue={}", coded(&next));
             }
-            let body = self.whole(&what, ask(&address)).await?;
+            let body = self.whole(&what, ask(&what, &address)?).await?;
             let page: Page = serde_json::from_slice(&body).map_err(|error| {
                 Trouble::garbled(&what, format!("no list ({} bytes): {}", body.len(), cut(&error.to_string())))
             })?;
