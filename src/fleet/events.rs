@@ -115,7 +115,9 @@ mod tests {
     #[test]
     fn a_flood_pushes_the_oldest_out() {
         let mut events = Events::default();
-        (0..6_000).for_each(|n| events.put(event(n, n, &format!("p{}", n % 7))));
+        for n in 0..6_000 {
+            events.put(event(n, n, &format!("p{}", n % 7)));
+        }
         assert_eq!((events.len(), events.times.len()), (MOST, MOST));
         assert_eq!(&*events.iter().last().unwrap().uid.0, "e1000");
     }

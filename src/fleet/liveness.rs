@@ -142,8 +142,8 @@ mod tests {
         Timestamp::from_millis(1_000_000_000)
     }
 
-    fn ago(minutes: i64) -> Option<Timestamp> {
-        Some(now().shifted(-minutes * 60_000))
+    fn ago(minutes: i64) -> Timestamp {
+        now().shifted(-minutes * 60_000)
     }
 
     fn judge(fleet: &Fleet, runner: &Runner, jobs: JobEvidence) -> Liveness {
@@ -165,9 +165,9 @@ mod tests {
 
     #[test]
     fn evidence_is_taken_in_its_order() {
-        let runner = Runner { contacted_at: ago(100), ..Runner::new(RunnerId(1), NAME) };
-        let ended = |minutes| JobEvidence { is_running: false, ended: ago(minutes) };
-        let running = JobEvidence { is_running: true, ended: ago(3) };
+        let runner = Runner { contacted_at: Some(ago(100)), ..Runner::new(RunnerId(1), NAME) };
+        let ended = |minutes| JobEvidence { is_running: false, ended: Some(ago(minutes)) };
+        let running = JobEvidence { is_running: true, ended: Some(ago(3)) };
         let sick = manager(false);
         assert_eq!(judge(&sick, &runner, running).evidence, Evidence::JobRunning);
         assert_eq!(judge(&sick, &runner, ended(10)).evidence, Evidence::JobEnded(Duration::from_mins(10)));
@@ -186,7 +186,7 @@ mod tests {
         let at = |minutes| {
             let runner = Runner {
                 status: RunnerStatus::Online,
-                contacted_at: ago(minutes),
+                contacted_at: Some(ago(minutes)),
                 ..Runner::new(RunnerId(1), "uo-19")
             };
             judge(&Fleet::default(), &runner, JobEvidence::default()).alive

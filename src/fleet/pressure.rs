@@ -122,7 +122,10 @@ mod tests {
         fleet
     }
 
-    fn told(fleet: &Fleet, busy: &Busy) -> Vec<(String, Option<u64>, Option<u64>, Option<f64>)> {
+    /// Name, running jobs, slots, and the share of them.
+    type Row = (String, Option<u64>, Option<u64>, Option<f64>);
+
+    fn told(fleet: &Fleet, busy: &Busy) -> Vec<Row> {
         let classes = classes(fleet, busy, &HostNames::default());
         classes.into_iter().map(|c| (c.name.to_string(), c.running, c.slots, c.saturation())).collect()
     }

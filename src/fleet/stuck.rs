@@ -118,7 +118,9 @@ mod tests {
 
     fn judge(uses: impl IntoIterator<Item = Usage>, now: i64) -> Stuck {
         let mut all = Uses::default();
-        uses.into_iter().for_each(|usage| all.push(usage));
+        for usage in uses {
+            all.push(usage);
+        }
         all.judge(&Thresholds::default(), at(now))
     }
 

@@ -30,7 +30,9 @@ pub fn fleet_of(lists: &[(Kind, String)]) -> Fleet {
     for (kind, list) in lists {
         let objects: Vec<Object> = items(list).iter().map(|item| Object::read(*kind, item).unwrap()).collect();
         let seen = objects.iter().map(|object| object.uid().clone()).collect();
-        objects.into_iter().for_each(|object| fleet.upsert(object));
+        for object in objects {
+            fleet.upsert(object);
+        }
         assert_eq!(fleet.listed(*kind, &seen), Vec::<Uid>::new());
     }
     fleet
@@ -87,7 +89,9 @@ pub fn complete(fleet: &mut Fleet) {
         zone: node.zone().unwrap().clone(),
     };
     let offers: Vec<Offer> = fleet.nodes().map(offer).collect();
-    offers.into_iter().for_each(|offer| fleet.prices.set(offer, 0.25));
+    for offer in offers {
+        fleet.prices.set(offer, 0.25);
+    }
     let names: std::collections::BTreeSet<_> = fleet.job_pods().filter_map(|pod| pod.says.runner.clone()).collect();
     fleet.set_runners(
         names.iter().enumerate().map(|(n, name)| Runner::new(RunnerId(n as u64), name)).collect::<Vec<_>>(),

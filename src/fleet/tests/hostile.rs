@@ -41,8 +41,16 @@ fn damage(value: &mut Value, at: &mut usize, with: &Value) {
     }
     *at = at.saturating_sub(1);
     match value {
-        Value::Array(list) => list.iter_mut().for_each(|value| damage(value, at, with)),
-        Value::Object(map) => map.values_mut().for_each(|value| damage(value, at, with)),
+        Value::Array(list) => {
+            for value in list {
+                damage(value, at, with);
+            }
+        }
+        Value::Object(map) => {
+            for value in map.values_mut() {
+                damage(value, at, with);
+            }
+        }
         _ => {}
     }
 }
@@ -72,9 +80,9 @@ fn ask(fleet: &Fleet, now: Timestamp) {
         let told = format!("{words}{}{}", PodState::of(pod, now), pending.map(|p| p.words).unwrap_or_default());
         assert!(told.len() < 40_000);
     }
-    fleet.nodes().for_each(|node| {
+    for node in fleet.nodes() {
         let _asked = (Load::of(fleet, node), node.troubles(now));
-    });
+    }
     let _sums = (hourly(fleet), classes(fleet, &Busy::default(), &hosts), queues(fleet, &[], &[], now));
     let _never = impossibilities(fleet, &[], &thresholds, now);
     assert_eq!(judge(&Facts::of(fleet, &hosts), &thresholds, now).len(), 14);
@@ -109,7 +117,9 @@ proptest! {
         let objects: Vec<Object> = samples().iter().map(|(kind, object)| Object::read(*kind, object).unwrap()).collect();
         let told = |objects: &[Object]| {
             let mut fleet = Fleet::default();
-            objects.iter().cloned().for_each(|object| fleet.upsert(object));
+            for object in objects {
+                fleet.upsert(object.clone());
+            }
             let mut told = BTreeMap::new();
             for pod in fleet.pods() {
                 let place = Place::of_pod(&fleet, pod);

@@ -62,7 +62,9 @@ fn what_the_cluster_wrote_stays_at_hand_and_the_promise_can_be_followed() {
 fn wordless() -> Fleet {
     let mut fleet = small();
     let events: Vec<Uid> = fleet.events().map(|event| event.uid.clone()).collect();
-    events.iter().for_each(|uid| fleet.delete(Kind::Event, uid));
+    for uid in &events {
+        fleet.delete(Kind::Event, uid);
+    }
     fleet
 }
 
