@@ -82,7 +82,7 @@ async fn redirects_stay_at_home() {
     assert!(error.contains("more than 5 redirects"), "{error}");
     let follower = Http::from(reqwest::Client::builder().no_proxy().build().unwrap());
     let scratch = stack(&format!("{base}/away"), &sum(CI), "");
-    let error = read(&scratch.wanted(), &follower.into()).await.unwrap_err().to_string();
+    let error = read(&scratch.wanted(), &follower).await.unwrap_err().to_string();
     assert!(error.contains("it redirects to"), "{error}");
 }
 
