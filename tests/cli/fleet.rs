@@ -113,6 +113,10 @@ fn what_may_not_be_read_is_unknown_and_named() {
     let url = serve(|path| if path == "/api/v1/nodes" { refused() } else { cluster(path) });
     let ended = stage.run(&["fleet", "--kubeconfig", &kubeconfig(&stage, &url), "--json"]);
     ended.failed(4, "nodes");
+    let no_pods = serve(|path| if path.ends_with("/pods") { refused() } else { cluster(path) });
+    let blind = stage.run(&["fleet", "--kubeconfig", &kubeconfig(&stage, &no_pods), "--json"]).json();
+    assert!(blind["nodes"][0]["jobs"].is_null() && blind["nodes"][0]["cpu"]["requested"].is_null(), "{blind}");
+    assert!(blind["nodes"][0]["cpu"]["allocatable"].is_string());
     let told = ended.json();
     assert_eq!(told["complete"], false);
     let source = |name: &str| told["sources"].as_array().unwrap().iter().find(|s| s["source"] == name).unwrap().clone();

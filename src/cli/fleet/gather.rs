@@ -9,7 +9,7 @@ use crate::ci::Timestamp;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::Progress;
 use crate::console::fault::Fault;
-use crate::fleet::{Fleet, Kind, Object, Pending, RunnerClass, Thresholds, Uid};
+use crate::fleet::{Fleet, Kind, Load, Node, Object, Pending, Pod, RunnerClass, Thresholds, Uid};
 
 /// What there was to see.
 pub struct Seen {
@@ -36,6 +36,25 @@ impl Seen {
     /// Whether everything could be read.
     pub fn is_complete(&self) -> bool {
         self.sources.iter().all(|source| matches!(source.outcome, Ok(Read { unreadable: 0, .. })))
+    }
+
+    /// Nodes, by name.
+    pub fn nodes(&self) -> Vec<&Node> {
+        let mut nodes: Vec<&Node> = self.fleet.nodes().collect();
+        nodes.sort_by(|a, b| a.name.cmp(&b.name));
+        nodes
+    }
+
+    /// Pods of jobs, by name.
+    pub fn pods(&self) -> Vec<&Pod> {
+        let mut pods: Vec<&Pod> = self.fleet.job_pods().collect();
+        pods.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+        pods
+    }
+
+    /// What a node carries; `None` while pods are not known.
+    pub fn load(&self, node: &Node) -> Option<Load> {
+        self.fleet.knows(Kind::Pod).then(|| Load::of(&self.fleet, node))
     }
 
     /// Pods of a class that wait for a node or for their containers.

@@ -5,15 +5,11 @@ use serde_json::{Value, json};
 use super::gather::{Read, Seen, Source};
 use super::seen_classes;
 use crate::ci::Timestamp;
-use crate::fleet::{Claim, Link, Load, Node, Pending, Place, Pod, PodState, Pool, Quantity, claim_of, pool_of};
+use crate::fleet::{Claim, Link, Node, Pending, Place, Pod, PodState, Pool, Quantity, claim_of, pool_of};
 
 /// Everything that was seen.
 pub fn document(seen: &Seen) -> Value {
     let fleet = &seen.fleet;
-    let mut pods: Vec<&Pod> = fleet.job_pods().collect();
-    pods.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
-    let mut nodes: Vec<&Node> = fleet.nodes().collect();
-    nodes.sort_by(|a, b| a.name.cmp(&b.name));
     let classes = seen_classes(seen);
     json!({
         "version": "stackhand.fleet/1",
@@ -27,9 +23,9 @@ pub fn document(seen: &Seen) -> Value {
             "slots": class.slots,
             "pending": seen.pending_of(class),
         })).collect::<Vec<_>>(),
-        "nodes": nodes.into_iter().map(|one| node(seen, one)).collect::<Vec<_>>(),
+        "nodes": seen.nodes().into_iter().map(|one| node(seen, one)).collect::<Vec<_>>(),
         "pools": fleet.pools().into_iter().map(pool).collect::<Vec<_>>(),
-        "pods": pods.into_iter().map(|one| pod(seen, one)).collect::<Vec<_>>(),
+        "pods": seen.pods().into_iter().map(|one| pod(seen, one)).collect::<Vec<_>>(),
     })
 }
 
@@ -43,7 +39,8 @@ fn source(source: &Source) -> Value {
 }
 
 fn node(seen: &Seen, node: &Node) -> Value {
-    let load = Load::of(&seen.fleet, node);
+    let load = seen.load(node);
+    let (requested, allocatable) = (load.map(|load| load.requested), node.allocatable);
     let (claim, pool) = (claim_of(&seen.fleet, node), pool_of(&seen.fleet, node));
     let gaps = [("claim", claim.gap()), ("pool", pool.gap())];
     let missing = gaps.into_iter().filter_map(|(link, gap)| Some(json!({"link": link, "why": gap?.to_string()})));
@@ -56,10 +53,9 @@ fn node(seen: &Seen, node: &Node) -> Value {
         "capacity_type": node.capacity_type().map(|name| &**name),
         "zone": node.zone().map(|name| &**name),
         "age_s": age(seen.at, node.created),
-        "jobs": load.jobs,
-        "cpu": {"requested": amount(load.requested.cpu), "allocatable": amount(load.allocatable.cpu)},
-        "memory": {"requested": amount(load.requested.memory), "allocatable": amount(load.allocatable.memory)},
-        "requests_whole": load.is_whole,
+        "jobs": load.map(|load| load.jobs),
+        "cpu": {"requested": amount(requested.and_then(|all| all.cpu)), "allocatable": amount(allocatable.cpu)},
+        "memory": {"requested": amount(requested.and_then(|all| all.memory)), "allocatable": amount(allocatable.memory)},
         "troubles": troubles.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "missing": missing.collect::<Vec<_>>(),
     })

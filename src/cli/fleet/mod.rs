@@ -13,7 +13,7 @@ use super::out::{self, Out};
 use crate::adapters::kube::Access;
 use crate::ci::short;
 use crate::console::text::plural;
-use crate::fleet::{Busy, HostNames, Load, Pending, PodState, RunnerClass, classes};
+use crate::fleet::{Busy, HostNames, Pending, PodState, RunnerClass, classes};
 
 /// What `fleet` prints.
 pub const SHAPE: &str = "\
@@ -24,7 +24,8 @@ JSON `stackhand.fleet/1`: `version`, `at`, `complete`, `sources` [{`source`, `ob
 `pending`}], `nodes` [{`name`, `pool`, `claim`, `instance_type`, `capacity_type`, `zone`, `age_s`, `jobs`, `cpu`, `memory` {`requested`, `allocatable`}, `troubles`, \
 `missing`}], `pools` [{`name`, `nodes`, `cpu`, `memory` {`used`, `limit`}, `share`}], `pods` [{`name`, `namespace`, `state`, `reason`, `age_s`, `job`, `job_name`, \
 `stack`, `package`, `hash`, `runner`, `class`, `node`, `claim`, `pool`, `pending` {`class`, `words`, `deadline`, `left_s`, `claim`}, `missing` [{`link`, `why`}]}]. \
-`left_s` is negative when the runner has given up. Quantities are those of Kubernetes (`3500m`). It ends with code 4 when something could not be read.
+`left_s` is negative when the runner has given up. What is `requested` of a node is a lower bound: pods of other namespaces \
+are not read. Quantities are those of Kubernetes (`3500m`). It ends with code 4 when something could not be read.
 
 Examples:
   stackhand fleet --kubeconfig ~/.kube/config
@@ -93,18 +94,22 @@ fn tell(out: Out, seen: &Seen) -> Result<(), Failure> {
         .collect();
     out.table(&["CLASS", "JOBS", "PENDING"], &rows)?;
     out.line("")?;
-    let rows: Vec<Vec<String>> = fleet
+    let rows: Vec<Vec<String>> = seen
         .nodes()
+        .into_iter()
         .map(|node| {
-            let load = Load::of(fleet, node);
+            let load = seen.load(node);
+            // Pods of other namespaces are on it as well.
+            let asked = load.and_then(|load| load.cpu_share());
+            let asked = asked.map_or("?".to_owned(), |share| format!("{}{:.0} %", out.at_least(), share * 100.0));
             let troubles: Vec<String> = node.troubles(now).iter().map(ToString::to_string).collect();
             vec![
                 node.name.to_string(),
                 known(node.pool()),
                 known(node.instance_type()),
                 known(node.zone()),
-                load.cpu_share().map_or("?".to_owned(), |share| format!("{:.0} %", share * 100.0)),
-                load.jobs.to_string(),
+                asked,
+                known(load.map(|load| load.jobs)),
                 age(node.created),
                 if troubles.is_empty() { "ok".to_owned() } else { troubles.join(", ") },
             ]
@@ -112,8 +117,9 @@ fn tell(out: Out, seen: &Seen) -> Result<(), Failure> {
         .collect();
     out.table(&["NODE", "POOL", "TYPE", "ZONE", "CPU ASKED", "JOBS", "AGE", "STATE"], &rows)?;
     out.line("")?;
-    let rows: Vec<Vec<String>> = fleet
-        .job_pods()
+    let rows: Vec<Vec<String>> = seen
+        .pods()
+        .into_iter()
         .map(|pod| {
             let pending = Pending::of(fleet, pod, &seen.thresholds, now);
             let left = pending.as_ref().and_then(|pending| pending.countdown).map(|countdown| countdown.text(now));
