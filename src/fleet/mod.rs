@@ -1,7 +1,7 @@
 //! The fleet: runners, pods, nodes, claims and pools; how they hang together, how they are, why nothing starts and what it costs. Pure.
 //!
-//! * Nouns: [`Pod`], [`Node`], [`Claim`], [`Pool`], [`KubeEvent`] are read from Kubernetes JSON without trust, lists by
-//!   [`Page`] and watches by [`Line`]; a [`Runner`] comes from GitLab. A [`Quantity`] is exact.
+//! * Nouns: [`Pod`], [`Node`], [`Claim`], [`Pool`], [`KubeEvent`] are read from Kubernetes JSON without trust ([`Object::read`]); a
+//!   [`Runner`] comes from GitLab. A [`Quantity`] is exact.
 //! * [`Fleet`] holds them all and takes changes one by one; [`Place`] joins a job with everything that it stands on, and names what is missing.
 //! * Of pods: [`PodState`] and [`Pending`] say how one is and why it waits, [`Fit`] what a pool can do for it, [`Uses`] whether it is stuck.
 //! * Of runners: [`Liveness`] by evidence, [`classes()`] and how full they are, [`queues()`] and who takes them, [`forecast()`], [`outliers()`].
@@ -17,7 +17,6 @@ mod claim;
 mod cost;
 mod event;
 mod events;
-mod feed;
 mod fit;
 mod forecast;
 mod hourly;
@@ -55,7 +54,6 @@ pub use alerts::{
 pub use claim::{Claim, ClaimState};
 pub use cost::{Bill, Charge, Ledger, NoCost, Occupancy};
 pub use event::{About, KubeEvent};
-pub use feed::{Line, Page};
 pub use fit::Fit;
 pub use forecast::{Forecast, NoForecast, Score, Scores, forecast};
 pub use hourly::{Hourly, hourly};
