@@ -7,7 +7,8 @@
 //!   big and healthy the binary caches are and what could go, [`fleet`] why nothing starts, what is sick and what it costs. Pure.
 //! * The console's mind: [`console`] holds the `World` of known facts, turns an `Event` into changes and `Effect`s, and owns the one road of
 //!   actions (plan → guard → hold → waves → outcome → audit). Pure.
-//! * The outside: [`adapters`] (GitLab, the store, the clock, the terminal), and [`controller`], which runs the dispatcher and the executor.
+//! * The outside: [`adapters`] (GitLab, mirrors, Kubernetes, Prometheus, Alertmanager, gpg, git, the store, the clock, the
+//!   terminal), and [`controller`], which runs the dispatcher and the executor.
 //! * Faces: [`tui`] draws, [`cli`] prints, [`config`] tells both what the user wants.
 //! * The practice world: [`sandbox`], an embedded GitLab and an S3 on loopback that `stackhand demo` and most tests talk to.
 //!

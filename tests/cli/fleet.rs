@@ -128,6 +128,57 @@ fn what_may_not_be_read_is_unknown_and_named() {
 }
 
 #[test]
+fn what_is_there_and_cannot_be_used_is_not_called_gone() {
+    let stage = Stage::bare();
+    let url = serve(|path| match path {
+        "/api/v1/nodes" => {
+            let mut nodes = list("nodes");
+            nodes["items"].as_array_mut().unwrap().iter_mut().for_each(|node| node["kind"] = json!("Secret"));
+            (200, nodes)
+        }
+        _ => cluster(path),
+    });
+    let ended = stage.run(&["fleet", "--kubeconfig", &kubeconfig(&stage, &url), "--json"]);
+    ended.failed(4, "nodes: 10 objects could not be read");
+    assert!(ended.out.contains("no nodes were listed yet") && !ended.out.contains("is not in the cluster any more"));
+}
+
+#[test]
+fn a_cluster_without_karpenter_is_whole() {
+    let stage = Stage::bare();
+    let url = serve(|path| match path {
+        "/apis" => (200, json!({"kind": "APIGroupList", "groups": []})),
+        _ => cluster(path),
+    });
+    let config = kubeconfig(&stage, &url);
+    let told = stage.run(&["fleet", "--kubeconfig", &config, "--json"]).document("stackhand.fleet/1");
+    assert_eq!((told["karpenter"].as_bool(), told["complete"].as_bool()), (Some(false), Some(true)), "{told}");
+    assert!(stage.run(&["fleet", "--kubeconfig", &config]).err.contains("no Karpenter"));
+    // Whether there is one may not be known; the rest still is.
+    let url = serve(|path| if path == "/apis" { refused() } else { cluster(path) });
+    let ended = stage.run(&["fleet", "--kubeconfig", &kubeconfig(&stage, &url), "--json"]);
+    ended.failed(4, "API groups");
+    assert!(ended.json()["karpenter"].is_null() && ended.json()["pods"].as_array().unwrap().len() == 12);
+}
+
+#[test]
+fn no_program_is_run_to_log_in_unless_that_is_allowed() {
+    let stage = Stage::bare();
+    let mark = stage.path("ran");
+    let text = std::fs::read_to_string(kubeconfig(&stage, &serve(cluster))).unwrap();
+    let exec = format!(
+        "{{exec: {{apiVersion: client.authentication.k8s.io/v1, command: touch, args: ['{mark}'], interactiveMode: Never}}}}"
+    );
+    let config = stage.write("exec", &text.replace("{token: canary-token}", &exec)).display().to_string();
+    let ended = stage.run(&["fleet", "--kubeconfig", &config]);
+    assert!(ended.code != 0 && ended.err.contains("running `touch`, which is not allowed"), "{}", ended.err);
+    assert!(!Path::new(&mark).exists());
+    // It is run now, and gives no credentials.
+    let ended = stage.run(&["fleet", "--kubeconfig", &config, "--allow-login"]);
+    assert!(ended.code != 0 && Path::new(&mark).exists(), "{}", ended.err);
+}
+
+#[test]
 fn without_a_cluster_it_says_what_to_do() {
     let stage = Stage::bare();
     let ended = stage.run(&["fleet", "--kubeconfig", &stage.path("nowhere")]);

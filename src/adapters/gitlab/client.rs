@@ -16,6 +16,7 @@ use super::graphql::Shape;
 use super::pace::Pace;
 use super::settings::{Now, Settings};
 use super::words::Words;
+use crate::adapters::web::stay_at_home;
 use crate::ci::Timestamp;
 use crate::console::fault::{Fault, FaultKind};
 
@@ -82,17 +83,8 @@ impl GitLab {
             return Err(local("no project; write GROUP/NAME".to_owned()));
         }
         let auth = settings.token.as_ref().map(bearer).transpose().map_err(local)?;
-        let mut builder = reqwest::Client::builder()
-            .user_agent(&settings.user_agent)
-            .connect_timeout(settings.connect)
-            .gzip(true)
-            .referer(false)
-            // Followed by hand, so that the token stays at home and a write never turns into a read.
-            .redirect(reqwest::redirect::Policy::none());
-        if is_loopback(&base) {
-            builder = builder.no_proxy();
-        }
-        let http = builder.build().map_err(|e| local(chain(&e)))?;
+        // Redirects are followed by hand, so that the token stays at home and a write never turns into a read.
+        let http = stay_at_home(&base, &settings.user_agent, settings.connect).map_err(|e| local(chain(&e)))?;
         let api = base.join("api/v4/").map_err(|e| local(e.to_string()))?;
         let anonymous = auth.is_none();
         let seed = (settings.now)().millis() as u64;
@@ -217,14 +209,6 @@ fn bearer(token: &SecretString) -> Result<HeaderValue, String> {
         .map_err(|_| "the token holds characters that no token has; check the variable".to_owned())?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host_str() {
-        Some("localhost" | "[::1]") => true,
-        Some(host) => host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback()),
-        None => false,
-    }
 }
 
 /// An error with its sources, innermost last.

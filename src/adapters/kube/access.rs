@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::answer::innermost;
 use super::settings::{Access, Settings};
+use crate::adapters::web::is_loopback;
 use crate::console::fault::{Fault, FaultKind};
 
 const WHAT: &str = "set up access to Kubernetes";
@@ -38,7 +39,7 @@ pub(super) async fn client(settings: &Settings) -> Result<(Client, String), Faul
     check_login(&mut config, settings.may_run_login)?;
     take_token(&mut config);
     let url = config.cluster_url.to_string();
-    if is_loopback(&config) {
+    if is_loopback(config.cluster_url.host()) {
         // No proxy reaches this machine.
         config.proxy_url = None;
     }
@@ -91,11 +92,6 @@ fn take_token(config: &mut Config) {
     if token.len() < text.expose_secret().len() {
         login.token = Some(SecretString::from(token));
     }
-}
-
-fn is_loopback(config: &Config) -> bool {
-    let host = config.cluster_url.host().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn unread(error: &KubeconfigError, path: &std::path::Path) -> String {

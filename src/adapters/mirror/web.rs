@@ -1,6 +1,5 @@
 //! Mirrors on a web server.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use http::{StatusCode, header};
@@ -11,6 +10,7 @@ use tokio::time::timeout;
 
 use super::fault::{Fault, Object, Pieces, innermost, retry_after};
 use super::settings::{MAX_REDIRECTS, Settings};
+use crate::adapters::web::is_loopback;
 use crate::ci::Timestamp;
 
 /// The clients, made when they are first needed.
@@ -38,7 +38,7 @@ impl Web {
     }
 
     async fn client(&self, settings: &Settings, url: &Url) -> Result<&Client, Fault> {
-        let is_loopback = is_loopback(url);
+        let is_loopback = is_loopback(url.host_str());
         let cell = if is_loopback { &self.loopback } else { &self.outside };
         cell.get_or_try_init(|| async {
             let mut builder = Client::builder()
@@ -107,11 +107,6 @@ fn is_same_server(first: &Url, next: &Url) -> bool {
     let is_upgrade =
         first.scheme() == "http" && next.scheme() == "https" && first.port().is_none() && next.port().is_none();
     first.host() == next.host() && (is_same || is_upgrade)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 async fn in_time<T>(silence: Duration, waiting: impl Future<Output = reqwest::Result<T>>) -> Result<T, Fault> {

@@ -66,17 +66,8 @@ impl Web {
             Login::Anonymous => None,
             Login::Bearer(secret) | Login::Cookie(secret) => Some(secret.clone()),
         };
-        let mut builder = Client::builder()
-            .user_agent(&settings.user_agent)
-            .connect_timeout(settings.connect)
-            .gzip(true)
-            .referer(false)
-            // Whoever leads elsewhere wants a login, which is told and not followed.
-            .redirect(reqwest::redirect::Policy::none());
-        if is_loopback(&base) {
-            builder = builder.no_proxy();
-        }
-        let http = builder.build().map_err(|error| local(innermost(&error)))?;
+        // Whoever leads elsewhere wants a login, which is told and not followed.
+        let http = stay_at_home(&base, &settings.user_agent, settings.connect).map_err(|e| local(innermost(&e)))?;
         // Clients that start together must not come back together.
         let seed = RandomState::new().build_hasher().finish();
         Ok(Self {
@@ -230,8 +221,16 @@ fn led_to(response: &Response) -> String {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+/// A client that follows no redirect by itself, and asks this machine without a proxy.
+pub fn stay_at_home(base: &Url, user_agent: &str, connect: Duration) -> reqwest::Result<Client> {
+    let builder = Client::builder().user_agent(user_agent).connect_timeout(connect).gzip(true).referer(false);
+    let builder = builder.redirect(reqwest::redirect::Policy::none());
+    if is_loopback(base.host_str()) { builder.no_proxy() } else { builder }.build()
+}
+
+/// Whether a host is this machine, which no proxy reaches.
+pub fn is_loopback(host: Option<&str>) -> bool {
+    let host = host.unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 

@@ -8,5 +8,5 @@ mod client;
 mod settings;
 
 pub(super) use answer::{Answer, Failure, cut, json, refusal, unless_login};
-pub(super) use client::{Ask, Body, Web};
+pub(super) use client::{Ask, Body, Web, is_loopback, stay_at_home};
 pub use settings::{Login, Settings};

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::adapters::clock::{Clock, SystemClock};
 use crate::adapters::kube::{self, Access, Cluster, Settings};
@@ -15,6 +16,8 @@ use crate::fleet::{Fleet, Kind, Load, Node, Object, Pending, Pod, RunnerClass, T
 pub struct Seen {
     pub fleet: Fleet,
     pub at: Timestamp,
+    /// `None`: the cluster did not say.
+    pub has_karpenter: Option<bool>,
     pub sources: Vec<Source>,
     pub thresholds: Thresholds,
 }
@@ -75,16 +78,26 @@ pub async fn gather(access: Access, may_run_login: bool, namespace: &str) -> Res
         ("pods", pods, Kind::Pod),
         ("events", kube::Kind::Events, Kind::Event),
     ];
-    let karpenter = cluster.has_karpenter().await.map_err(|fault| told(&fault, clock.now()))?;
-    if karpenter {
+    let mut seen = Seen {
+        fleet: Fleet::default(),
+        at: clock.now(),
+        has_karpenter: None,
+        sources: Vec::new(),
+        thresholds: Thresholds::default(),
+    };
+    match cluster.has_karpenter().await {
+        Ok(is_there) => seen.has_karpenter = Some(is_there),
+        Err(fault) => seen.sources.push(Source { what: "API groups", outcome: Err(fault) }),
+    }
+    if seen.has_karpenter == Some(true) {
         wanted.push(("node pools", kube::Kind::NodePools, Kind::Pool));
         wanted.push(("node claims", kube::Kind::NodeClaims, Kind::Claim));
     }
-    let mut progress = Progress::new();
-    let mut seen =
-        Seen { fleet: Fleet::default(), at: clock.now(), sources: Vec::new(), thresholds: Thresholds::default() };
+    let (begun, mut progress) = (Instant::now(), Progress::new());
     for (what, asked, kind) in wanted {
-        progress.say(&format!("reading {what} …"));
+        if begun.elapsed() >= Progress::PATIENCE {
+            progress.say(&format!("reading {what} …"));
+        }
         let outcome = cluster.list(&asked).await.map(|objects| take(&mut seen.fleet, kind, &objects));
         seen.sources.push(Source { what, outcome });
     }
@@ -111,7 +124,10 @@ fn take(fleet: &mut Fleet, kind: Kind, objects: &[kube::Object]) -> Read {
             Err(_) => unreadable += 1,
         }
     }
-    fleet.listed(kind, &seen);
+    // What could not be used may be what somebody looks for: it is not known to be absent.
+    if unreadable == 0 {
+        fleet.listed(kind, &seen);
+    }
     Read { objects: objects.len(), unreadable }
 }
 

@@ -15,6 +15,7 @@ pub fn document(seen: &Seen) -> Value {
         "version": "stackhand.fleet/1",
         "at": seen.at,
         "complete": seen.is_complete(),
+        "karpenter": seen.has_karpenter,
         "sources": seen.sources.iter().map(source).collect::<Vec<_>>(),
         "classes": classes.iter().map(|class| json!({
             "name": &*class.name,

@@ -17,10 +17,10 @@ use crate::fleet::{Busy, HostNames, Pending, PodState, RunnerClass, classes};
 
 /// What `fleet` prints.
 pub const SHAPE: &str = "\
-Read from a Kubernetes API alone; nothing is changed there. Where Karpenter is not installed or something may not be read, that is named, and what hangs \
-on it is null.
+Read from a Kubernetes API alone; nothing is changed there. What may not be read is named, and what hangs on it is null, as pools and claims are where \
+there is no Karpenter (`karpenter` is false).
 
-JSON `stackhand.fleet/1`: `version`, `at`, `complete`, `sources` [{`source`, `objects`, `unreadable`, `error`}], `classes` [{`name`, `host`, `running`, `slots`, \
+JSON `stackhand.fleet/1`: `version`, `at`, `complete`, `karpenter`, `sources` [{`source`, `objects`, `unreadable`, `error`}], `classes` [{`name`, `host`, `running`, `slots`, \
 `pending`}], `nodes` [{`name`, `pool`, `claim`, `instance_type`, `capacity_type`, `zone`, `age_s`, `jobs`, `cpu`, `memory` {`requested`, `allocatable`}, `troubles`, \
 `missing`}], `pools` [{`name`, `nodes`, `cpu`, `memory` {`used`, `limit`}, `share`}], `pods` [{`name`, `namespace`, `state`, `reason`, `age_s`, `job`, `job_name`, \
 `stack`, `package`, `hash`, `runner`, `class`, `node`, `claim`, `pool`, `pending` {`class`, `words`, `deadline`, `left_s`, `claim`}, `missing` [{`link`, `why`}]}]. \
@@ -63,6 +63,9 @@ pub async fn run(globals: &Globals, ask: &Ask) -> Result<Exit, Failure> {
         out::json(&json::document(&seen))?;
     } else {
         tell(out, &seen)?;
+    }
+    if seen.has_karpenter == Some(false) {
+        out.note("this cluster has no Karpenter, so pools and claims are not known");
     }
     for source in &seen.sources {
         match &source.outcome {

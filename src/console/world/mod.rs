@@ -1,5 +1,6 @@
 //! All known facts, each with its freshness. Faces read it; only [`World::update`] changes it.
 
+mod fetched;
 mod jobs;
 mod pipeline;
 mod subject;

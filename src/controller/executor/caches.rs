@@ -70,12 +70,11 @@ impl Hands {
         binary: Binary,
         at: Timestamp,
     ) -> Result<(), Fault> {
-        let verified = async {
-            let verifier = self.outside.signers.verifier().await?;
-            verify_one(&self.outside.mirrors, verifier, url, &binary).await
-        };
-        let what = || format!("verify /{} of {url}", binary.hash.short());
-        let signature = verified.await.map_err(|detail: String| Fault::new(FaultKind::Unreachable, what(), detail))?;
+        let fault =
+            |kind, detail: String| Fault::new(kind, format!("verify /{} of {url}", binary.hash.short()), detail);
+        let verifier = self.outside.signers.verifier().await.map_err(|detail| fault(FaultKind::Local, detail))?;
+        let verified = verify_one(&self.outside.mirrors, verifier, url, &binary).await;
+        let signature = verified.map_err(|detail| fault(FaultKind::Unreachable, detail))?;
         self.say(Event::BinaryVerified { root, hash: binary.hash, signature, at }).await;
         Ok(())
     }

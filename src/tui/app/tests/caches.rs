@@ -169,6 +169,14 @@ fn who_signed_a_binary_is_asked_when_somebody_looks_at_it() {
     assert!(told.contains("bad signature: the text is not what was signed, verified 0s ago"), "{told}");
     night.tell(Event::Ticked);
     assert!(!night.core.polling.is_in_flight(fetch), "it was told");
+    // Somebody may have signed it anew: who lists now wants to know.
+    night.core.update(Event::Intended(Intent::ListCaches), night.now);
+    night.tell(Event::Ticked);
+    assert!(night.core.polling.is_in_flight(fetch));
+    let fault = Fault::new(FaultKind::Unreachable, "verify it", "no answer in time");
+    night.tell(Event::Fetched { fetch, at, result: Err(fault) });
+    let told = night.text(100, 40);
+    assert!(told.contains("verified 0s ago; not verified again: no") && told.contains("answer in time"), "{told}");
     night.press("Esc ⏎");
     let told = night.text(100, 40);
     assert!(told.contains("bad signature: the text") && told.contains("built by"), "{told}");

@@ -236,7 +236,9 @@ fn signature(cx: Cx<'_>, facts: &SpecFacts) -> (String, Role) {
         };
         let what = clean(&signature.to_string()).into_owned();
         let age = asked.and_then(|asked| asked.age(cx.now)).map(|age| format!(", verified {} ago", short(age)));
-        return (format!("{what}{}", age.unwrap_or_default()), role);
+        let again = asked.and_then(|asked| asked.error.as_ref());
+        let again = again.map_or(String::new(), |fault| format!("; not verified again: {}", clean(&fault.detail)));
+        return (format!("{what}{}{again}", age.unwrap_or_default()), role);
     }
     match asked.and_then(|asked| asked.error.as_ref()) {
         Some(fault) => (format!("signature not verified: {}", clean(&fault.detail)), Role::FreshError),
