@@ -21,7 +21,8 @@ use std::time::Duration;
 
 use stackhand::ci::Timestamp;
 use stackhand::generation::{
-    Answers, Dag, Inputs, Kept, Listing, Mirror, MirrorState, MirrorView, Options, affected, gaps, generate, joins,
+    Answers, Dag, Form, Inputs, Kept, Listing, Mirror, MirrorState, MirrorView, Options, affected, gaps, generate,
+    joins,
 };
 use stackhand::spack::Lock;
 use stackhand::spack::buildcache::read_index;
@@ -123,7 +124,7 @@ fn whole_generation(sheet: &mut Sheet) {
             now: Timestamp::from_millis(0),
         };
         let made = generate(&inputs).expect("nothing is refused");
-        (made.yaml.len(), made.jobs.len(), bytes::resident())
+        (made.document.size(Form::Yaml), made.jobs.len(), bytes::resident())
     };
     let before = bytes::resident();
     let (size, jobs, after) = made();

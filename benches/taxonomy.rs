@@ -1,5 +1,6 @@
 //! Budgets of the taxonomy: a log is judged sooner than a `RegexSet` finds the same patterns in it, whatever it is made of, and in memory that
-//! does not grow with it.
+//! does not grow with it. With `-- cuts` it cuts every labelled log in two at every byte instead, and looks that each half-and-half is judged
+//! like the whole.
 
 #![expect(clippy::expect_used, reason = "a benchmark may give up")]
 
@@ -9,7 +10,9 @@ mod made {
     pub mod log;
 }
 
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use regex::bytes::RegexSetBuilder;
@@ -76,7 +79,41 @@ fn shown(log: &[u8]) -> Vec<u8> {
     all
 }
 
+/// Judges all logs of a folder, each cut in two at each of its bytes.
+fn cut_everywhere(rules: &Arc<Compiled>, folder: &Path) {
+    let facts = JobFacts::default();
+    let files = std::fs::read_dir(folder).expect("the labelled logs lie in ../shared/fixtures/logs");
+    let files = files.map(|file| file.expect("the folder can be listed").path());
+    let logs: Vec<_> = files.filter(|path| path.extension().is_some_and(|ending| ending == "log")).collect();
+    let (next, cuts) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let work = || {
+        while let Some(path) = logs.get(next.fetch_add(1, Relaxed)) {
+            let log = std::fs::read(path).expect("a log can be read");
+            let whole = classify(rules, &log, &facts);
+            for cut in 0..=log.len() {
+                let mut classifier = Classifier::new(Arc::clone(rules));
+                let (head, tail) = log.split_at(cut);
+                classifier.feed(head);
+                classifier.feed(tail);
+                assert_eq!(classifier.finish(&facts), whole, "{} cut at {cut}", path.display());
+            }
+            cuts.fetch_add(log.len() + 1, Relaxed);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    println!("{} logs, {} cuts: all are judged like the whole", logs.len(), cuts.into_inner());
+}
+
 fn main() {
+    if std::env::args().any(|argument| argument == "cuts") {
+        let set = load(&shipped()).expect("the shipped rules load");
+        let rules = Arc::new(Compiled::of(&set).expect("the shipped rules compile"));
+        return cut_everywhere(&rules, Path::new("../shared/fixtures/logs"));
+    }
     let mut sheet = Sheet::open("taxonomy");
     let ms = Duration::from_millis;
     let set = load(&shipped()).expect("the shipped rules load");

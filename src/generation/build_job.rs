@@ -101,6 +101,7 @@ impl<'a, 'b> Builder<'a, 'b> {
             }
         }
         let mut classes: HashMap<Class, Shared> = HashMap::new();
+        let [variables, needs, stage] = ["variables", "needs", "stage"].map(Arc::<str>::from);
         for at in kept.order() {
             let (Some(spec), Some(name)) = (self.specs.get(*at as usize), names.get(&(*at as usize))) else { continue };
             let class = self.mapping.class(spec, self.inputs.lock);
@@ -117,10 +118,9 @@ impl<'a, 'b> Builder<'a, 'b> {
                 shared
             };
             let mut job = shared.attributes.clone();
-            job.insert("variables".into(), Arc::new(settled(Value::Map(self.variables(shared, spec)))));
-            let needs = self.needs(kept, *at, &names, document, made)?;
-            job.insert("needs".into(), Arc::new(needs));
-            job.insert("stage".into(), Arc::new(Value::text(format!("stage-{}", kept.level(*at)))));
+            job.insert(variables.clone(), Arc::new(settled(Value::Map(self.variables(shared, spec)))));
+            job.insert(needs.clone(), Arc::new(self.needs(kept, *at, &names, document, made)?));
+            job.insert(stage.clone(), Arc::new(Value::text(format!("stage-{}", kept.level(*at)))));
             if document.jobs.insert(name.clone(), job).is_some() {
                 return Err(Refusal::Config {
                     place: format!("the job name `{name}`"),

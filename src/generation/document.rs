@@ -48,7 +48,7 @@ pub fn settled(value: Value) -> Value {
     match value {
         Value::List(items) => Value::List(items.into_iter().map(settled).collect()),
         Value::Map(map) => {
-            Value::Map(map.into_iter().map(|(key, value)| (Key::from(&*key.name), settled(value))).collect())
+            Value::Map(map.into_iter().map(|(key, value)| (Key::from(key.name), settled(value))).collect())
         }
         scalar => scalar,
     }

@@ -8,6 +8,7 @@ mod size;
 mod tests;
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::fmt::Write;
 use std::hash::{Hash, Hasher};
 
@@ -24,16 +25,36 @@ pub enum Form {
 }
 
 impl Document {
-    /// The bytes of the file.
+    /// The text of the file.
     pub fn text(&self, form: Form) -> String {
+        let mut text = String::new();
+        let Ok(()) = self.write::<Infallible>(form, |piece| {
+            text.push_str(piece);
+            Ok(())
+        });
+        text
+    }
+
+    /// The bytes of the file.
+    pub fn size(&self, form: Form) -> usize {
+        let mut size = 0;
+        let Ok(()) = self.write::<Infallible>(form, |piece| {
+            size += piece.len();
+            Ok(())
+        });
+        size
+    }
+
+    /// Hands the text over piece by piece, in YAML a job at a time, and stops at the first failure.
+    pub fn write<E>(&self, form: Form, take: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
         match form {
-            Form::Yaml => yaml(self),
-            Form::Json => json(&self.to_value()),
+            Form::Yaml => yaml(self, take),
+            Form::Json => json(self, take),
         }
     }
 }
 
-fn yaml(document: &Document) -> String {
+fn yaml<E>(document: &Document, mut take: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
     let mut census = Census::default();
     let mut entries: Vec<(&str, Entry<'_>)> =
         document.jobs.iter().map(|(name, job)| (&**name, Entry::Job(job))).collect();
@@ -45,9 +66,7 @@ fn yaml(document: &Document) -> String {
             Entry::Global(value) => census.count(value),
         }
     }
-    // Room for most documents at once: growing by doubling would hold two copies at the end.
-    let room = document.jobs.len() * 2_048 + 16_384;
-    let mut writer = Writer { census, out: String::with_capacity(room), numbers: HashMap::new() };
+    let mut writer = Writer { census, out: String::new(), numbers: HashMap::new() };
     for (name, entry) in entries {
         write_scalar(&mut writer.out, name);
         match entry {
@@ -65,8 +84,10 @@ fn yaml(document: &Document) -> String {
                 writer.value(value, 0);
             }
         }
+        take(&writer.out)?;
+        writer.out.clear();
     }
-    writer.out
+    Ok(())
 }
 
 enum Entry<'a> {
@@ -158,6 +179,7 @@ impl<'a> Census<'a> {
 
 struct Writer<'a> {
     census: Census<'a>,
+    /// What has not been handed over.
     out: String,
     /// Numbers of the anchors that have been written.
     numbers: HashMap<Shape<'a>, usize>,
@@ -325,11 +347,11 @@ fn quoted(out: &mut String, text: &str) {
     out.push('"');
 }
 
-fn json(value: &Value) -> String {
+fn json<E>(document: &Document, mut take: impl FnMut(&str) -> Result<(), E>) -> Result<(), E> {
     let mut out = String::new();
-    write_json(&mut out, value, 0);
+    write_json(&mut out, &document.to_value(), 0);
     out.push('\n');
-    out
+    take(&out)
 }
 
 fn write_json(out: &mut String, value: &Value, margin: usize) {

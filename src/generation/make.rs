@@ -11,7 +11,7 @@ use super::mapping::{Answers, Mapping, Query};
 use super::mirrors::{DESTINATION, Mirror, SOURCE};
 use super::service_job;
 use super::verdict::{self, Verdict};
-use super::{ChangeSet, MirrorState, MirrorView, Options, PipelineType, Refusal, Warning};
+use super::{ChangeSet, Form, MirrorState, MirrorView, Options, PipelineType, Refusal, Warning};
 use crate::ci::Timestamp;
 use crate::spack::buildcache;
 use crate::spack::yaml::{Layers, Value};
@@ -42,8 +42,6 @@ pub struct Inputs<'a> {
 #[derive(Debug)]
 pub struct Generation<'a> {
     pub document: Document,
-    /// The document as YAML.
-    pub yaml: String,
     /// Every spec that the roots reach, in the order of the lock's graph.
     pub specs: Vec<&'a Spec>,
     /// One per spec.
@@ -130,8 +128,7 @@ pub fn generate<'a>(inputs: &Inputs<'a>) -> Result<Generation<'a>, Refusal> {
     }
     made.check_scripts(&document, options)?;
     document.globals.insert("workflow".into(), always());
-    let yaml = document.text(super::Form::Yaml);
-    made.check_size(&document, yaml.len(), options)?;
+    made.check_size(&document, options)?;
 
     let copies = options.copy_to.as_deref().map(|to| {
         let copied = |at: usize, spec: &&Spec| {
@@ -141,7 +138,7 @@ pub fn generate<'a>(inputs: &Inputs<'a>) -> Result<Generation<'a>, Refusal> {
         chosen.map(|(_, spec)| copy_of(spec, &destination.fetch, to)).collect()
     });
     let hours = made.hours;
-    Ok(Generation { document, yaml, specs, verdicts, jobs, dag, mapping, copies, hours, warnings: made.warnings })
+    Ok(Generation { document, specs, verdicts, jobs, dag, mapping, copies, hours, warnings: made.warnings })
 }
 
 fn mirror<'a>(mirrors: &'a [Mirror], name: &'static str) -> Result<&'a Mirror, Refusal> {
@@ -296,8 +293,8 @@ impl Gathered {
         Ok(())
     }
 
-    fn check_size(&mut self, document: &Document, size: usize, options: &Options) -> Result<(), Refusal> {
-        let expanded = document.expanded_bytes();
+    fn check_size(&mut self, document: &Document, options: &Options) -> Result<(), Refusal> {
+        let (expanded, size) = (document.expanded_bytes(), document.size(Form::Yaml));
         let biggest = || {
             let keys = document.heaviest(3).into_iter();
             keys.map(|(key, bytes)| format!("{key} {bytes} bytes over all jobs")).collect::<Vec<_>>().join(", ")

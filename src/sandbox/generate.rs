@@ -16,7 +16,7 @@ use super::stacks::{STACKS, Stack, size};
 use super::world::{Job, World};
 use crate::ci::Timestamp;
 use crate::generation::{
-    Answers, DESTINATION, Generation, Inputs, Listed, Listing, Mirror, MirrorState, MirrorView, Options, SOURCE,
+    Answers, DESTINATION, Form, Generation, Inputs, Listed, Listing, Mirror, MirrorState, MirrorView, Options, SOURCE,
     generate, report::Report,
 };
 use crate::spack::yaml::{Key, Layers, Map, Scope, Value};
@@ -53,7 +53,7 @@ pub struct Made<'a> {
 impl Made<'_> {
     /// The child pipeline.
     pub fn yaml(&self) -> String {
-        self.generation.yaml.clone()
+        self.generation.document.text(Form::Yaml)
     }
 
     /// What was decided about every spec, and why; as JSON.

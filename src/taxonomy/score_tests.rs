@@ -157,13 +157,13 @@ fn our_own_short_logs_are_judged_right() {
     assert!(share.at_least(100), "see the misses above");
 }
 
-/// How many of the shortest logs are cut everywhere; of the others each is cut once, anywhere.
-const CUT_EVERYWHERE: usize = 20;
+/// How many of the shortest logs are cut in two everywhere; of the others each is cut once, anywhere. `cargo bench --bench taxonomy -- cuts`
+/// cuts all labelled logs everywhere, which takes minutes.
+const CUT_EVERYWHERE: usize = 10;
 
-#[test]
-fn our_own_short_logs_are_judged_alike_wherever_they_are_cut() {
+/// Every log is also judged byte by byte, which is cut everywhere at once.
+fn are_judged_alike_wherever_they_are_cut(mut logs: Vec<(Vec<u8>, JobFacts)>) {
     let rules = rules();
-    let mut logs: Vec<(Vec<u8>, JobFacts)> = data_tests::all().map(|case| (case.log(), case.facts())).collect();
     logs.sort_by_key(|(log, _)| log.len());
     // Equal in every run, and of no pattern: a linear congruence (Knuth's MMIX).
     let mut seed = 0x5eed_u64;
@@ -171,18 +171,33 @@ fn our_own_short_logs_are_judged_alike_wherever_they_are_cut() {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (seed >> 33) as usize % (length + 1)
     };
+    let in_pieces = |pieces: &mut dyn Iterator<Item = &[u8]>, facts| {
+        let mut classifier = Classifier::new(Arc::clone(&rules));
+        pieces.for_each(|piece| classifier.feed(piece));
+        classifier.finish(facts)
+    };
     for (nth, (log, facts)) in logs.iter().enumerate() {
-        let whole = classify(&rules, log, facts);
+        let (whole, text) = (classify(&rules, log, facts), String::from_utf8_lossy(log));
+        assert_eq!(in_pieces(&mut log.chunks(1), facts), whole, "byte by byte: {text}");
         let once = anywhere(log.len());
         let cuts = if nth < CUT_EVERYWHERE { 0..=log.len() } else { once..=once };
         for cut in cuts {
-            let mut classifier = Classifier::new(Arc::clone(&rules));
-            classifier.feed(&log[..cut]);
-            classifier.feed(&log[cut..]);
-            let text = String::from_utf8_lossy(log);
-            assert_eq!(classifier.finish(facts), whole, "cut at {cut} of {text}");
+            let (head, tail) = log.split_at(cut);
+            assert_eq!(in_pieces(&mut [head, tail].into_iter(), facts), whole, "cut at {cut}: {text}");
         }
     }
+}
+
+#[test]
+fn our_own_short_logs_are_judged_alike_wherever_they_are_cut() {
+    are_judged_alike_wherever_they_are_cut(data_tests::all().map(|case| (case.log(), case.facts())).collect());
+}
+
+#[test]
+fn labelled_logs_are_judged_alike_wherever_they_are_cut() {
+    let Some((folder, rows)) = labelled() else { return };
+    let log = |row: &Row| (std::fs::read(folder.join(&row["file"])).unwrap(), facts(row));
+    are_judged_alike_wherever_they_are_cut(rows.iter().map(log).collect());
 }
 
 /// A signature of a line outside of any log; keeps the interface in sight when a verdict carries none.

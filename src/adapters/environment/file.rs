@@ -1,10 +1,10 @@
 //! Reads one file within a limit.
 
-use std::io;
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
 use std::path::Path;
 
-use tokio::fs::{self, File};
-use tokio::io::AsyncReadExt;
+use tokio::task::spawn_blocking;
 
 use super::error::EnvironmentFault;
 
@@ -22,7 +22,11 @@ pub(super) enum Kind {
 
 /// Looks without opening: a pipe would wait for a writer.
 pub(super) async fn kind(path: &Path) -> Result<Kind, EnvironmentFault> {
-    match fs::metadata(path).await {
+    kind_of(tokio::fs::metadata(path).await)
+}
+
+fn kind_of(found: io::Result<Metadata>) -> Result<Kind, EnvironmentFault> {
+    match found {
         Ok(found) if found.is_dir() => Ok(Kind::Folder),
         Ok(found) if found.is_file() => Ok(Kind::File),
         Ok(_) => Err(EnvironmentFault::NotAFile { found: "a pipe or a device" }),
@@ -35,18 +39,31 @@ pub(super) async fn kind(path: &Path) -> Result<Kind, EnvironmentFault> {
 
 /// The whole file; `None` where there is none.
 pub(super) async fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, EnvironmentFault> {
-    match kind(path).await? {
+    let path = path.to_owned();
+    aside(move || read_now(&path, limit)).await
+}
+
+/// As [`read()`], for whoever may wait for the disk.
+pub(super) fn read_now(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, EnvironmentFault> {
+    match kind_of(std::fs::metadata(path))? {
         Kind::Nothing => return Ok(None),
         Kind::Folder => return Err(EnvironmentFault::NotAFile { found: "a folder" }),
         Kind::File => {}
     }
-    let file = File::open(path).await.map_err(EnvironmentFault::Read)?;
+    let file = File::open(path).map_err(EnvironmentFault::Read)?;
     // Growing by doubling would hold twice as much as there is.
-    let length = file.metadata().await.map_err(EnvironmentFault::Read)?.len();
+    let length = file.metadata().map_err(EnvironmentFault::Read)?.len();
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(limit).min(limit) + 1);
-    file.take(limit as u64 + 1).read_to_end(&mut bytes).await.map_err(EnvironmentFault::Read)?;
+    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(EnvironmentFault::Read)?;
     if bytes.len() > limit {
         return Err(EnvironmentFault::TooLarge { limit: limit / MEGABYTE });
     }
     Ok(Some(bytes))
+}
+
+/// Does what takes long where it holds nobody up.
+pub(super) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, EnvironmentFault> + Send + 'static,
+) -> Result<T, EnvironmentFault> {
+    spawn_blocking(work).await.map_err(|error| EnvironmentFault::Read(io::Error::other(error)))?
 }

@@ -1,10 +1,11 @@
 //! The lock beside the manifest.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
+use flate2::Compression;
 use flate2::read::MultiGzDecoder;
-use tokio::task::spawn_blocking;
+use flate2::write::GzEncoder;
 
 use super::error::{EnvironmentError, EnvironmentFault};
 use super::file;
@@ -35,10 +36,28 @@ impl LockAge {
 /// A lock, as it was read.
 pub(super) struct Locked {
     pub lock: Lock,
-    /// Not packed.
-    pub bytes: Vec<u8>,
+    pub stored: StoredLock,
     /// Specs that do not give their hashes.
     pub forged: Vec<Hash>,
+}
+
+/// The text of a lock. It is packed: it is large, and only asked for when everything else is in memory as well.
+#[derive(Debug)]
+pub struct StoredLock {
+    gzip: Vec<u8>,
+}
+
+impl StoredLock {
+    fn of(text: &[u8]) -> io::Result<Self> {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+        packer.write_all(text)?;
+        Ok(Self { gzip: packer.finish()? })
+    }
+
+    /// Writes the lock as JSON, to the byte as it was read.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        io::copy(&mut MultiGzDecoder::new(self.gzip.as_slice()), out).map(drop)
+    }
 }
 
 /// Reads a lock, plain or packed with gzip.
@@ -46,13 +65,15 @@ pub(super) async fn read(path: &Path, dir: &Path) -> Result<Locked, EnvironmentE
     let place = path.display().to_string();
     let told = |fault: EnvironmentFault| fault.at(place.clone());
     let no_lock = || EnvironmentFault::NoLock { dir: dir.display().to_string() };
-    let stored = file::read(path, MAX_LOCK).await.map_err(told)?.ok_or_else(|| told(no_lock()))?;
-    let parsed = spawn_blocking(move || {
-        let bytes = unpacked(stored)?;
-        let (lock, forged) = (Lock::parse(&bytes)?, Lock::seals(&bytes)?.forged);
-        Ok::<_, EnvironmentFault>(Locked { lock, bytes, forged })
-    });
-    parsed.await.map_err(|error| told(EnvironmentFault::Read(io::Error::other(error))))?.map_err(told)
+    let source = path.to_owned();
+    let read = move || {
+        let Some(stored) = file::read_now(&source, MAX_LOCK)? else { return Ok(None) };
+        let text = unpacked(stored)?;
+        let (lock, forged) = (Lock::parse(&text)?, Lock::seals(&text)?.forged);
+        let stored = StoredLock::of(&text).map_err(EnvironmentFault::Read)?;
+        Ok(Some(Locked { lock, stored, forged }))
+    };
+    file::aside(read).await.map_err(told)?.ok_or_else(|| told(no_lock()))
 }
 
 fn unpacked(stored: Vec<u8>) -> Result<Vec<u8>, EnvironmentFault> {

@@ -23,6 +23,6 @@ mod walk;
 pub use error::{EnvironmentError, EnvironmentFault};
 pub use host::facts;
 pub use http::Http;
-pub use lock::LockAge;
+pub use lock::{LockAge, StoredLock};
 pub use read::{Environment, Wanted, read};
 pub use walk::Skipped;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::error::{EnvironmentError, EnvironmentFault};
 use super::file::{self, MAX_YAML};
 use super::http::Http;
-use super::lock::{self, LockAge, Locked};
+use super::lock::{self, LockAge, Locked, StoredLock};
 use super::variables;
 use super::walk::{Found, Skipped, Trail, Walk};
 use crate::spack::condition::Facts;
@@ -39,8 +39,8 @@ pub struct Environment {
     pub layers: Layers,
     pub lock_path: PathBuf,
     pub lock: Lock,
-    /// The lock as JSON, unpacked: what the jobs of the pipeline get.
-    pub lock_bytes: Vec<u8>,
+    /// The lock as it was read: what the jobs of the pipeline get.
+    pub stored_lock: StoredLock,
     /// Specs of the lock that do not give their hashes: it was changed after Spack wrote it.
     pub forged: Vec<Hash>,
     pub lock_age: LockAge,
@@ -66,7 +66,7 @@ pub async fn read(wanted: &Wanted, http: &Http) -> Result<Environment, Environme
     let definitions = layers.section("definitions");
     let specs = manifest.specs_with(&definitions, facts);
     let lock_path = wanted.lock.clone().unwrap_or_else(|| dir.join("spack.lock"));
-    let Locked { lock, bytes: lock_bytes, forged } = lock::read(&lock_path, dir).await?;
+    let Locked { lock, stored: stored_lock, forged } = lock::read(&lock_path, dir).await?;
     let (specs, lock_age) = match specs {
         Ok(specs) => {
             let age = LockAge::of(&specs, &lock);
@@ -83,7 +83,7 @@ pub async fn read(wanted: &Wanted, http: &Http) -> Result<Environment, Environme
         layers,
         lock_path,
         lock,
-        lock_bytes,
+        stored_lock,
         forged,
         lock_age,
         specs,

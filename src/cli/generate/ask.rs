@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
 
-use crate::generation::Mirror;
+use crate::generation::{Form, Mirror};
 
 /// What can be asked for.
 #[derive(Debug, clap::Args)]
@@ -119,8 +119,11 @@ pub struct Output {
 }
 
 impl Output {
-    pub fn json_form(&self) -> bool {
-        self.format == FormName::Json
+    pub fn form(&self) -> Form {
+        match self.format {
+            FormName::Yaml => Form::Yaml,
+            FormName::Json => Form::Json,
+        }
     }
 }
 

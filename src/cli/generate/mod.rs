@@ -20,8 +20,8 @@ use super::args::Globals;
 use super::assemble::Wanted;
 use super::exit::{Exit, Failure};
 use super::out::{self, Out};
+use crate::generation;
 use crate::generation::report::Report;
-use crate::generation::{self, Form};
 
 /// What `--json` prints.
 pub const SHAPE: &str = "\
@@ -56,14 +56,13 @@ async fn make(globals: &Globals, out: Out, request: &ask::Request, output: &ask:
     }
     let loaded = Wanted::new(globals)?.load()?;
     let gathered = Gathered::read(out, &loaded.config.generation, request).await?;
-    let ended = gathered.with(|inputs, mut made, warnings| {
+    let ended = gathered.with(|inputs, made, warnings| {
         let report = output.report.as_ref().map(|_| Report::of(inputs, &made));
-        let text = if output.json_form() { made.document.text(Form::Json) } else { std::mem::take(&mut made.yaml) };
         let places = write::Places::of(request, output, &gathered.options)?;
         let files = write::Files {
-            pipeline: text,
+            pipeline: (&made.document, output.form()),
             manifest: places.environment.as_deref().map(|folder| gathered.manifest_in(folder)).transpose()?,
-            lock: &gathered.environment.lock_bytes,
+            lock: Some(&gathered.environment.stored_lock),
             copies: made.copies.as_deref(),
             stack: gathered.options.stack.as_deref(),
             report: report.as_ref().map(write::json).transpose()?,

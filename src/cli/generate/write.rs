@@ -1,14 +1,15 @@
 //! Puts what was made where jobs look for it: all files or none.
 
-use std::io::{ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::ask::{Output, Request};
+use crate::adapters::environment::StoredLock;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::{self, Out};
-use crate::generation::{Copy, Form, Options, occasion};
+use crate::generation::{Copy, Document, Form, Options, occasion};
 
 /// Where everything goes.
 #[derive(Debug)]
@@ -24,9 +25,9 @@ pub struct Places {
 
 /// What goes there.
 pub struct Files<'a> {
-    pub pipeline: String,
+    pub pipeline: (&'a Document, Form),
     pub manifest: Option<String>,
-    pub lock: &'a [u8],
+    pub lock: Option<&'a StoredLock>,
     pub copies: Option<&'a [Copy]>,
     pub stack: Option<&'a str>,
     pub report: Option<String>,
@@ -76,25 +77,27 @@ impl Places {
     /// Writes everything, the pipeline last: whoever sees it sees the rest.
     pub fn write(&self, files: &Files<'_>) -> Result<(), Failure> {
         let mut staged = Staged::default();
-        if let (Some(folder), Some(manifest)) = (&self.environment, &files.manifest) {
-            staged.add(&folder.join("spack.yaml"), manifest.as_bytes())?;
-            staged.add(&folder.join("spack.lock"), files.lock)?;
+        if let (Some(folder), Some(manifest), Some(lock)) = (&self.environment, &files.manifest, files.lock) {
+            staged.add(&folder.join("spack.yaml"), |file| file.write_all(manifest.as_bytes()))?;
+            staged.add(&folder.join("spack.lock"), |file| lock.write(file))?;
         }
         if let (Some(folder), Some(copies)) = (&self.copies, files.copies) {
             let name = format!("copy_{}_specs.json", files.stack.unwrap_or("rebuilt"));
             let map: std::collections::BTreeMap<String, &Copy> =
                 copies.iter().map(|copy| (copy.hash.to_string(), copy)).collect();
-            staged.add(&folder.join(name), json(&map)?.as_bytes())?;
+            let copies = json(&map)?;
+            staged.add(&folder.join(name), |file| file.write_all(copies.as_bytes()))?;
         }
         if let (Some(path), Some(report)) = (&self.report, &files.report) {
-            staged.add(path, report.as_bytes())?;
+            staged.add(path, |file| file.write_all(report.as_bytes()))?;
         }
+        let (document, form) = files.pipeline;
         if let Some(path) = &self.pipeline {
-            staged.add(path, files.pipeline.as_bytes())?;
+            staged.add(path, |file| document.write(form, |piece| file.write_all(piece.as_bytes())))?;
         }
         staged.keep()?;
         if self.pipeline_is_printed {
-            out::raw(files.pipeline.as_bytes())?;
+            document.write(form, |piece| out::raw(piece.as_bytes()))?;
         }
         match &files.report {
             Some(report) if self.report_is_printed => out::raw(report.as_bytes()),
@@ -111,9 +114,8 @@ pub fn noop(out: Out, request: &Request, output: &Output) -> Result<Exit, Failur
         .collect();
     let (options, _) = Options::of(&env);
     let places = Places::of(request, output, &options)?;
-    let form = if output.json_form() { Form::Json } else { Form::Yaml };
-    let pipeline = occasion::noop().text(form);
-    places.write(&Files { pipeline, manifest: None, lock: &[], copies: None, stack: None, report: None })?;
+    let pipeline = (&occasion::noop(), output.form());
+    places.write(&Files { pipeline, manifest: None, lock: None, copies: None, stack: None, report: None })?;
     out.note("NOOP_JOB is set: the child has one job, which does nothing");
     Ok(Exit::Ok)
 }
@@ -130,22 +132,22 @@ pub fn json(value: &impl Serialize) -> Result<String, Failure> {
 struct Staged(Vec<(PathBuf, PathBuf)>);
 
 impl Staged {
-    fn add(&mut self, place: &Path, bytes: &[u8]) -> Result<(), Failure> {
-        let told = |error: std::io::Error| unwritable(place, &error);
+    fn add(&mut self, place: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+        let told = |error: io::Error| unwritable(place, &error);
         let folder = match place.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
         std::fs::create_dir_all(folder).map_err(told)?;
         if place.is_dir() {
-            return Err(unwritable(place, &std::io::Error::from(ErrorKind::IsADirectory)));
+            return Err(unwritable(place, &io::Error::from(ErrorKind::IsADirectory)));
         }
         let mut name = place.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.part", std::process::id()));
         let part = folder.join(name);
         self.0.push((part.clone(), place.to_owned()));
-        let mut file = std::fs::File::create(&part).map_err(told)?;
-        file.write_all(bytes).and_then(|()| file.flush()).map_err(told)
+        let mut file = BufWriter::new(std::fs::File::create(&part).map_err(told)?);
+        fill(&mut file).and_then(|()| file.flush()).map_err(told)
     }
 
     fn keep(mut self) -> Result<(), Failure> {
@@ -165,7 +167,7 @@ impl Drop for Staged {
     }
 }
 
-fn unwritable(place: &Path, error: &std::io::Error) -> Failure {
+fn unwritable(place: &Path, error: &io::Error) -> Failure {
     let place = place.display();
     Failure::new(
         Exit::Failed,

@@ -39,9 +39,9 @@ impl Key {
     }
 }
 
-impl From<&str> for Key {
+impl<T: Into<Arc<str>>> From<T> for Key {
     /// A key in the default mode, whatever its last character is.
-    fn from(name: &str) -> Self {
+    fn from(name: T) -> Self {
         Self { name: name.into(), mode: Mode::Merge }
     }
 }
@@ -111,7 +111,8 @@ impl Map {
 impl FromIterator<(Key, Value)> for Map {
     /// Later values replace earlier ones of the same name.
     fn from_iter<I: IntoIterator<Item = (Key, Value)>>(entries: I) -> Self {
-        let mut map = Self::new();
+        let entries = entries.into_iter();
+        let mut map = Self(Vec::with_capacity(entries.size_hint().0));
         for (key, value) in entries {
             map.insert(key, value);
         }

@@ -1,5 +1,7 @@
 //! Rules made ready to match: one slot per rule, and some for what the engine itself looks for.
 
+use std::sync::OnceLock;
+
 use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
 use super::literals::{self, Needles};
@@ -58,19 +60,53 @@ impl Own {
     }
 }
 
+/// A pattern that compiles, and is compiled when a line first asks for it: a log meets few of all patterns, and they are large.
+#[derive(Debug)]
+pub(super) struct Lazy {
+    regex: Box<str>,
+    unicode: bool,
+    compiled: OnceLock<Option<Regex>>,
+}
+
+impl Lazy {
+    fn of(of: &str, pattern: &Pattern) -> Result<Self, CompileError> {
+        let build = |unicode| build(&pattern.regex, unicode).map(|_| unicode);
+        let unicode = build(false).or_else(|_| build(true)).map_err(|error| CompileError {
+            of: of.to_owned(),
+            regex: pattern.regex.to_string(),
+            origin: pattern.origin.clone(),
+            reason: error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+        })?;
+        Ok(Self { regex: (&*pattern.regex).into(), unicode, compiled: OnceLock::new() })
+    }
+
+    fn get(&self) -> Option<&Regex> {
+        self.compiled.get_or_init(|| build(&self.regex, self.unicode).ok()).as_ref()
+    }
+
+    fn is_match(&self, text: &[u8]) -> bool {
+        self.get().is_some_and(|regex| regex.is_match(text))
+    }
+}
+
+/// Compiles a pattern over bytes, or over characters, as it must be when it names some that are no ASCII.
+fn build(regex: &str, unicode: bool) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(regex).unicode(unicode).size_limit(LARGEST).dfa_size_limit(LARGEST_CACHE).build()
+}
+
 /// One pattern.
 #[derive(Debug)]
 pub(super) struct Matcher {
-    pub regex: Regex,
+    pattern: Lazy,
     /// A candidate of the prefilter's matches for certain.
-    pub certain: bool,
+    certain: bool,
 }
 
 /// Patterns of which any one is enough.
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     pub any: Vec<Matcher>,
-    pub none: Vec<Regex>,
+    pub none: Vec<Lazy>,
     /// Sections to which it is bound; empty: none.
     pub sections: Vec<Box<str>>,
 }
@@ -79,12 +115,12 @@ impl Slot {
     /// Whether a pattern matches a shown line, and none of the vetoes does.
     pub fn fits(&self, place: u16, text: &[u8]) -> bool {
         let Some(matcher) = self.any.get(usize::from(place)) else { return false };
-        (matcher.certain || matcher.regex.is_match(text)) && !self.none.iter().any(|veto| veto.is_match(text))
+        (matcher.certain || matcher.pattern.is_match(text)) && !self.none.iter().any(|veto| veto.is_match(text))
     }
 
     /// What a pattern's named groups are read with, if it has any, or else where it matches.
     pub fn regex(&self, place: u16) -> Option<&Regex> {
-        self.any.get(usize::from(place)).map(|matcher| &matcher.regex)
+        self.any.get(usize::from(place)).and_then(|matcher| matcher.pattern.get())
     }
 }
 
@@ -109,7 +145,7 @@ impl Compiled {
         for rule in &rules.rules {
             let slot = slots.len();
             let any = rule.any.iter().map(|p| build.matcher(slot, &rule.id, p)).collect::<Result<_, _>>()?;
-            let none = rule.none.iter().map(|p| Ok(compile(&rule.id, p)?.0)).collect::<Result<_, _>>()?;
+            let none = rule.none.iter().map(|p| Lazy::of(&rule.id, p)).collect::<Result<_, _>>()?;
             slots.push(Slot { any, none, sections: rule.scope.sections.clone() });
             build.number(slot, slots.last());
         }
@@ -124,7 +160,7 @@ impl Compiled {
             build.number(slot, slots.last());
         }
         for pattern in &rules.secondary {
-            compile("secondary", pattern)?;
+            Lazy::of("secondary", pattern)?;
         }
         let whole = |reason: String| CompileError {
             of: "all rules together".to_owned(),
@@ -171,12 +207,12 @@ impl Compiled {
 
 impl Build {
     fn matcher(&mut self, slot: usize, of: &str, pattern: &Pattern) -> Result<Matcher, CompileError> {
-        let (regex, unicode) = compile(of, pattern)?;
-        let needles = literals::needles(&pattern.regex, unicode);
+        let lazy = Lazy::of(of, pattern)?;
+        let needles = literals::needles(&pattern.regex, lazy.unicode);
         let certain = needles.as_ref().is_some_and(|n| n.whole);
         let id = PatternId { slot: u16::try_from(slot).unwrap_or(u16::MAX), place: u16::MAX };
-        self.patterns.push((id, pattern.regex.to_string(), unicode, needles));
-        Ok(Matcher { regex, certain })
+        self.patterns.push((id, pattern.regex.to_string(), lazy.unicode, needles));
+        Ok(Matcher { pattern: lazy, certain })
     }
 
     /// Numbers the patterns of the slot that was built last.
@@ -187,19 +223,4 @@ impl Build {
             id.place = place;
         }
     }
-}
-
-/// Compiles a pattern over bytes. Tells whether it had to be one over characters, because it names some that are no ASCII.
-fn compile(of: &str, pattern: &Pattern) -> Result<(Regex, bool), CompileError> {
-    let build = |unicode| {
-        RegexBuilder::new(&pattern.regex).unicode(unicode).size_limit(LARGEST).dfa_size_limit(LARGEST_CACHE).build()
-    };
-    build(false).map(|regex| (regex, false)).or_else(|_| build(true).map(|regex| (regex, true))).map_err(|error| {
-        CompileError {
-            of: of.to_owned(),
-            regex: pattern.regex.to_string(),
-            origin: pattern.origin.clone(),
-            reason: error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned(),
-        }
-    })
 }
