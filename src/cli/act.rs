@@ -290,14 +290,14 @@ async fn apply(setup: &Setup, path: &Path, way: &Way, verb: Verb) -> Result<Exit
     }
     let now = setup.clock.now();
     let (session, fresh) = if verb == Verb::RetryPipeline {
-        let id = plan.targets.first().map_or(PipelineId(0), |target| target.pipeline);
+        let id = plan.targets.first().and_then(|target| target.pipeline).unwrap_or(PipelineId(0));
         let (mut session, wish) = jobs::open(setup, Some(id)).await?;
         let wish = Wish { graphs: false, reasons: false, ..wish };
         Knowledge::gather(&mut session, wish, LOOK).await?.tell(setup.out);
         let fresh = Plan::for_pipeline(&session.replica.world, id, now);
         (session, fresh)
     } else {
-        let ids: Vec<JobId> = plan.targets.iter().filter_map(|target| job_of(target.object)).collect();
+        let ids: Vec<JobId> = plan.targets.iter().filter_map(|target| target.object.job()).collect();
         let mut session = open_on_jobs(setup, &ids).await?;
         Knowledge::gather(&mut session, Wish::default(), LOOK).await?.tell(setup.out);
         learn_tries(setup, &mut session, verb, &ids).await?;
@@ -322,13 +322,6 @@ async fn apply(setup: &Setup, path: &Path, way: &Way, verb: Verb) -> Result<Exit
 const LOOK: std::time::Duration = std::time::Duration::from_secs(60);
 const CHANGED: &str = "changed since the plan";
 
-fn job_of(object: Object) -> Option<JobId> {
-    match object {
-        Object::Job(id) => Some(id),
-        Object::Pipeline(_) => None,
-    }
-}
-
 fn read_plan(path: &Path) -> Result<Plan, Failure> {
     let wrong =
         |what: String| Failure::usage(format!("--apply {}: {what}; give it what --plan printed", path.display()));
@@ -348,8 +341,9 @@ fn read_plan(path: &Path) -> Result<Plan, Failure> {
 
 /// The old plan with the judgement of now: a target stays only if a plan made now would have it, in the state that was shown then.
 fn reconcile(mut old: Plan, fresh: Plan) -> Plan {
-    let now: BTreeMap<Object, &Target> = fresh.targets.iter().map(|target| (target.object, target)).collect();
-    let reasons: BTreeMap<Object, &str> = fresh.skips.iter().map(|skip| (skip.object, skip.reason.as_str())).collect();
+    let now: BTreeMap<&Object, &Target> = fresh.targets.iter().map(|target| (&target.object, target)).collect();
+    let reasons: BTreeMap<&Object, &str> =
+        fresh.skips.iter().map(|skip| (&skip.object, skip.reason.as_str())).collect();
     let (mut kept, mut skips) = (Vec::new(), Vec::new());
     for target in std::mem::take(&mut old.targets) {
         let reason = match (now.get(&target.object), reasons.get(&target.object)) {
@@ -407,7 +401,7 @@ mod tests {
         assert_eq!(old.targets.len(), 3);
         let fresh = plan(&world(Rules::default(), &[Status::Failed, Status::Running, Status::Failed]));
         let left = reconcile(old, fresh);
-        assert_eq!(left.targets.iter().map(|t| t.object).collect::<Vec<_>>(), [Object::Job(JobId(1))]);
+        assert_eq!(left.targets.iter().map(|t| t.object.clone()).collect::<Vec<_>>(), [Object::Job(JobId(1))]);
         let reasons: Vec<_> = left.skips.iter().map(|skip| skip.reason.as_str()).collect();
         assert_eq!(
             reasons,

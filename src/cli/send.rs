@@ -123,11 +123,14 @@ fn report(setup: &Setup, replica: &Replica, plan: &Plan, as_json: bool) -> Resul
     })
 }
 
-fn outcomes(run: &Run) -> impl Iterator<Item = (&str, Object, &Outcome)> {
-    run.plan.targets.iter().filter_map(|target| Some((&*target.name, target.object, run.outcomes.get(&target.object)?)))
+fn outcomes(run: &Run) -> impl Iterator<Item = (&str, &Object, &Outcome)> {
+    run.plan
+        .targets
+        .iter()
+        .filter_map(|target| Some((&*target.name, &target.object, run.outcomes.get(&target.object)?)))
 }
 
-fn describe(name: &str, object: Object, outcome: &Outcome) -> Value {
+fn describe(name: &str, object: &Object, outcome: &Outcome) -> Value {
     let (new_job, reason) = match outcome {
         Outcome::Done { new_job } => (*new_job, None),
         Outcome::Skipped { reason } | Outcome::Failed { reason } | Outcome::Uncertain { reason } => {
@@ -139,10 +142,6 @@ fn describe(name: &str, object: Object, outcome: &Outcome) -> Value {
 
 fn tell(out: Out, run: &Run) -> Result<(), Failure> {
     for (name, object, outcome) in outcomes(run) {
-        let what = match object {
-            Object::Job(id) => format!("job {id}"),
-            Object::Pipeline(id) => format!("pipeline {id}"),
-        };
         let then = match outcome {
             Outcome::Done { new_job: Some(new) } => format!(" → job {new}"),
             Outcome::Done { new_job: None } => String::new(),
@@ -150,7 +149,7 @@ fn tell(out: Out, run: &Run) -> Result<(), Failure> {
                 format!(": {reason}")
             }
         };
-        out.line(&format!("{:<9}  {what} {name}{then}", outcome.word()))?;
+        out.line(&format!("{:<9}  {object} {name}{then}", outcome.word()))?;
     }
     Ok(())
 }

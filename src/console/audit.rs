@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::actions::{Outcome, Plan, PlanId, Run, Target};
-use crate::ci::Timestamp;
+use super::actions::{Object, Outcome, Plan, PlanId, Run, Target};
+use crate::ci::{JobId, Timestamp};
 
 /// Where an action stands in one audit row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,10 +46,26 @@ impl AuditState {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct AuditDetail {
     pub targets: Vec<Target>,
-    #[serde(default)]
-    pub answers: Vec<(u64, Outcome)>,
+    #[serde(default, deserialize_with = "answers")]
+    pub answers: Vec<(Object, Outcome)>,
     #[serde(default)]
     pub skips: Vec<String>,
+}
+
+/// Rows of older versions name jobs by their number alone.
+fn answers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(Object, Outcome)>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Whose {
+        Object(Object),
+        Job(JobId),
+    }
+    let object = |whose| match whose {
+        Whose::Object(object) => object,
+        Whose::Job(id) => Object::Job(id),
+    };
+    let read = Vec::<(Whose, Outcome)>::deserialize(deserializer)?;
+    Ok(read.into_iter().map(|(whose, outcome)| (object(whose), outcome)).collect())
 }
 
 /// One row.
@@ -86,17 +102,7 @@ impl AuditRow {
     /// Adds what became of each target.
     pub fn with_outcomes(mut self, run: &Run) -> Self {
         let mut detail = (*self.detail).clone();
-        detail.answers = run
-            .outcomes
-            .iter()
-            .map(|(object, outcome)| {
-                let id = match object {
-                    super::actions::Object::Job(id) => id.0,
-                    super::actions::Object::Pipeline(id) => id.0,
-                };
-                (id, outcome.clone())
-            })
-            .collect();
+        detail.answers = run.outcomes.iter().map(|(object, outcome)| (object.clone(), outcome.clone())).collect();
         self.detail = Arc::new(detail);
         self
     }

@@ -130,7 +130,7 @@ fn a_mark_stays_on_its_job_while_the_list_refreshes() {
         night.wait("the retry is through", || night.world.borrow().actions.done().next().is_some()).await;
         let asked: Vec<Object> = {
             let world = night.world.borrow();
-            world.actions.done().next().unwrap().plan.targets.iter().map(|t| t.object).collect()
+            world.actions.done().next().unwrap().plan.targets.iter().map(|t| t.object.clone()).collect()
         };
         let mut wanted: Vec<Object> = wanted.into_iter().map(Object::Job).collect();
         wanted.sort_unstable();

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::ci::{JobId, PipelineId, Status, Timestamp};
-use crate::console::actions::{Object, PlanId, Target};
+use crate::ci::{JobId, PipelineId, Timestamp};
+use crate::console::actions::{Object, Outcome, PlanId, Target};
 use crate::console::audit::{AuditDetail, AuditRow, AuditState};
 use crate::console::durations::Took;
 
@@ -36,9 +36,9 @@ impl Drop for Scratch {
 fn row(summary: &str) -> AuditRow {
     let target = Target {
         object: Object::Job(JobId(10_841)),
-        pipeline: PipelineId(7),
+        pipeline: Some(PipelineId(7)),
         name: "zlib \"x\"".into(),
-        status: Status::Failed,
+        status: "failed".into(),
         tries: 2,
         cause: "no_space".into(),
     };
@@ -50,7 +50,12 @@ fn row(summary: &str) -> AuditRow {
         targets: 33,
         state: AuditState::Held,
         summary: summary.into(),
-        detail: AuditDetail { targets: vec![target], ..AuditDetail::default() }.into(),
+        detail: AuditDetail {
+            answers: vec![(target.object.clone(), Outcome::Done { new_job: Some(JobId(10_842)) })],
+            targets: vec![target],
+            ..AuditDetail::default()
+        }
+        .into(),
     }
 }
 

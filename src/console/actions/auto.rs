@@ -97,7 +97,7 @@ impl World {
             && !job.retried
             && self.tries(job) < auto.tries
             && self.newer_pipeline(job.pipeline).is_none()
-            && self.actions.pending_for(Object::Job(id)).is_none()
+            && self.actions.pending_for(&Object::Job(id)).is_none()
             && self.asked.jobs.get(&id).is_none_or(|again| *again <= now)
     }
 

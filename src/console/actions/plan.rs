@@ -79,11 +79,30 @@ impl std::fmt::Display for PlanId {
 }
 
 /// What a plan acts on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", content = "id")]
 pub enum Object {
     Job(JobId),
     Pipeline(PipelineId),
+}
+
+impl Object {
+    /// The job, if it is one.
+    pub const fn job(&self) -> Option<JobId> {
+        match self {
+            Self::Job(id) => Some(*id),
+            Self::Pipeline(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Object {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Job(id) => write!(f, "job {id}"),
+            Self::Pipeline(id) => write!(f, "pipeline {id}"),
+        }
+    }
 }
 
 /// One thing to act on, as it was shown.
@@ -91,10 +110,12 @@ pub enum Object {
 #[serde(deny_unknown_fields)]
 pub struct Target {
     pub object: Object,
-    pub pipeline: PipelineId,
+    /// Where it belongs; of what is no part of a pipeline there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pipeline: Option<PipelineId>,
     pub name: Arc<str>,
-    /// The status that was shown. The executor sends only if the server still says the same.
-    pub status: Status,
+    /// The status that was shown, in the server's word. The executor sends only if the server still says the same.
+    pub status: Arc<str>,
     /// Tries so far, this one included.
     pub tries: u32,
     /// The cause as far as it is known; summed up in the preview.
@@ -169,9 +190,9 @@ impl Plan {
                     ));
                     draft.targets.push(Target {
                         object,
-                        pipeline: id,
+                        pipeline: Some(id),
                         name,
-                        status: facts.pipeline.status,
+                        status: facts.pipeline.status.as_str().into(),
                         tries: 1,
                         cause: "".into(),
                     });
@@ -251,7 +272,7 @@ impl Draft {
         if let Err(reason) = verb.accepts(job) {
             return self.skip(object, name, reason);
         }
-        if let Some(plan) = world.actions.pending_for(object) {
+        if let Some(plan) = world.actions.pending_for(&object) {
             return self.skip(object, name, format!("already part of {plan}"));
         }
         if verb == Verb::Retry
@@ -265,9 +286,9 @@ impl Draft {
         }
         self.targets.push(Target {
             object,
-            pipeline: job.pipeline,
+            pipeline: Some(job.pipeline),
             name,
-            status: job.status,
+            status: job.status.as_str().into(),
             tries,
             cause: world.cause(job).unwrap_or_default().into(),
         });
@@ -275,19 +296,19 @@ impl Draft {
 
     fn finish(mut self, world: &World, verb: Verb, rules: &Rules, now: Timestamp) -> Plan {
         for guard in &rules.guards {
-            let concerned = |object| concerns(world, guard, object, now);
+            let concerned = |object: &Object| concerns(world, guard, object, now);
             let allowed = match guard.rule {
                 GuardRule::MaxBulk { limit } => limit,
                 GuardRule::Rate { limit, per } => {
-                    let sent = world.actions.sent().filter(|(at, object)| now.since(*at) < per && concerned(*object));
+                    let sent = world.actions.sent().filter(|(at, object)| now.since(*at) < per && concerned(object));
                     limit.saturating_sub(sent.count())
                 }
                 _ => continue,
             };
             let mut taken = 0;
             for target in std::mem::take(&mut self.targets) {
-                taken += usize::from(concerned(target.object));
-                if taken > allowed && concerned(target.object) {
+                taken += usize::from(concerned(&target.object));
+                if taken > allowed && concerned(&target.object) {
                     self.skip(target.object, target.name, format!("guardrail: {}", guard.reason));
                 } else {
                     self.targets.push(target);
@@ -297,7 +318,7 @@ impl Draft {
         let n = self.targets.len();
         let rule = rules.guards.iter().find(|guard| match guard.rule {
             GuardRule::Typed { over } => {
-                self.targets.iter().filter(|t| concerns(world, guard, t.object, now)).count() > over
+                self.targets.iter().filter(|t| concerns(world, guard, &t.object, now)).count() > over
             }
             _ => false,
         });
@@ -332,10 +353,10 @@ impl Draft {
 }
 
 /// Whether a guardrail speaks about this object; a pipeline is only meant by a guardrail about everything.
-fn concerns(world: &World, guard: &Guard, object: Object, now: Timestamp) -> bool {
+fn concerns(world: &World, guard: &Guard, object: &Object, now: Timestamp) -> bool {
     match object {
         Object::Job(id) => {
-            world.job(id).is_some_and(|job| guard.when.may_match(&world.subject(job, now), world.server_time(now)))
+            world.job(*id).is_some_and(|job| guard.when.may_match(&world.subject(job, now), world.server_time(now)))
         }
         Object::Pipeline(_) => guard.when.is_empty(),
     }
@@ -354,18 +375,15 @@ fn cost(world: &World, targets: &[Target]) -> String {
 /// The same targets at the same moment make the same id; nothing random is needed.
 fn plan_id(verb: Verb, targets: &[Target], now: Timestamp) -> PlanId {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    let mut mix = |n: u64| {
-        for byte in n.to_le_bytes() {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let mut mix = |bytes: &[u8]| {
+        for byte in bytes {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
     };
-    mix(verb as u64);
-    mix(now.millis() as u64);
-    for t in targets {
-        mix(match t.object {
-            Object::Job(id) => id.0,
-            Object::Pipeline(id) => id.0,
-        });
+    mix(verb.action().as_bytes());
+    mix(&now.millis().to_le_bytes());
+    for target in targets {
+        mix(target.object.to_string().as_bytes());
     }
     PlanId(format!("p{:07x}", hash & 0x0fff_ffff).into())
 }

@@ -164,7 +164,7 @@ impl Actions {
         if self.held.contains_key(&plan.id) || self.running.contains_key(&plan.id) {
             return Err("this plan was confirmed already".to_owned());
         }
-        if let Some(busy) = plan.targets.iter().find_map(|t| self.pending_for(t.object)) {
+        if let Some(busy) = plan.targets.iter().find_map(|t| self.pending_for(&t.object)) {
             return Err(format!("a target is part of {busy} already"));
         }
         let row = AuditRow::of(&plan, &who, AuditState::Held, plan.summary(), server_now);
@@ -238,7 +238,7 @@ impl Actions {
             let wave: Vec<Target> = run.plan.targets.iter().skip(run.sent).take(size).cloned().collect();
             run.sent += wave.len();
             for target in wave {
-                self.sent_at.push_back((now, target.object));
+                self.sent_at.push_back((now, target.object.clone()));
                 self.sent_total += 1;
                 effects.push(Effect::Act { plan: run.plan.id.clone(), verb: run.plan.verb, target });
             }
@@ -260,7 +260,7 @@ impl Actions {
                 TrialState::Failed { failed, ended } => {
                     let reason = format!("stopped: {failed} of {ended} new tries failed again");
                     let rest = run.plan.targets.iter().skip(run.sent);
-                    stopped.extend(rest.map(|target| (run.plan.id.clone(), target.object, reason.clone())));
+                    stopped.extend(rest.map(|target| (run.plan.id.clone(), target.object.clone(), reason.clone())));
                     run.sent = run.plan.targets.len();
                 }
             }
@@ -283,7 +283,7 @@ impl Actions {
             self.skipped_total += 1;
             self.sent_total = self.sent_total.saturating_sub(1);
         }
-        let mut effects = vec![Effect::Refresh(target.pipeline)];
+        let mut effects: Vec<Effect> = target.pipeline.map(Effect::Refresh).into_iter().collect();
         run.outcomes.insert(object, outcome);
         if run.is_over()
             && let Some(run) = self.running.remove(plan)
@@ -303,15 +303,15 @@ impl Actions {
     }
 
     /// The plan that an object is waiting in, if any.
-    pub fn pending_for(&self, object: Object) -> Option<&PlanId> {
+    pub fn pending_for(&self, object: &Object) -> Option<&PlanId> {
         let held = self.held.values().map(|h| &h.plan);
-        let running = self.running.values().filter(|r| !r.outcomes.contains_key(&object)).map(|r| &r.plan);
-        held.chain(running).find(|p| p.targets.iter().any(|t| t.object == object)).map(|p| &p.id)
+        let running = self.running.values().filter(|r| !r.outcomes.contains_key(object)).map(|r| &r.plan);
+        held.chain(running).find(|p| p.targets.iter().any(|t| t.object == *object)).map(|p| &p.id)
     }
 
     /// The pipelines that running plans touch: they are worth reading often.
     pub fn pipelines_touched(&self) -> impl Iterator<Item = PipelineId> {
-        self.running.values().flat_map(|r| r.plan.targets.iter().map(|t| t.pipeline))
+        self.running.values().flat_map(|r| r.plan.targets.iter().filter_map(|t| t.pipeline))
     }
 
     /// Plans that can still be undone, the next one first.
@@ -332,8 +332,8 @@ impl Actions {
     }
 
     /// What was handed to the executor, and when: rate rules count it.
-    pub fn sent(&self) -> impl Iterator<Item = (Timestamp, Object)> {
-        self.sent_at.iter().copied()
+    pub fn sent(&self) -> impl Iterator<Item = &(Timestamp, Object)> {
+        self.sent_at.iter()
     }
 
     /// What undoing a finished plan would cancel: the jobs that its retries made.

@@ -8,9 +8,9 @@ use crate::console::fault::{Fault, FaultKind};
 
 impl Hands {
     pub(super) async fn act(&self, plan: PlanId, verb: Verb, target: Target) {
-        let outcome = match target.object {
-            Object::Job(id) => self.act_on_job(verb, id, &target).await,
-            Object::Pipeline(id) => self.retry_pipeline(id, &target).await,
+        let outcome = match &target.object {
+            Object::Job(id) => self.act_on_job(verb, *id, &target).await,
+            Object::Pipeline(id) => self.retry_pipeline(*id, &target).await,
         };
         tracing::info!(%plan, verb = verb.word(), object = ?target.object, outcome = outcome.word(), "acted");
         self.say(Event::TargetFinished { plan, object: target.object, outcome }).await;
@@ -20,7 +20,7 @@ impl Hands {
         let gitlab = &self.outside.gitlab;
         match gitlab.job(id).await {
             Err(fault) => return Outcome::Failed { reason: format!("not sent, could not re-read it: {fault}") },
-            Ok(now) if now.status != target.status => {
+            Ok(now) if now.status.as_str() != &*target.status => {
                 return Outcome::Skipped { reason: format!("changed under you: {} → {}", target.status, now.status) };
             }
             Ok(now) => tracing::debug!(job = %id, status = %now.status, "as shown"),
@@ -48,7 +48,7 @@ impl Hands {
                 Err(again) => unknown(format!("and it could not be re-read: {again}")),
             },
             _ => match self.outside.gitlab.job(id).await {
-                Ok(job) if job.status != target.status => Outcome::Done { new_job: None },
+                Ok(job) if job.status.as_str() != &*target.status => Outcome::Done { new_job: None },
                 Ok(_) => unknown("the job has not changed; look before you send it again".to_owned()),
                 Err(again) => unknown(format!("and it could not be re-read: {again}")),
             },
@@ -56,9 +56,10 @@ impl Hands {
     }
 
     async fn newer_try(&self, id: JobId, target: &Target) -> Result<Option<Job>, Fault> {
+        let Some(pipeline) = target.pipeline else { return Ok(None) };
         let mut page = Some(1);
         while let Some(number) = page {
-            let answer = self.outside.gitlab.jobs_page(target.pipeline, number, &[], false).await?;
+            let answer = self.outside.gitlab.jobs_page(pipeline, number, &[], false).await?;
             if let Some(job) = answer.items.into_iter().find(|j| j.name == target.name && j.id > id) {
                 return Ok(Some(job));
             }
@@ -71,7 +72,7 @@ impl Hands {
         let gitlab = &self.outside.gitlab;
         match gitlab.pipeline(id).await {
             Err(fault) => Outcome::Failed { reason: format!("not sent, could not re-read it: {fault}") },
-            Ok(now) if now.status != target.status => {
+            Ok(now) if now.status.as_str() != &*target.status => {
                 Outcome::Skipped { reason: format!("changed under you: {} → {}", target.status, now.status) }
             }
             Ok(_) => match gitlab.retry_pipeline(id).await {

@@ -108,7 +108,7 @@ impl Preview {
         if let Some(target) = self.rows.and_then(|row| self.plan.targets.get(row))
             && !self.left_out.remove(&target.object)
         {
-            self.left_out.insert(target.object);
+            self.left_out.insert(target.object.clone());
         }
         self.step(true);
     }
@@ -199,16 +199,22 @@ impl Preview {
         let cursor = self.rows.unwrap_or(0);
         let height = height.max(1);
         let top = (cursor + 1).saturating_sub(height);
-        let goes = |object| plan.targets.iter().any(|t| t.object == object);
+        let goes = |object: &Object| plan.targets.iter().any(|t| t.object == *object);
         let targets = self.plan.targets.iter().enumerate().map(|(i, t)| {
-            let id = match t.object {
-                Object::Job(id) => id.0,
-                Object::Pipeline(id) => id.0,
-            };
-            let mark = if goes(t.object) { "[x]" } else { "[ ]" };
+            let mark = if goes(&t.object) { "[x]" } else { "[ ]" };
             let here = if i == cursor { ">" } else { " " };
             let role = if i == cursor { Role::Cursor } else { Role::Text };
-            (role, format!("{here}{mark} {id}  {}  {}  try {}  {}", short_name(&t.name), t.status, t.tries, t.cause))
+            (
+                role,
+                format!(
+                    "{here}{mark} {}  {}  {}  try {}  {}",
+                    t.object,
+                    short_name(&t.name),
+                    t.status,
+                    t.tries,
+                    t.cause
+                ),
+            )
         });
         let skips =
             self.plan.skips.iter().map(|s| (Role::TextDim, format!("  -  {}  {}", short_name(&s.name), s.reason)));
@@ -238,12 +244,8 @@ fn summary_lines(pen: &Pen<'_>, plan: &Plan) -> Vec<(Role, String)> {
     }
     lines.extend(plan.notes.iter().map(|note| (Role::Text, format!("! {note}"))));
     if let [only] = plan.targets.as_slice() {
-        let id = match only.object {
-            Object::Job(id) => format!("job {id}"),
-            Object::Pipeline(id) => format!("pipeline {id}"),
-        };
         let name = short_name(&only.name);
-        lines.push((Role::Text, format!("{id}  {name}  {}  try {}", only.status, only.tries)));
+        lines.push((Role::Text, format!("{}  {name}  {}  try {}", only.object, only.status, only.tries)));
     }
     lines.push((Role::TextDim, "each target is read again before it is sent; what changed is skipped".to_owned()));
     lines

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use crate::ci::Timestamp;
-use crate::console::actions::{Object, PlanId};
+use crate::console::actions::PlanId;
 use crate::console::audit::{AuditRow, AuditState};
 use crate::console::effect::Focus;
 use crate::console::fresh::Completeness;
@@ -49,24 +49,19 @@ impl AuditScreen {
         let inner = Panel { title: &title, ..Panel::default() }.draw(pen, area);
         let answers = row.detail.answers.iter();
         let lines = row.detail.targets.iter().map(|target| {
-            let id = match target.object {
-                Object::Job(id) => id.0,
-                Object::Pipeline(id) => id.0,
-            };
-            let answer =
-                answers.clone().find(|(n, _)| *n == id).map_or(
-                    "not answered".to_owned(),
-                    |(_, outcome)| match outcome {
-                        crate::console::actions::Outcome::Done { new_job: Some(job) } => format!("done, new job {job}"),
-                        crate::console::actions::Outcome::Done { new_job: None } => "done".to_owned(),
-                        crate::console::actions::Outcome::Skipped { reason }
-                        | crate::console::actions::Outcome::Failed { reason }
-                        | crate::console::actions::Outcome::Uncertain { reason } => {
-                            format!("{}: {reason}", outcome.word())
-                        }
-                    },
-                );
-            format!("{id}  {}  was {}  {answer}", target.name, target.status)
+            let answer = answers.clone().find(|(object, _)| *object == target.object).map_or(
+                "not answered".to_owned(),
+                |(_, outcome)| match outcome {
+                    crate::console::actions::Outcome::Done { new_job: Some(job) } => format!("done, new job {job}"),
+                    crate::console::actions::Outcome::Done { new_job: None } => "done".to_owned(),
+                    crate::console::actions::Outcome::Skipped { reason }
+                    | crate::console::actions::Outcome::Failed { reason }
+                    | crate::console::actions::Outcome::Uncertain { reason } => {
+                        format!("{}: {reason}", outcome.word())
+                    }
+                },
+            );
+            format!("{}  {}  was {}  {answer}", target.object, target.name, target.status)
         });
         let skips = row.detail.skips.iter().map(|skip| format!("skipped {skip}"));
         for (y, line) in (inner.y..inner.bottom()).zip(lines.chain(skips)) {
