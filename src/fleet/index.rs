@@ -143,7 +143,11 @@ impl Fleet {
     /// A list came to its end, and these were on it: forgets what was not. Returns the uids of what went.
     pub fn listed(&mut self, kind: Kind, seen: &HashSet<Uid>) -> Vec<Uid> {
         self.listed.insert(kind);
-        self.keep_only(kind, None, seen)
+        let gone = self.not_among(kind, None, seen);
+        for uid in &gone {
+            self.delete(kind, uid);
+        }
+        gone
     }
 
     /// Says whether all objects of a kind are known, so that what is not here is absent.
@@ -155,21 +159,17 @@ impl Fleet {
         }
     }
 
-    /// Forgets what was not seen; of pods, only those of a namespace where one is given. Returns the uids of what went.
-    pub fn keep_only(&mut self, kind: Kind, namespace: Option<&str>, seen: &HashSet<Uid>) -> Vec<Uid> {
+    /// The objects of a kind that are not among these; of pods, only those of a namespace where one is given.
+    pub fn not_among(&self, kind: Kind, namespace: Option<&str>, seen: &HashSet<Uid>) -> Vec<Uid> {
         let is_there = |pod: &&Pod| namespace.is_none_or(|namespace| &*pod.namespace == namespace);
-        let known: Vec<Uid> = match kind {
-            Kind::Pod => self.pods.iter().filter(is_there).map(|pod| pod.uid.clone()).collect(),
-            Kind::Node => self.nodes.uids().cloned().collect(),
-            Kind::Claim => self.claims.uids().cloned().collect(),
-            Kind::Pool => self.pools.uids().cloned().collect(),
-            Kind::Event => self.events.uids().cloned().collect(),
-        };
-        let gone: Vec<Uid> = known.into_iter().filter(|uid| !seen.contains(uid)).collect();
-        for uid in &gone {
-            self.delete(kind, uid);
+        let gone = |uid: &&Uid| !seen.contains(*uid);
+        match kind {
+            Kind::Pod => self.pods.iter().filter(is_there).map(|pod| &pod.uid).filter(gone).cloned().collect(),
+            Kind::Node => self.nodes.uids().filter(gone).cloned().collect(),
+            Kind::Claim => self.claims.uids().filter(gone).cloned().collect(),
+            Kind::Pool => self.pools.uids().filter(gone).cloned().collect(),
+            Kind::Event => self.events.uids().filter(gone).cloned().collect(),
         }
-        gone
     }
 
     /// Whether this kind was listed once: only then is what is not here known to be absent.
