@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use alarms::{Alarm, AlarmId, AlarmState, Loudness, Silence, ToldAlert, ToldState};
-pub use news::{Change, Metrics, News};
+pub use news::{Change, Metrics, News, PoolUse};
 pub use outcomes::{Outcome, Outcomes, Seat};
 pub use source::{Phase, Source, SourceFacts, SourceState, System};
 pub use sums::{ClassTrend, Counts};
