@@ -35,7 +35,10 @@ async fn pages_of_graphql_tell_everything_and_what_is_odd_is_unknown() {
     assert_eq!((whole.id, &*whole.description, whole.machine()), (RunnerId(7), "uo-19", Some("mac")));
     assert_eq!((whole.is_protected, whole.is_paused, whole.is_at_work()), (Some(true), Some(false), Some(true)));
     assert_eq!(whole.contacted_at, Timestamp::parse("2026-08-20T14:00:00Z"), "its manager was heard of");
-    assert_eq!((odd.status, odd.tags.clone(), odd.is_protected, odd.is_at_work()), (RunnerStatus::Unknown, None, None, None));
+    assert_eq!(
+        (odd.status, odd.tags.clone(), odd.is_protected, odd.is_at_work()),
+        (RunnerStatus::Unknown, None, None, None)
+    );
     assert_eq!(served.seen().len(), 2);
 }
 
@@ -46,7 +49,10 @@ async fn a_list_that_never_ends_and_one_that_is_hidden_are_faults() {
     assert_eq!(fault.kind, FaultKind::Garbled);
     assert!(endless.seen().len() <= 3, "the same cursor is not followed for ever");
     let hidden = server(|_, _| ok(&json!({"data": {"project": {"runners": null}}}))).await;
-    assert_eq!(client(&hidden.url, Some("glpat-canary")).runners_graphql().await.unwrap_err().kind, FaultKind::Forbidden);
+    assert_eq!(
+        client(&hidden.url, Some("glpat-canary")).runners_graphql().await.unwrap_err().kind,
+        FaultKind::Forbidden
+    );
     let old = server(|_, _| ok(&json!({"errors": [{"message": "Field 'runners' doesn't exist"}]}))).await;
     let fault = client(&old.url, Some("glpat-canary")).runners_graphql().await.unwrap_err();
     assert!(fault.detail.contains("doesn't exist"), "{fault}");

@@ -120,7 +120,9 @@ impl Wanted {
             self = self.with(flag, key, &value);
         }
         // Tokens of the user's own are for the user's own servers.
-        for key in ["prometheus.token_env", "prometheus.token_file", "alertmanager.token_env", "alertmanager.token_file"] {
+        for key in
+            ["prometheus.token_env", "prometheus.token_file", "alertmanager.token_env", "alertmanager.token_file"]
+        {
             self = self.with(flag, key, "");
         }
         self

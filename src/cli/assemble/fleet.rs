@@ -16,10 +16,7 @@ use crate::console::fleet::FleetRules;
 use crate::controller::{ClusterOutside, FleetOutside};
 
 /// What can be asked. Sends nothing, and reads no kubeconfig yet: one that is not there today may be tomorrow.
-pub(super) fn outside(
-    config: &Config,
-    env: impl Iterator<Item = (String, String)>,
-) -> Result<FleetOutside, Failure> {
+pub(super) fn outside(config: &Config, env: impl Iterator<Item = (String, String)>) -> Result<FleetOutside, Failure> {
     let env: Vec<(String, String)> = env.collect();
     let Config { kubernetes, prometheus, alertmanager, budget, .. } = config;
     let cluster = access(config).map(|access| ClusterOutside {

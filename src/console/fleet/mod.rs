@@ -91,11 +91,7 @@ impl FleetFacts {
 
     /// What is known of how busy runners are, besides pods.
     pub fn busy(&self) -> Busy {
-        Busy {
-            running: None,
-            slots_of_runner: self.metrics.slots.clone(),
-            slots_of_class: self.rules.slots.clone(),
-        }
+        Busy { running: None, slots_of_runner: self.metrics.slots.clone(), slots_of_class: self.rules.slots.clone() }
     }
 
     /// The place of a pod's job.

@@ -11,16 +11,25 @@ use crate::fleet::{Kind, LaunchFailures, Object, Offer, Runner, Uid};
 #[derive(Debug, Clone)]
 pub enum News {
     /// Objects of a cluster came, changed or went.
-    Changed { source: Source, changes: Vec<Change> },
+    Changed {
+        source: Source,
+        changes: Vec<Change>,
+    },
     /// How a source fares.
-    Seen { source: Source, state: SourceState },
+    Seen {
+        source: Source,
+        state: SourceState,
+    },
     /// The whole list of runners.
     Runners(Vec<Arc<Runner>>),
     /// What machines cost by the hour.
     Prices(Vec<(Offer, f64)>),
     Metrics(Metrics),
     /// Everything that Alertmanager holds.
-    Alerts { alerts: Vec<Arc<ToldAlert>>, silences: Vec<Arc<Silence>> },
+    Alerts {
+        alerts: Vec<Arc<ToldAlert>>,
+        silences: Vec<Arc<Silence>>,
+    },
 }
 
 /// What became of an object.
@@ -29,7 +38,9 @@ pub enum Change {
     Put(Object),
     Gone(Kind, Uid),
     /// A list came to its end with these on it.
-    Listed { seen: Arc<HashSet<Uid>> },
+    Listed {
+        seen: Arc<HashSet<Uid>>,
+    },
     /// After a list: whether some objects of this source cannot be used. Then, what is not here need not be absent.
     Unreadable(bool),
 }

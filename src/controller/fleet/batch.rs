@@ -121,7 +121,8 @@ mod tests {
     fn only_the_last_state_of_an_object_is_told_and_never_across_a_list() {
         let gone = Change::Gone(Kind::Pod, Uid("b".into()));
         let list = Change::Listed { seen: Arc::default() };
-        let mut changes = vec![pod("a", "a1"), pod("b", "b1"), list, pod("a", "a2"), pod("b", "b2"), pod("a", "a3"), gone];
+        let mut changes =
+            vec![pod("a", "a1"), pod("b", "b1"), list, pod("a", "a2"), pod("b", "b2"), pod("a", "a3"), gone];
         overtaken(&mut changes);
         assert_eq!(told(&changes), ["a1", "b1", "listed", "a3", "-b"]);
     }
@@ -133,7 +134,8 @@ mod tests {
             source: Source::Pods,
             state: SourceState { unreadable, ..SourceState::default() },
         };
-        let news = vec![changed(Source::Pods, "a"), changed(Source::Pods, "b"), seen(1), seen(2), changed(Source::Nodes, "c")];
+        let news =
+            vec![changed(Source::Pods, "a"), changed(Source::Pods, "b"), seen(1), seen(2), changed(Source::Nodes, "c")];
         let joined = gather(news);
         assert_eq!(joined.len(), 3);
         assert!(matches!(&joined[0], News::Changed { changes, .. } if changes.len() == 2));

@@ -104,7 +104,8 @@ async fn metrics(prometheus: &Prometheus) -> Result<Metrics, Fault> {
     let is_scraped = synced.is_some();
     let failures = vector(prometheus, FAILURES).await?;
     let reclaims = number(vector(prometheus, RECLAIMS).await?);
-    let (used, limit) = (by(vector(prometheus, USED).await?, "nodepool"), by(vector(prometheus, LIMIT).await?, "nodepool"));
+    let (used, limit) =
+        (by(vector(prometheus, USED).await?, "nodepool"), by(vector(prometheus, LIMIT).await?, "nodepool"));
     let slots = by(vector(prometheus, SLOTS).await?, "pod");
     let label = |series: &Series, name: &str| series.labels.get(name).map_or("?", String::as_str).into();
     let failure = |series: &Series| {

@@ -159,12 +159,8 @@ pub(super) fn start(
 struct Unheard;
 
 /// Runs a follower, and again when it breaks: what it tells of goes on being known, and is called old.
-fn supervise<F>(
-    tasks: &mut JoinSet<()>,
-    tellers: Vec<Teller>,
-    again: Duration,
-    make: impl Fn() -> F + Send + 'static,
-) where
+fn supervise<F>(tasks: &mut JoinSet<()>, tellers: Vec<Teller>, again: Duration, make: impl Fn() -> F + Send + 'static)
+where
     F: Future<Output = Result<(), Unheard>> + Send + 'static,
 {
     tasks.spawn(async move {
