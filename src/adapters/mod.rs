@@ -16,5 +16,5 @@ pub mod spack_cli;
 pub mod store;
 pub mod terminal;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod web;

@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use super::error::ConfigError;
 use super::layers::{Flag, Loaded, SourceFile, Sources, merge};
 use super::token::TokenSource;
+use super::value::Names;
 
 /// Where files may lie.
 #[derive(Debug, Clone, Default)]
@@ -85,24 +86,44 @@ pub fn secret(
     loaded: &Loaded,
     env: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Option<SecretString>, ConfigError> {
-    let (text, origin) = match &loaded.token {
-        TokenSource::Nowhere | TokenSource::Withheld(_) => return Ok(None),
+    match &loaded.token {
+        TokenSource::Nowhere | TokenSource::Withheld(_) => Ok(None),
         TokenSource::Variable(name) => {
             let variables: HashMap<_, _> = env.into_iter().collect();
-            (variables.get(name).cloned().unwrap_or_default(), format!("env {name}"))
+            let text = variables.get(name).cloned().unwrap_or_default();
+            token(&text, format!("env {name}")).map(Some)
         }
-        TokenSource::File(path) => {
-            let text =
-                fs::read_to_string(path).map_err(|source| ConfigError::TokenFile { path: path.clone(), source })?;
-            (text.lines().next().unwrap_or_default().to_owned(), path.display().to_string())
-        }
-    };
+        TokenSource::File(path) => from_file(path, "gitlab.token_file").map(Some),
+    }
+}
+
+/// Reads the token of another service: from the first of these variables that is set, else from the file. `setting` names the file in errors.
+pub fn service_secret(
+    names: &Names,
+    file: Option<&Path>,
+    setting: &'static str,
+    env: impl IntoIterator<Item = (String, String)>,
+) -> Result<Option<SecretString>, ConfigError> {
+    let variables: HashMap<_, _> = env.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    match names.iter().find_map(|name| Some((name, variables.get(name)?))) {
+        Some((name, text)) => token(text, format!("env {name}")).map(Some),
+        None => file.map(|path| from_file(path, setting)).transpose(),
+    }
+}
+
+fn from_file(path: &Path, setting: &'static str) -> Result<SecretString, ConfigError> {
+    let text = fs::read_to_string(path);
+    let text = text.map_err(|source| ConfigError::TokenFile { path: path.to_owned(), setting, source })?;
+    token(text.lines().next().unwrap_or_default(), path.display().to_string())
+}
+
+fn token(text: &str, origin: String) -> Result<SecretString, ConfigError> {
     let token = text.trim();
     // Anything else could not stand in a header, and would show up in the error that says so.
     if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(ConfigError::TokenText { origin });
     }
-    Ok(Some(SecretString::from(token.to_owned())))
+    Ok(SecretString::from(token.to_owned()))
 }
 
 #[cfg(test)]

@@ -26,8 +26,8 @@ pub enum ConfigError {
     TableLacks { place: Place, name: &'static str, key: &'static str },
     #[error("flag {flag}: there is no setting `{key}`{}; see `stackhand config --explain`", meant(nearest.as_deref()))]
     UnknownSetting { flag: String, key: String, nearest: Option<String> },
-    #[error("{}: the token cannot be read: {source}; correct `gitlab.token_file` or the file's permissions", path.display())]
-    TokenFile { path: PathBuf, source: io::Error },
+    #[error("{}: the token cannot be read: {source}; correct `{setting}` or the file's permissions", path.display())]
+    TokenFile { path: PathBuf, setting: &'static str, source: io::Error },
     /// Never says what the token looks like.
     #[error("{origin}: the token is empty or holds something other than visible ASCII characters; store it anew")]
     TokenText { origin: String },

@@ -60,6 +60,12 @@ pub struct Explained {
     pub help: String,
 }
 
+/// The variables that may hold a token.
+fn token_names(config: &Config) -> impl Iterator<Item = &str> {
+    let Config { gitlab, prometheus, alertmanager, .. } = config;
+    gitlab.token_env.iter().chain(prometheus.token_env.iter()).chain(alertmanager.token_env.iter())
+}
+
 impl Loaded {
     /// Where the value of a setting came from.
     pub fn origin(&self, key: &str) -> &Origin {
@@ -159,9 +165,9 @@ impl Loaded {
                 None => unknown.push(name),
             }
         }
-        let built_in = Config::default().gitlab.token_env;
+        let built_in = Config::default();
         for name in unknown {
-            if !self.config.gitlab.token_env.iter().chain(built_in.iter()).any(|token| token == name) {
+            if !token_names(&self.config).chain(token_names(&built_in)).any(|token| token == name) {
                 let nearest = nearest(name, SETTINGS.iter().map(Setting::variable));
                 self.warnings.push(Warning::UnknownVariable { name: name.clone(), nearest });
             }

@@ -20,13 +20,14 @@ mod token;
 mod value;
 
 pub use auto::AutoRetry;
-pub use disk::{LoadArgs, Paths, environment, load, secret};
+pub use disk::{LoadArgs, Paths, environment, load, secret, service_secret};
 pub use error::ConfigError;
 pub use guard::{Guard, Role, Rule};
 pub use layers::{Explained, Flag, Loaded};
 pub use origin::{Origin, Place, Warning};
 pub use table::{
-    Actions, Budget, Cache, Config, Generation, Gitlab, Log, Pipelines, Poll, SETTINGS, Setting, Store, Ui, reference,
+    Actions, Alertmanager, Budget, Cache, Config, Generation, Gitlab, Kubernetes, Log, Pipelines, Poll, Prometheus,
+    SETTINGS, Setting, Store, Ui, reference,
 };
 pub use token::TokenSource;
 pub use value::{Ascii, BaseUrl, Color, Mode, Names};

@@ -209,6 +209,41 @@ settings! {
         "Percent of a cache's manifests or bytes beyond which a prune plan is refused."
         max_share: u32 [1..=100] = 30;
     }
+    /// The cluster in which jobs run. With neither a kubeconfig nor `in_cluster`, none is asked.
+    kubernetes: Kubernetes {
+        "The kubeconfig by which the cluster is watched."
+        kubeconfig: Option<PathBuf> {owner} = None;
+        "The context of the kubeconfig; without one, its current one."
+        context: String {owner} = String::new();
+        "Whether the service account of the pod in which this runs is used where no kubeconfig is named."
+        in_cluster: bool {owner} = false;
+        "Whether the kubeconfig may run a program to log in."
+        allow_login: bool {owner} = false;
+        "The namespace of job pods."
+        namespace: String = "pipeline".to_owned();
+        "The namespace of the pods of runner managers."
+        manager_namespace: String = "gitlab".to_owned();
+        "Jobs that each class of runners takes at once, `CLASS=SLOTS`; used where no metric tells."
+        slots: Names = Names::default();
+    }
+    /// Where metrics are asked for: prices, failed launches, reclaims. Without an address, none is asked.
+    prometheus: Prometheus {
+        "Address of the Prometheus server."
+        url: Option<BaseUrl> {owner} = None;
+        "Environment variables that may hold its bearer token; the first that is set counts."
+        token_env: Names {owner} = Names::of(&["STACKHAND_PROMETHEUS_TOKEN"]);
+        "A file whose first line is its bearer token; read when no variable holds one."
+        token_file: Option<PathBuf> {owner} = None;
+    }
+    /// Whose alerts are shown beside our own. Without an address, none is asked.
+    alertmanager: Alertmanager {
+        "Address of the Alertmanager."
+        url: Option<BaseUrl> {owner} = None;
+        "Environment variables that may hold its bearer token; the first that is set counts."
+        token_env: Names {owner} = Names::of(&["STACKHAND_ALERTMANAGER_TOKEN"]);
+        "A file whose first line is its bearer token; read when no variable holds one."
+        token_file: Option<PathBuf> {owner} = None;
+    }
     /// What the screen looks like.
     ui: Ui {
         "The theme: one that is built in or a file of the `themes` folder beside the user's configuration."

@@ -237,6 +237,21 @@ impl Value for BaseUrl {
     }
 }
 
+impl Value for Option<BaseUrl> {
+    const EXPECTED: &'static str = BaseUrl::EXPECTED;
+
+    fn read(raw: &Raw) -> Option<Self> {
+        match raw {
+            Raw::Text(text) if text.trim().is_empty() => Some(None),
+            raw => BaseUrl::read(raw).map(Some),
+        }
+    }
+
+    fn show(&self) -> String {
+        self.as_ref().map(BaseUrl::show).unwrap_or_default()
+    }
+}
+
 macro_rules! words {
     ($(#[$about:meta])* $Name:ident, $expected:literal { $( $(#[$note:meta])* $Variant:ident = $word:literal, )* }) => {
         $(#[$about])*

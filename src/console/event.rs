@@ -10,6 +10,7 @@ use super::caches::{Inside, Listing, RootId};
 use super::effect::{Fetch, Focus};
 use super::failures::{Ack, History};
 use super::fault::Fault;
+use super::fleet::News;
 use super::log::PageNo;
 use super::world::Edges;
 use crate::cache::{Duplication, Sample, Signature};
@@ -72,6 +73,8 @@ pub enum Event {
     CacheRead { root: RootId, inside: Arc<Inside>, sample: Sample, at: Timestamp },
     /// Who signed a binary, and whether that is worth anything.
     BinaryVerified { root: RootId, hash: Hash, signature: Signature, at: Timestamp },
+    /// What the sources of the fleet tell, in order.
+    FleetTold(Arc<[News]>),
     /// A fetch ended. `at` is when it began.
     Fetched { fetch: Fetch, at: Timestamp, result: Result<(), Fault> },
     /// More of a log.

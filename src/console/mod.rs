@@ -11,6 +11,7 @@ pub mod event;
 pub mod failures;
 pub mod fault;
 pub mod filter;
+pub mod fleet;
 pub mod fresh;
 pub mod fuzzy;
 pub mod input;

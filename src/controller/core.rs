@@ -62,7 +62,7 @@ async fn dispatch(
     let CoreSetup { mut world, outside, clock } = setup;
     let (answers, mut events) = mpsc::channel(CHANNEL);
     let mut executor = Executor::new(outside, answers, Arc::clone(&clock));
-    executor.begin(world.polling.rules.verdicts > 0);
+    executor.begin(world.polling.rules.verdicts > 0, &world.fleet.sources.keys().copied().collect());
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut face = Some(face);

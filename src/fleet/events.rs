@@ -16,13 +16,13 @@ const KEPT: Duration = Duration::from_hours(1);
 /// Events by object and by time.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Events {
-    known: HashMap<Uid, KubeEvent>,
+    known: HashMap<Uid, Arc<KubeEvent>>,
     times: BTreeSet<(Timestamp, Uid)>,
     objects: HashMap<About, BTreeSet<Uid>>,
 }
 
 impl Events {
-    pub fn put(&mut self, event: KubeEvent) {
+    pub fn put(&mut self, event: Arc<KubeEvent>) {
         self.take(&event.uid);
         self.times.insert((event.at, event.uid.clone()));
         self.objects.entry(event.about.clone()).or_default().insert(event.uid.clone());
@@ -56,7 +56,8 @@ impl Events {
     /// The events about an object, the newest first. Where its uid is known, events that name another are about a namesake.
     pub fn about(&self, kind: &str, name: &Arc<str>, uid: Option<&Uid>) -> Vec<&KubeEvent> {
         let about = About { kind: kind.into(), name: name.clone() };
-        let events = self.objects.get(&about).into_iter().flatten().filter_map(|uid| self.known.get(uid));
+        let events =
+            self.objects.get(&about).into_iter().flatten().filter_map(|uid| self.known.get(uid).map(|event| &**event));
         let mut events: Vec<&KubeEvent> = events
             .filter(|event| uid.is_none_or(|uid| event.about_uid.as_ref().is_none_or(|about| about == uid)))
             .collect();
@@ -66,7 +67,7 @@ impl Events {
 
     /// All events, the newest first.
     pub fn iter(&self) -> impl Iterator<Item = &KubeEvent> {
-        self.times.iter().rev().filter_map(|(_, uid)| self.known.get(uid))
+        self.times.iter().rev().filter_map(|(_, uid)| self.known.get(uid).map(|event| &**event))
     }
 
     pub fn uids(&self) -> impl Iterator<Item = &Uid> {
@@ -101,9 +102,9 @@ mod tests {
     #[test]
     fn a_repeated_event_stands_once_and_old_ones_go() {
         let mut events = Events::default();
-        events.put(event(1, 0, "p"));
-        events.put(event(1, 5, "p"));
-        events.put(event(2, 70, "p"));
+        events.put(event(1, 0, "p").into());
+        events.put(event(1, 5, "p").into());
+        events.put(event(2, 70, "p").into());
         assert_eq!((events.len(), events.times.len()), (2, 2));
         events.forget(Timestamp::from_millis(70 * 60_000));
         let left = events.about("Pod", &"p".into(), Some(&Uid("x".into())));
@@ -116,7 +117,7 @@ mod tests {
     fn a_flood_pushes_the_oldest_out() {
         let mut events = Events::default();
         for n in 0..6_000 {
-            events.put(event(n, n, &format!("p{}", n % 7)));
+            events.put(event(n, n, &format!("p{}", n % 7)).into());
         }
         assert_eq!((events.len(), events.times.len()), (MOST, MOST));
         assert_eq!(&*events.iter().last().unwrap().uid.0, "e1000");
@@ -125,7 +126,7 @@ mod tests {
     #[test]
     fn events_of_a_namesake_are_not_ours() {
         let mut events = Events::default();
-        events.put(KubeEvent { about_uid: Some(Uid("old".into())), ..event(1, 0, "p") });
+        events.put(Arc::new(KubeEvent { about_uid: Some(Uid("old".into())), ..event(1, 0, "p") }));
         assert!(events.about("Pod", &"p".into(), Some(&Uid("new".into()))).is_empty());
     }
 }

@@ -23,25 +23,25 @@ pub enum Kind {
     Event,
 }
 
-/// One object of any kind.
+/// One object of any kind, shared by all who hold it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Object {
-    Pod(Box<Pod>),
-    Node(Box<Node>),
-    Claim(Box<Claim>),
-    Pool(Box<Pool>),
-    Event(Box<KubeEvent>),
+    Pod(Arc<Pod>),
+    Node(Arc<Node>),
+    Claim(Arc<Claim>),
+    Pool(Arc<Pool>),
+    Event(Arc<KubeEvent>),
 }
 
 impl Object {
     /// Reads the object of a list or of a line of a watch.
     pub fn read(kind: Kind, object: &Value) -> Result<Self, ReadError> {
         Ok(match kind {
-            Kind::Pod => Self::Pod(Box::new(Pod::read(object)?)),
-            Kind::Node => Self::Node(Box::new(Node::read(object)?)),
-            Kind::Claim => Self::Claim(Box::new(Claim::read(object)?)),
-            Kind::Pool => Self::Pool(Box::new(Pool::read(object)?)),
-            Kind::Event => Self::Event(Box::new(KubeEvent::read(object)?)),
+            Kind::Pod => Self::Pod(Arc::new(Pod::read(object)?)),
+            Kind::Node => Self::Node(Arc::new(Node::read(object)?)),
+            Kind::Claim => Self::Claim(Arc::new(Claim::read(object)?)),
+            Kind::Pool => Self::Pool(Arc::new(Pool::read(object)?)),
+            Kind::Event => Self::Event(Arc::new(KubeEvent::read(object)?)),
         })
     }
 
@@ -95,12 +95,12 @@ impl Fleet {
     /// Takes an object in, in the place of what had its uid.
     pub fn upsert(&mut self, object: Object) {
         match object {
-            Object::Pod(pod) => self.put_pod(*pod),
+            Object::Pod(pod) => self.put_pod(pod),
             Object::Node(node) => {
                 if let Some(name) = node.instance_type() {
                     self.know_type(name.clone(), node.machine());
                 }
-                self.nodes.put(*node);
+                self.nodes.put(node);
             }
             Object::Claim(claim) => {
                 self.unlink_claim(&claim.uid);
@@ -110,12 +110,12 @@ impl Fleet {
                 if let Some(node) = &claim.node {
                     self.claim_of_node.insert(node.clone(), claim.uid.clone());
                 }
-                self.claims.put(*claim);
+                self.claims.put(claim);
             }
             Object::Pool(pool) => {
-                self.pools.put(*pool);
+                self.pools.put(pool);
             }
-            Object::Event(event) => self.events.put(*event),
+            Object::Event(event) => self.events.put(event),
         }
     }
 
@@ -143,18 +143,33 @@ impl Fleet {
     /// A list came to its end, and these were on it: forgets what was not. Returns the uids of what went.
     pub fn listed(&mut self, kind: Kind, seen: &HashSet<Uid>) -> Vec<Uid> {
         self.listed.insert(kind);
-        let known: Vec<Uid> = match kind {
-            Kind::Pod => self.pods.uids().cloned().collect(),
-            Kind::Node => self.nodes.uids().cloned().collect(),
-            Kind::Claim => self.claims.uids().cloned().collect(),
-            Kind::Pool => self.pools.uids().cloned().collect(),
-            Kind::Event => self.events.uids().cloned().collect(),
-        };
-        let gone: Vec<Uid> = known.into_iter().filter(|uid| !seen.contains(uid)).collect();
+        let gone = self.not_among(kind, None, seen);
         for uid in &gone {
             self.delete(kind, uid);
         }
         gone
+    }
+
+    /// Says whether all objects of a kind are known, so that what is not here is absent.
+    pub fn set_known(&mut self, kind: Kind, is_known: bool) {
+        if is_known {
+            self.listed.insert(kind);
+        } else {
+            self.listed.remove(&kind);
+        }
+    }
+
+    /// The objects of a kind that are not among these; of pods, only those of a namespace where one is given.
+    pub fn not_among(&self, kind: Kind, namespace: Option<&str>, seen: &HashSet<Uid>) -> Vec<Uid> {
+        let is_there = |pod: &&Pod| namespace.is_none_or(|namespace| &*pod.namespace == namespace);
+        let gone = |uid: &&Uid| !seen.contains(*uid);
+        match kind {
+            Kind::Pod => self.pods.iter().filter(is_there).map(|pod| &pod.uid).filter(gone).cloned().collect(),
+            Kind::Node => self.nodes.uids().filter(gone).cloned().collect(),
+            Kind::Claim => self.claims.uids().filter(gone).cloned().collect(),
+            Kind::Pool => self.pools.uids().filter(gone).cloned().collect(),
+            Kind::Event => self.events.uids().filter(gone).cloned().collect(),
+        }
     }
 
     /// Whether this kind was listed once: only then is what is not here known to be absent.
@@ -163,9 +178,9 @@ impl Fleet {
     }
 
     /// The whole list of runners, in the place of the one before.
-    pub fn set_runners(&mut self, runners: impl IntoIterator<Item = Runner>) {
+    pub fn set_runners(&mut self, runners: impl IntoIterator<Item: Into<Arc<Runner>>>) {
         self.knows_runners = true;
-        self.runners = runners.into_iter().map(|runner| (runner.id, Arc::new(runner))).collect();
+        self.runners = runners.into_iter().map(Into::into).map(|runner| (runner.id, runner)).collect();
         self.runner_names = self.runners.values().map(|runner| (runner.description.clone(), runner.id)).collect();
     }
 
@@ -313,7 +328,7 @@ impl Fleet {
         self.knows(kind).then_some(count)
     }
 
-    fn put_pod(&mut self, pod: Pod) {
+    fn put_pod(&mut self, pod: Arc<Pod>) {
         self.unlink_pod(&pod.uid);
         if let Some(job) = pod.says.job {
             self.by_job.entry(job).or_default().insert(pod.uid.clone());

@@ -159,7 +159,10 @@ mod tests {
             since: None,
         };
         let mut fleet = Fleet::default();
-        fleet.upsert(Object::Pod(Box::new(Pod { conditions: vec![ready], ..Pod::new("u", NAME, Phase::Running) })));
+        fleet.upsert(Object::Pod(std::sync::Arc::new(Pod {
+            conditions: vec![ready],
+            ..Pod::new("u", NAME, Phase::Running)
+        })));
         fleet
     }
 

@@ -49,7 +49,8 @@ mod wants;
 mod wire;
 
 pub use alerts::{
-    Change, Facts, Finding, FindingState, Findings, Held, InfraFigures, LaunchFailures, SourceAge, Verdict, judge,
+    Change as FindingChange, Facts, Finding, FindingState, Findings, Held, InfraFigures, LaunchFailures, SourceAge,
+    Verdict, judge,
 };
 pub use claim::{Claim, ClaimState};
 pub use cost::{Bill, Charge, Ledger, NoCost, Occupancy};

@@ -117,7 +117,7 @@ mod tests {
         for (n, phase) in [Phase::Running, Phase::Pending, Phase::Succeeded].into_iter().enumerate() {
             let says = Says { runner: Some("runner-a-gitlab-runner-1-x".into()), ..Says::default() };
             let pod = Pod { is_job: true, says, ..Pod::new(&n.to_string(), &n.to_string(), phase) };
-            fleet.upsert(Object::Pod(Box::new(pod)));
+            fleet.upsert(Object::Pod(Arc::new(pod)));
         }
         fleet
     }
@@ -164,7 +164,7 @@ mod tests {
     fn a_class_that_only_pods_name_is_shown_too() {
         let mut fleet = Fleet::default();
         let says = Says { runner: Some("runner-b-gitlab-runner-1-z".into()), ..Says::default() };
-        fleet.upsert(Object::Pod(Box::new(Pod { is_job: true, says, ..Pod::new("u", "u", Phase::Running) })));
+        fleet.upsert(Object::Pod(Arc::new(Pod { is_job: true, says, ..Pod::new("u", "u", Phase::Running) })));
         fleet.listed(Kind::Pod, &fleet.pods().map(|pod| pod.uid.clone()).collect());
         let classes = classes(&fleet, &Busy::default(), &HostNames::default());
         assert_eq!((&*classes[0].name, classes[0].running, classes[0].at_work), ("runner-b", Some(1), None));

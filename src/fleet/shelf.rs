@@ -14,7 +14,7 @@ pub(super) trait Named {
 /// One kind of objects. A name leads to the object that bore it last.
 #[derive(Debug, Clone)]
 pub(super) struct Shelf<T> {
-    items: HashMap<Uid, T>,
+    items: HashMap<Uid, Arc<T>>,
     names: HashMap<Arc<str>, Uid>,
 }
 
@@ -26,12 +26,12 @@ impl<T> Default for Shelf<T> {
 
 impl<T: Named> Shelf<T> {
     /// Puts an object in the place of what had its uid, and returns that.
-    pub fn put(&mut self, item: T) -> Option<T> {
+    pub fn put(&mut self, item: Arc<T>) -> Option<Arc<T>> {
         self.names.insert(item.name().clone(), item.uid().clone());
         self.items.insert(item.uid().clone(), item)
     }
 
-    pub fn take(&mut self, uid: &Uid) -> Option<T> {
+    pub fn take(&mut self, uid: &Uid) -> Option<Arc<T>> {
         let item = self.items.remove(uid)?;
         if self.names.get(item.name()) == Some(uid) {
             self.names.remove(item.name());
@@ -40,15 +40,15 @@ impl<T: Named> Shelf<T> {
     }
 
     pub fn get(&self, uid: &Uid) -> Option<&T> {
-        self.items.get(uid)
+        self.items.get(uid).map(|item| &**item)
     }
 
     pub fn named(&self, name: &str) -> Option<&T> {
-        self.items.get(self.names.get(name)?)
+        self.get(self.names.get(name)?)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.items.values()
+        self.items.values().map(|item| &**item)
     }
 
     pub fn uids(&self) -> impl Iterator<Item = &Uid> {

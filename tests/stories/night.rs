@@ -21,7 +21,7 @@ use stackhand::console::event::Intent;
 use stackhand::console::input::{Code, InputEvent, Key};
 use stackhand::console::polling::{Periods, PollRules};
 use stackhand::console::world::World;
-use stackhand::controller::{Core, CoreSetup, HealthLimits, Link, Outside, Rulebook, Spill};
+use stackhand::controller::{Core, CoreSetup, FleetOutside, HealthLimits, Link, Outside, Rulebook, Spill};
 use stackhand::sandbox::{Options, Running, Sandbox};
 use stackhand::tui::app::{App, Loader, Nudge, Setup, run};
 use stackhand::tui::glyphs::Glyphs;
@@ -220,6 +220,7 @@ impl Night {
             health: HealthLimits { index_age: Duration::from_hours(24), skew: Duration::from_secs(300) },
             keep: Duration::from_hours(24),
             rules: Rulebook::new(|| Err("none".to_owned()), |_| Err("none".to_owned())),
+            fleet: FleetOutside::default(),
         };
         let (core, link) = Core::start(CoreSetup { world: world(), outside, clock: Arc::new(SystemClock) });
         let Link { mut events, intents } = link;

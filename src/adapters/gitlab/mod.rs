@@ -31,6 +31,7 @@ mod pace;
 mod read;
 mod request;
 mod route;
+mod runners;
 mod settings;
 #[cfg(test)]
 mod testing;

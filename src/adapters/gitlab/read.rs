@@ -306,7 +306,7 @@ impl GitLab {
         wire.into_iter().map(|job| job.into_job(kind, words)).collect()
     }
 
-    async fn page<T: serde::de::DeserializeOwned>(
+    pub(super) async fn page<T: serde::de::DeserializeOwned>(
         &self,
         what: String,
         endpoint: &impl gitlab::api::Endpoint,

@@ -6,7 +6,7 @@ use gitlab::api::common::path_escaped;
 use gitlab::api::endpoint_prelude::{BodyError, Endpoint, Method, QueryParams, UrlBase};
 use serde_json::Value;
 
-use crate::ci::{JobId, PipelineId, Status};
+use crate::ci::{JobId, PipelineId, RunnerId, Status};
 
 /// One route: method, path below its base, query and body.
 pub(super) struct Route {
@@ -49,6 +49,16 @@ impl Route {
             route.query.push((key, value.to_owned()));
         }
         route
+    }
+
+    /// Runners that may take jobs of a project, those of its groups and of the instance too.
+    pub fn runners(project: &str) -> Self {
+        Self::read(project, "runners")
+    }
+
+    /// One runner.
+    pub fn runner(id: RunnerId) -> Self {
+        Self { path: format!("runners/{}", id.0), ..Self::read("", "") }
     }
 
     /// Cancels a job that is stuck in `canceling`.

@@ -19,6 +19,19 @@ const MAX_SKEW: Duration = Duration::from_secs(300);
 struct Endpoints {
     gitlab: Endpoint,
     s3: Option<Buckets>,
+    kubernetes: Option<Cluster>,
+    prometheus: Option<Service>,
+    alertmanager: Option<Service>,
+}
+
+#[derive(Deserialize)]
+struct Cluster {
+    kubeconfig: String,
+}
+
+#[derive(Deserialize)]
+struct Service {
+    url: String,
 }
 
 #[derive(Deserialize)]
@@ -81,9 +94,38 @@ impl Wanted {
     pub fn at_endpoints(self, flag: &str, line: &str) -> Result<Self, String> {
         // The parser's own message could quote a secret.
         let told: Result<Endpoints, _> = serde_json::from_str(line);
-        let Endpoints { gitlab: Endpoint { url, project, token }, s3 } =
+        let Endpoints { gitlab: Endpoint { url, project, token }, s3, kubernetes, prometheus, alertmanager } =
             told.map_err(|error| format!("no endpoints at column {}", error.column()))?;
-        Ok(self.at(flag, &url, &project, token).with_buckets(flag, s3))
+        let here = self.at(flag, &url, &project, token).with_buckets(flag, s3);
+        Ok(here.with_fleet(flag, kubernetes, prometheus, alertmanager))
+    }
+
+    /// Looks at this cluster and these services, and at no other: what the user's own configuration names belongs to another world.
+    fn with_fleet(
+        mut self,
+        flag: &str,
+        cluster: Option<Cluster>,
+        prometheus: Option<Service>,
+        alertmanager: Option<Service>,
+    ) -> Self {
+        let kubeconfig = cluster.map(|cluster| cluster.kubeconfig).unwrap_or_default();
+        let url = |service: Option<Service>| service.map(|service| service.url).unwrap_or_default();
+        for (key, value) in [
+            ("kubernetes.kubeconfig", kubeconfig),
+            ("kubernetes.in_cluster", "false".to_owned()),
+            ("kubernetes.context", String::new()),
+            ("prometheus.url", url(prometheus)),
+            ("alertmanager.url", url(alertmanager)),
+        ] {
+            self = self.with(flag, key, &value);
+        }
+        // Tokens of the user's own are for the user's own servers.
+        for key in
+            ["prometheus.token_env", "prometheus.token_file", "alertmanager.token_env", "alertmanager.token_file"]
+        {
+            self = self.with(flag, key, "");
+        }
+        self
     }
 
     /// Points at a server that `flag` told of.

@@ -3,6 +3,7 @@
 //! Every face starts here. Nothing is sent and nothing is judged; what the configuration says becomes what the rooms below take as arguments.
 
 mod endpoints;
+mod fleet;
 mod places;
 mod settings;
 
@@ -27,6 +28,7 @@ use crate::adapters::store::Store;
 use crate::config::{self, Flag, LoadArgs, Loaded, Paths};
 use crate::console::actions::Rules;
 use crate::console::fault::{Fault, FaultKind};
+use crate::console::fleet::{FleetFacts, FleetRules};
 use crate::console::polling::PollRules;
 use crate::console::world::World;
 use crate::controller::{Core, CoreSetup, HealthLimits, Link, Outside, Signers};
@@ -122,6 +124,7 @@ impl Wanted {
             (Some(color), _) => color.word().to_owned(),
             (None, _) => config::Setting::find("ui.color").map(|setting| setting.show(config)).unwrap_or_default(),
         };
+        let fleet = fleet::outside(config, self.variables())?;
         let s3 = self.buckets.as_ref().map_or_else(|| S3Access::of(&variables()), Buckets::access);
         Ok(Setup {
             is_sparse: self.buckets.as_ref().is_some_and(|s3| s3.sparse),
@@ -137,7 +140,9 @@ impl Wanted {
                 spill: spill(self.scratch.as_deref()),
                 keep: Duration::from_hours(24) * config.taxonomy.keep_days,
                 rules: rulebook::book(config_dir),
+                fleet,
             },
+            fleet: fleet::rules(config)?,
             who: who().into(),
             paths: self.paths,
             project,
@@ -159,6 +164,8 @@ pub struct Setup {
     pub who: Arc<str>,
     pub rules: Rules,
     pub poll: PollRules,
+    /// What the fleet is judged by.
+    pub fleet: FleetRules,
     pub outside: Outside,
     pub clock: Arc<dyn Clock>,
     /// Objects of binary caches have sizes, but are not stored.
@@ -176,6 +183,7 @@ impl Setup {
         let mut world = World::new(&self.project, rules, self.poll.clone());
         world.caches.mirrors = self.loaded.config.cache.mirrors.iter().map(Arc::from).collect();
         world.caches.is_sparse = self.is_sparse;
+        world.fleet = FleetFacts::of(self.fleet.clone(), self.outside.fleet.sources(&self.outside.gitlab));
         world.log_budget = Some(self.loaded.config.log.memory_mb as usize * 1_024 * 1_024);
         world
     }

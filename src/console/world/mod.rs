@@ -1,6 +1,7 @@
 //! All known facts, each with its freshness. Faces read it; only [`World::update`] changes it.
 
 mod fetched;
+mod fleet;
 mod jobs;
 mod pipeline;
 mod subject;
@@ -22,6 +23,7 @@ use super::caches::Caches;
 use super::durations::Durations;
 use super::failures::{Failures, History};
 use super::fault::Fault;
+use super::fleet::FleetFacts;
 use super::fresh::{Completeness, Fresh};
 use super::log::{LogDoc, PAGE_BUDGET};
 use super::messages::Messages;
@@ -62,6 +64,8 @@ pub struct World {
     pub failures: Failures,
     pub history: Fresh<Option<Arc<History>>>,
     pub caches: Caches,
+    /// Runners, pods, nodes, and what is wrong with them.
+    pub fleet: FleetFacts,
     /// The rules by which logs are judged.
     pub taxonomy: Arc<RuleSet>,
     pub polling: Polling,
@@ -96,6 +100,7 @@ impl World {
             failures: Failures::default(),
             history: Fresh::default(),
             caches: Caches::default(),
+            fleet: FleetFacts::default(),
             taxonomy: Arc::default(),
             polling: Polling::new(poll),
             asked: Asked::default(),

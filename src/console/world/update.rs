@@ -140,6 +140,13 @@ impl World {
                 }
                 Vec::new()
             }
+            Event::FleetTold(news) => {
+                let server_now = self.server_time(now);
+                for one in news.iter() {
+                    self.fleet.take(one, now, server_now);
+                }
+                Vec::new()
+            }
             Event::Fetched { fetch, at, result } => {
                 self.fetched(fetch, at, result, now);
                 Vec::new()
@@ -216,6 +223,7 @@ impl World {
         if !effects.is_empty() || held_or_sent != self.actions.held().len() {
             self.revision += 1;
         }
+        self.look_at_fleet(now);
         effects.extend(self.wish(now));
         effects.extend(Polling::orders(self, now));
         effects
@@ -304,6 +312,7 @@ impl World {
             self.homes.insert(*id, pipeline);
             let Some(job) = facts.jobs.value.get(*id) else { continue };
             self.failures.see(job);
+            self.fleet.outcomes.note_job(job, server_now);
             let ended = match job.status {
                 Status::Success => Some(TryEnd::Succeeded),
                 Status::Failed => Some(TryEnd::Failed),

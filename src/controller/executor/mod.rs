@@ -5,13 +5,14 @@ mod caches;
 mod fetch;
 mod judge;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::fleet::{self, FleetOutside};
 use super::rulebook::Rulebook;
 use super::signers::Signers;
 use super::spill::Spill;
@@ -26,6 +27,7 @@ use crate::console::durations::Took;
 use crate::console::effect::{Effect, Order};
 use crate::console::event::{Event, Intent};
 use crate::console::fault::{Fault, FaultKind};
+use crate::console::fleet::Source;
 use crate::console::log::PageNo;
 
 /// Everything outside that the core may touch.
@@ -47,6 +49,8 @@ pub struct Outside {
     pub keep: Duration,
     /// The rules by which logs are judged.
     pub rules: Arc<Rulebook>,
+    /// What tells of the fleet.
+    pub fleet: FleetOutside,
 }
 
 /// What the health of a binary cache is judged by.
@@ -100,8 +104,10 @@ impl Executor {
         Self { hands, tasks, journal }
     }
 
-    /// Reads what is kept on disk, and what the token may do.
-    pub fn begin(&mut self, judges: bool) {
+    /// Reads what is kept on disk, and what the token may do; follows those sources of the fleet.
+    pub fn begin(&mut self, judges: bool, sources: &BTreeSet<Source>) {
+        let Hands { outside, answers, clock } = &self.hands;
+        fleet::start(&mut self.tasks, &outside.fleet, &outside.gitlab, sources, answers.clone(), clock);
         if judges {
             let rules = self.hands.clone();
             self.tasks.spawn(async move { rules.read_rules().await });

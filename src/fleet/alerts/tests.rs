@@ -135,17 +135,17 @@ fn pods_nodes_and_pools_of_the_samples() {
     assert_eq!(names(&fleet, Alert::NodePoolNearLimit), Vec::<String>::new());
     let mut pool = fleet.pool("glr-graviton4").unwrap().clone();
     pool.used.cpu = Quantity::parse("3456").ok();
-    fleet.upsert(Object::Pool(Box::new(pool)));
+    fleet.upsert(Object::Pool(Arc::new(pool)));
     assert_eq!(names(&fleet, Alert::NodePoolNearLimit), ["glr-graviton4: 90 % of its cpu limit"]);
     let mut node = fleet.node("ip-192-168-30-120.ec2.internal").unwrap().clone();
     node.created = Some(now().shifted(-301_000));
-    fleet.upsert(Object::Node(Box::new(node.clone())));
+    fleet.upsert(Object::Node(Arc::new(node.clone())));
     assert_eq!(
         names(&fleet, Alert::CertificatePendingTaint),
         ["ip-192-168-30-120.ec2.internal: certificate pending for 5m01"]
     );
     node.created = Some(now().shifted(-300_000));
-    fleet.upsert(Object::Node(Box::new(node)));
+    fleet.upsert(Object::Node(Arc::new(node)));
     assert_eq!(names(&fleet, Alert::CertificatePendingTaint), Vec::<String>::new());
     let later = now().shifted(60_000);
     let Verdict::Holds(near) =

@@ -1,6 +1,7 @@
 //! The join of the samples: every link found, or missing by name.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -69,13 +70,13 @@ fn what_was_not_listed_is_not_gone() {
     let whole = small();
     let mut fleet = Fleet::default();
     let pod = whole.pod_named("runner-t1xq7zk2-project-57-concurrent-1-60d873e5").unwrap().clone();
-    fleet.upsert(Object::Pod(Box::new(pod.clone())));
+    fleet.upsert(Object::Pod(Arc::new(pod.clone())));
     let gap = |fleet: &Fleet| Place::of_pod(fleet, &pod).node.gap().cloned();
     assert_eq!(gap(&fleet), Some(Gap::NotListed("nodes")));
     fleet.listed(Kind::Node, &std::collections::HashSet::new());
     assert_eq!(gap(&fleet), Some(Gap::NodeGone("ip-192-168-21-37.ec2.internal".into())));
     let node = whole.node("ip-192-168-21-37.ec2.internal").unwrap().clone();
-    fleet.upsert(Object::Node(Box::new(node)));
+    fleet.upsert(Object::Node(Arc::new(node)));
     let place = Place::of_pod(&fleet, &pod);
     assert_eq!(
         (place.claim, place.pool),
@@ -110,7 +111,7 @@ fn a_job_finds_its_pod_and_one_without_says_why() {
     assert_eq!(place(&job).0.as_deref(), Some("runner-t1xq7zk2-project-57-concurrent-1-60d873e5"));
     job.id = JobId(7);
     assert_eq!(place(&job).1[0], "pod: no runner took the job yet");
-    let on = |name: &str| Some(std::sync::Arc::new(RunnerRef { id: RunnerId(99), description: name.into() }));
+    let on = |name: &str| Some(Arc::new(RunnerRef { id: RunnerId(99), description: name.into() }));
     job.runner = on("uo-cray-rhel-1");
     assert_eq!(
         place(&job).1,
@@ -196,7 +197,7 @@ fn an_object_that_changes_or_goes_leaves_no_trace() {
     let mut moved = pod.clone();
     moved.node = Some("elsewhere".into());
     moved.says.job = Some(JobId(1));
-    fleet.upsert(Object::Pod(Box::new(moved)));
+    fleet.upsert(Object::Pod(Arc::new(moved)));
     assert!(fleet.pods_of_job(JobId(18_004_239)).is_empty() && fleet.pods_on("elsewhere").count() == 1);
     let class = class_of(pod.says.runner.as_ref().unwrap());
     let before = fleet.pods_of_class(&class).count();

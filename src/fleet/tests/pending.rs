@@ -1,5 +1,7 @@
 //! Why the sample pods do not start, and for how long they still may not.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::super::{Fit, Fleet, Kind, Object, Pending, PendingClass, Thresholds, Uid, impossibilities};
@@ -88,7 +90,7 @@ fn a_pool_at_its_limit_holds_the_pod_up() {
     for name in ["glr-x86-64-v3", "glr-x86-64-v4"] {
         let mut pool = fleet.pool(name).unwrap().clone();
         pool.used.cpu = super::super::Quantity::parse("3833000m").ok();
-        fleet.upsert(Object::Pool(Box::new(pool)));
+        fleet.upsert(Object::Pool(Arc::new(pool)));
     }
     let told = pending(&fleet, "203").unwrap();
     assert_eq!(
@@ -99,7 +101,7 @@ fn a_pool_at_its_limit_holds_the_pod_up() {
     // One of two pools with room is enough.
     let mut pool = fleet.pool("glr-x86-64-v3").unwrap().clone();
     pool.used.cpu = super::super::Quantity::parse("3832").ok();
-    fleet.upsert(Object::Pool(Box::new(pool)));
+    fleet.upsert(Object::Pool(Arc::new(pool)));
     assert_ne!(pending(&fleet, "203").unwrap().class, PendingClass::PoolLimit);
 }
 
@@ -108,7 +110,7 @@ fn a_pod_that_no_pool_suits_is_told() {
     let mut fleet = wordless();
     let mut pod = fleet.pods().find(|pod| pod.name.contains("-concurrent-203-")).unwrap().clone();
     pod.wants.tolerations.clear();
-    fleet.upsert(Object::Pod(Box::new(pod)));
+    fleet.upsert(Object::Pod(Arc::new(pod)));
     // The general pool carries no taint, and no label of a microarchitecture.
     let told = pending(&fleet, "203").unwrap();
     assert_eq!(told.class, PendingClass::TaintOrAffinity, "{told}");
