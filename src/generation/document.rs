@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::spack::yaml::{Key, Map, Value};
+use crate::spack::yaml::{Map, Value};
 
 /// Keys of one job. Jobs of one class share most of their values.
 pub type Job = BTreeMap<Arc<str>, Arc<Value>>;
@@ -47,9 +47,7 @@ pub fn job(attributes: Map) -> Job {
 pub fn settled(value: Value) -> Value {
     match value {
         Value::List(items) => Value::List(items.into_iter().map(settled).collect()),
-        Value::Map(map) => {
-            Value::Map(map.into_iter().map(|(key, value)| (Key::from(key.name), settled(value))).collect())
-        }
+        Value::Map(map) => Value::Map(map.settle(settled)),
         scalar => scalar,
     }
 }

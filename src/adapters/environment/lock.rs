@@ -1,11 +1,11 @@
 //! The lock beside the manifest.
 
-use std::io::{self, Read, Write};
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, BufRead, Read, Write};
+use std::path::{Path, PathBuf};
 
-use flate2::Compression;
 use flate2::read::MultiGzDecoder;
-use flate2::write::GzEncoder;
+use sha2::{Digest, Sha256};
 
 use super::error::{EnvironmentError, EnvironmentFault};
 use super::file;
@@ -14,6 +14,8 @@ use crate::spack::{Hash, Lock};
 
 /// The largest locks of Spack's stacks have 15 MB. Beyond this it is another file, or damaged.
 const MAX_LOCK: usize = 128 * file::MEGABYTE;
+/// How gzip begins.
+const PACKED: &[u8] = &[0x1f, 0x8b];
 
 /// Whether the lock is of the manifest beside it. Dates of files say nothing about that; their contents do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,22 +43,49 @@ pub(super) struct Locked {
     pub forged: Vec<Hash>,
 }
 
-/// The text of a lock. It is packed: it is large, and only asked for when everything else is in memory as well.
+/// The file of a lock: it is large, and what was read of it is written again when everything else is in memory as well.
 #[derive(Debug)]
 pub struct StoredLock {
-    gzip: Vec<u8>,
+    path: PathBuf,
+    checksum: [u8; 32],
 }
 
 impl StoredLock {
-    fn of(text: &[u8]) -> io::Result<Self> {
-        let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
-        packer.write_all(text)?;
-        Ok(Self { gzip: packer.finish()? })
+    /// Writes the lock as JSON, and fails when it is no longer the one that was read.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut text = Summing { out, sum: Sha256::new() };
+        let mut file = io::BufReader::new(File::open(&self.path)?);
+        let is_packed = file.fill_buf()?.starts_with(PACKED);
+        // One byte more than there may be: it is another file then.
+        let most = MAX_LOCK as u64 + 1;
+        if is_packed {
+            io::copy(&mut MultiGzDecoder::new(file).take(most), &mut text)?;
+        } else {
+            io::copy(&mut file.take(most), &mut text)?;
+        }
+        if <[u8; 32]>::from(text.sum.finalize()) == self.checksum {
+            return Ok(());
+        }
+        let path = self.path.display();
+        Err(io::Error::other(format!("{path} was changed meanwhile; generate again")))
+    }
+}
+
+/// Passes on what is written, and adds it to a checksum.
+struct Summing<'a> {
+    out: &'a mut dyn Write,
+    sum: Sha256,
+}
+
+impl Write for Summing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.sum.update(bytes.get(..written).unwrap_or_default());
+        Ok(written)
     }
 
-    /// Writes the lock as JSON, to the byte as it was read.
-    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        io::copy(&mut MultiGzDecoder::new(self.gzip.as_slice()), out).map(drop)
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 
@@ -70,14 +99,14 @@ pub(super) async fn read(path: &Path, dir: &Path) -> Result<Locked, EnvironmentE
         let Some(stored) = file::read_now(&source, MAX_LOCK)? else { return Ok(None) };
         let text = unpacked(stored)?;
         let (lock, forged) = (Lock::parse(&text)?, Lock::seals(&text)?.forged);
-        let stored = StoredLock::of(&text).map_err(EnvironmentFault::Read)?;
+        let stored = StoredLock { path: source, checksum: Sha256::digest(&text).into() };
         Ok(Some(Locked { lock, stored, forged }))
     };
     file::aside(read).await.map_err(told)?.ok_or_else(|| told(no_lock()))
 }
 
 fn unpacked(stored: Vec<u8>) -> Result<Vec<u8>, EnvironmentFault> {
-    if !stored.starts_with(&[0x1f, 0x8b]) {
+    if !stored.starts_with(PACKED) {
         return Ok(stored);
     }
     let mut bytes = Vec::new();

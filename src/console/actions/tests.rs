@@ -368,7 +368,10 @@ fn walk(steps: &[Step]) -> Result<(), TestCaseError> {
             Step::Wait(s) => rig.wait(*s),
         }
         for (_, id, met) in &rig.server.sent {
-            prop_assert!(shown.contains(&(Object::Job(*id), met.as_str().into())), "sent {id} in {met}, which was never shown");
+            prop_assert!(
+                shown.contains(&(Object::Job(*id), met.as_str().into())),
+                "sent {id} in {met}, which was never shown"
+            );
         }
     }
     let mut ids: Vec<_> = rig.server.sent.iter().map(|(_, id, _)| *id).collect();

@@ -240,14 +240,13 @@ pub fn fill(variables: &Map, values: &HashMap<&str, Arc<str>>) -> Map {
             .collect::<String>()
             .into()
     };
-    let entries = variables.iter().map(|(key, value)| {
-        let value = match value {
-            Value::Text(text) => Value::Text(filled(text)),
-            other => other.clone(),
-        };
-        (key.clone(), value)
-    });
-    entries.collect()
+    let mut variables = variables.clone();
+    for value in variables.values_mut() {
+        if let Value::Text(text) = value {
+            *text = filled(text);
+        }
+    }
+    variables
 }
 
 /// Sections that win over the configuration, the first one most of all.

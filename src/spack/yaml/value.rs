@@ -95,6 +95,15 @@ impl Map {
         Some(self.0.remove(at).1)
     }
 
+    /// The same names in the default mode, each with its value changed.
+    pub fn settle(self, mut change: impl FnMut(Value) -> Value) -> Self {
+        Self(self.0.into_iter().map(|(key, value)| (Key::from(key.name), change(value))).collect())
+    }
+
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.0.iter_mut().map(|(_, value)| value)
+    }
+
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Key, &Value)> {
         self.0.iter().map(|(key, value)| (key, value))
     }

@@ -18,6 +18,18 @@ fn text(read: &Environment) -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn a_lock_that_changed_meanwhile_is_not_written_again() {
+    let scratch = Scratch::stack("spack: {specs: [lua]}");
+    let read = scratch.read().await.unwrap();
+    let changed = [LOCK, b"\n"].concat();
+    for bytes in [changed.clone(), packed(&changed)] {
+        scratch.write("env/spack.lock", bytes);
+        let error = read.stored_lock.write(&mut Vec::new()).unwrap_err().to_string();
+        assert!(error.ends_with("spack.lock was changed meanwhile; generate again"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_lock_is_read_plain_and_packed() {
     let scratch = Scratch::stack("spack: {specs: [lua]}");
     let plain = scratch.read().await.unwrap();
