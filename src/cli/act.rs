@@ -102,12 +102,13 @@ pub struct AskPipeline {
 }
 
 /// The word of a verb on the command line.
-pub const fn word(verb: Verb) -> &'static str {
+pub fn word(verb: Verb) -> &'static str {
     match verb {
         Verb::Retry => "retry",
         Verb::Cancel => "cancel",
         Verb::Play => "play",
         Verb::RetryPipeline => "retry-pipeline",
+        other => other.word(),
     }
 }
 
@@ -165,7 +166,7 @@ fn fits(verb: Verb, job: &Job) -> bool {
         Verb::Retry => matches!(job.status, Status::Failed | Status::Canceled),
         Verb::Cancel => job.status.is_cancelable(),
         Verb::Play => matches!(job.status, Status::Manual),
-        Verb::RetryPipeline => false,
+        _ => false,
     }
 }
 

@@ -167,6 +167,14 @@ settings! {
         wave: u32 [1..=500] = 20;
         "The most targets that are confirmed with one key; for more, their number must be typed."
         max_bulk: u32 [1..=5_000] = 50;
+        "Whether runners may be paused and resumed."
+        runners: bool = false;
+        "Whether nodes may be closed for new pods (cordoned), and opened again."
+        nodes: bool = false;
+        "Whether pods may be deleted whose jobs are over."
+        pods: bool = false;
+        "Whether alerts may be silenced at Alertmanager."
+        silences: bool = false;
     }
     /// How child pipelines are generated.
     generation: Generation {

@@ -154,6 +154,7 @@ pub enum Effect {
     /// Re-read the target, compare, send, answer with `TargetFinished`.
     Act {
         plan: PlanId,
+        who: Arc<str>,
         verb: Verb,
         target: Target,
     },

@@ -24,6 +24,16 @@ pub enum Phase {
 }
 
 impl Phase {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// It holds its resources no more.
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed)

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use gitlab::api::common::path_escaped;
 use gitlab::api::endpoint_prelude::{BodyError, Endpoint, Method, QueryParams, UrlBase};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::ci::{JobId, PipelineId, RunnerId, Status};
 
@@ -59,6 +59,11 @@ impl Route {
     /// One runner.
     pub fn runner(id: RunnerId) -> Self {
         Self { path: format!("runners/{}", id.0), ..Self::read("", "") }
+    }
+
+    /// Pauses or resumes a runner.
+    pub fn set_paused(id: RunnerId, is_paused: bool) -> Self {
+        Self { method: Method::PUT, body: Some(json!({ "paused": is_paused })), ..Self::runner(id) }
     }
 
     /// Cancels a job that is stuck in `canceling`.

@@ -171,6 +171,14 @@ impl GitLab {
         let ask = self.ask(what, &Route::runner(id), &[])?;
         Ok(self.json::<WireRunner>(&ask).await?.value.into_runner())
     }
+
+    /// Keeps new jobs away from a runner, or lets it take jobs again; those that run go on. The scope is that of [`GitLab::runner`].
+    pub async fn set_paused(&self, id: RunnerId, is_paused: bool) -> Result<Runner, Fault> {
+        let what = format!("{} runner {}", if is_paused { "pause" } else { "resume" }, id.0);
+        self.require_token(&what)?;
+        let ask = self.ask(what, &Route::set_paused(id, is_paused), &[])?;
+        Ok(self.json::<WireRunner>(&ask).await?.value.into_runner())
+    }
 }
 
 fn text(text: Option<String>) -> Option<Arc<str>> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
+use super::settings::fleet_may;
 use crate::adapters::alertmanager::Alertmanager;
 use crate::adapters::kube::{self, Access};
 use crate::adapters::prometheus::{Login, Prometheus, Settings};
@@ -37,7 +38,7 @@ pub(super) fn outside(config: &Config, env: impl Iterator<Item = (String, String
         ..Settings::new(url.as_str())
     };
     let wrong = |fault: Fault| Failure::new(Exit::Config, fault.to_string());
-    let mut fleet = FleetOutside { cluster, ..FleetOutside::default() };
+    let mut fleet = FleetOutside { cluster, may: fleet_may(config), ..FleetOutside::default() };
     if let Some(url) = &prometheus.url {
         let token = secret(&prometheus.token_env, prometheus.token_file.as_deref(), "prometheus.token_file")?;
         fleet.prometheus = Some(Arc::new(Prometheus::new(&settings(url, token)).map_err(wrong)?));

@@ -12,7 +12,7 @@ use crate::adapters::mirror::{self, S3Access};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::rulebook;
 use crate::config::{self, Ascii, Config, Loaded, Mode, Origin, Role, Rule, TokenSource};
-use crate::console::actions::{AutoRetry, Guard, GuardRule, Rules};
+use crate::console::actions::{AutoRetry, FleetMay, Guard, GuardRule, Rules};
 use crate::console::filter::Filter;
 use crate::console::polling::{Periods, PollRules};
 use crate::controller::Keyring;
@@ -83,8 +83,15 @@ pub(super) fn rules(config: &Config) -> Result<Rules, Failure> {
         typed_above: config.actions.max_bulk as usize,
         guards: guards.collect::<Result<_, Failure>>()?,
         auto: Vec::new(),
+        fleet: fleet_may(config),
         ..Rules::default()
     })
+}
+
+/// What of the fleet may be changed: what is turned on, where anything may be.
+pub(super) fn fleet_may(config: &Config) -> FleetMay {
+    let config::Actions { mode, runners, nodes, pods, silences, .. } = config.actions;
+    if mode == Mode::ReadOnly { FleetMay::default() } else { FleetMay { runners, nodes, pods, silences } }
 }
 
 pub(super) fn auto(auto: &config::AutoRetry) -> AutoRetry {

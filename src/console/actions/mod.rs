@@ -1,7 +1,8 @@
-//! The one road of actions: plan → guardrails → hold with undo → waves → outcomes → audit. Retry, cancel, play and retry-pipeline go this way
-//! and no other, whether a key, a command or a bot asks.
+//! The one road of actions: plan → guardrails → hold with undo → waves → outcomes → audit. Whatever changes jobs, runners, nodes, pods or alerts
+//! goes this way and no other, whether a key, a command or a bot asks.
 
 mod auto;
+mod fleet;
 mod group;
 mod plan;
 mod queue;
@@ -10,7 +11,8 @@ mod rules;
 mod tests;
 
 pub use auto::{Asked, AutoRetry, WHO as AUTO};
+pub use fleet::{AT_WORK, CORDONED, FIRING, FleetMay, PAUSED, SCHEDULABLE};
 pub use group::{Trial, TrialState};
-pub use plan::{Object, PLAN_VERSION, Plan, PlanId, Skip, Target, Verb};
+pub use plan::{InCluster, Object, PLAN_VERSION, Plan, PlanId, Silence, Skip, Target, Verb};
 pub use queue::{Actions, Held, Outcome, Run};
 pub use rules::{Guard, GuardRule, Rules};

@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use super::group::Trial;
 use super::rules::{Guard, GuardRule, Rules};
-use crate::ci::{Job, JobId, JobKind, PipelineId, SpecName, Status, Timestamp};
+use crate::ci::{Job, JobId, JobKind, PipelineId, RunnerId, SpecName, Status, Timestamp};
 use crate::console::world::World;
 
 /// The shape of a plan's JSON.
 pub const PLAN_VERSION: &str = "stackhand.plan/1";
 
-/// What is asked of GitLab.
+/// What is asked of GitLab, of the cluster, or of Alertmanager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verb {
@@ -26,6 +26,16 @@ pub enum Verb {
     Play,
     /// All failed and canceled jobs of a pipeline, chosen by GitLab.
     RetryPipeline,
+    /// A runner takes no more jobs; those that run go on.
+    Pause,
+    Resume,
+    /// A node takes no more pods; those that run go on.
+    Cordon,
+    Uncordon,
+    /// A pod whose job is over.
+    Delete,
+    /// An alert, for a while.
+    Silence,
 }
 
 impl Verb {
@@ -36,6 +46,12 @@ impl Verb {
             Self::Cancel => "jobs.cancel",
             Self::Play => "jobs.play",
             Self::RetryPipeline => "pipelines.retry",
+            Self::Pause => "runners.pause",
+            Self::Resume => "runners.resume",
+            Self::Cordon => "nodes.cordon",
+            Self::Uncordon => "nodes.uncordon",
+            Self::Delete => "pods.delete",
+            Self::Silence => "alerts.silence",
         }
     }
 
@@ -45,6 +61,24 @@ impl Verb {
             Self::Retry | Self::RetryPipeline => "retry",
             Self::Cancel => "cancel",
             Self::Play => "play",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Cordon => "cordon",
+            Self::Uncordon => "uncordon",
+            Self::Delete => "delete",
+            Self::Silence => "silence",
+        }
+    }
+
+    /// What it is done to.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Retry | Self::Cancel | Self::Play => "job",
+            Self::RetryPipeline => "pipeline",
+            Self::Pause | Self::Resume => "runner",
+            Self::Cordon | Self::Uncordon => "node",
+            Self::Delete => "pod",
+            Self::Silence => "alert",
         }
     }
 
@@ -53,16 +87,16 @@ impl Verb {
             Self::Retry => matches!(job.status, Status::Failed | Status::Canceled),
             Self::Cancel => job.status.is_cancelable(),
             Self::Play => job.status == Status::Manual,
-            Self::RetryPipeline => false,
+            _ => return Err(format!("is nothing to {}", self.word())),
         };
         if fits { Ok(()) } else { Err(format!("{} cannot be {}", job.status, self.participle())) }
     }
 
     fn participle(self) -> &'static str {
         match self {
-            Self::Retry | Self::RetryPipeline => "retried",
             Self::Cancel => "canceled",
             Self::Play => "played",
+            _ => "retried",
         }
     }
 }
@@ -84,6 +118,31 @@ impl std::fmt::Display for PlanId {
 pub enum Object {
     Job(JobId),
     Pipeline(PipelineId),
+    Runner(RunnerId),
+    Node(InCluster),
+    Pod(InCluster),
+    Silence(Silence),
+}
+
+/// A thing of the cluster: its name may come back, its uid does not.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InCluster {
+    /// Empty for what lies in none.
+    #[serde(default)]
+    pub namespace: Arc<str>,
+    pub name: Arc<str>,
+    pub uid: Arc<str>,
+}
+
+/// A silence that is to be made.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Silence {
+    /// Of the alert, as Alertmanager gives it.
+    pub fingerprint: Arc<str>,
+    pub until: Timestamp,
+    pub why: Arc<str>,
 }
 
 impl Object {
@@ -91,7 +150,7 @@ impl Object {
     pub const fn job(&self) -> Option<JobId> {
         match self {
             Self::Job(id) => Some(*id),
-            Self::Pipeline(_) => None,
+            _ => None,
         }
     }
 }
@@ -101,6 +160,10 @@ impl std::fmt::Display for Object {
         match self {
             Self::Job(id) => write!(f, "job {id}"),
             Self::Pipeline(id) => write!(f, "pipeline {id}"),
+            Self::Runner(id) => write!(f, "runner {id}"),
+            Self::Node(node) => write!(f, "node {}", node.name),
+            Self::Pod(pod) => write!(f, "pod {}", pod.name),
+            Self::Silence(silence) => write!(f, "alert {}", silence.fingerprint),
         }
     }
 }
@@ -216,9 +279,8 @@ impl Plan {
 
     /// `retry 33 jobs`.
     pub fn summary(&self) -> String {
-        let noun = if self.verb == Verb::RetryPipeline { "pipeline" } else { "job" };
         let n = self.targets.len();
-        format!("{} {n} {noun}{}", self.verb.word(), if n == 1 { "" } else { "s" })
+        format!("{} {n} {}{}", self.verb.word(), self.verb.noun(), if n == 1 { "" } else { "s" })
     }
 
     /// Targets per cause, most first.
@@ -248,15 +310,16 @@ impl Plan {
     }
 }
 
+/// A plan that is being made.
 #[derive(Default)]
-struct Draft {
-    targets: Vec<Target>,
-    skips: Vec<Skip>,
-    notes: Vec<String>,
+pub(super) struct Draft {
+    pub targets: Vec<Target>,
+    pub skips: Vec<Skip>,
+    pub notes: Vec<String>,
 }
 
 impl Draft {
-    fn skip(&mut self, object: Object, name: Arc<str>, reason: impl Into<String>) {
+    pub fn skip(&mut self, object: Object, name: Arc<str>, reason: impl Into<String>) {
         self.skips.push(Skip { object, name, reason: reason.into() });
     }
 
@@ -294,7 +357,7 @@ impl Draft {
         });
     }
 
-    fn finish(mut self, world: &World, verb: Verb, rules: &Rules, now: Timestamp) -> Plan {
+    pub fn finish(mut self, world: &World, verb: Verb, rules: &Rules, now: Timestamp) -> Plan {
         for guard in &rules.guards {
             let concerned = |object: &Object| concerns(world, guard, object, now);
             let allowed = match guard.rule {
@@ -352,13 +415,13 @@ impl Draft {
     }
 }
 
-/// Whether a guardrail speaks about this object; a pipeline is only meant by a guardrail about everything.
+/// Whether a guardrail speaks about this object; what is no job is only meant by a guardrail about everything.
 fn concerns(world: &World, guard: &Guard, object: &Object, now: Timestamp) -> bool {
     match object {
         Object::Job(id) => {
             world.job(*id).is_some_and(|job| guard.when.may_match(&world.subject(job, now), world.server_time(now)))
         }
-        Object::Pipeline(_) => guard.when.is_empty(),
+        _ => guard.when.is_empty(),
     }
 }
 

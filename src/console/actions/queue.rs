@@ -240,7 +240,8 @@ impl Actions {
             for target in wave {
                 self.sent_at.push_back((now, target.object.clone()));
                 self.sent_total += 1;
-                effects.push(Effect::Act { plan: run.plan.id.clone(), verb: run.plan.verb, target });
+                let (plan, who) = (run.plan.id.clone(), Arc::clone(&run.who));
+                effects.push(Effect::Act { plan, who, verb: run.plan.verb, target });
             }
         }
         while self.sent_at.len() > SENT_KEPT {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::auto::AutoRetry;
+use super::fleet::FleetMay;
 use super::plan::Verb;
 use crate::ci::Timestamp;
 use crate::console::filter::{Filter, Subject};
@@ -57,6 +58,8 @@ pub struct Rules {
     pub guards: Vec<Guard>,
     /// What is retried without being asked.
     pub auto: Vec<AutoRetry>,
+    /// What of the fleet may be changed.
+    pub fleet: FleetMay,
 }
 
 impl Default for Rules {
@@ -73,6 +76,7 @@ impl Default for Rules {
             access_level: None,
             guards: Vec::new(),
             auto: Vec::new(),
+            fleet: FleetMay::default(),
         }
     }
 }

@@ -105,7 +105,7 @@ impl Rig {
                     self.audit.push(row.clone());
                     Event::AuditStored { row, result: Ok(()) }
                 }
-                Effect::Act { plan, verb, target } => {
+                Effect::Act { plan, verb, target, .. } => {
                     let outcome = self.server.act(verb, &target);
                     Event::TargetFinished { plan, object: target.object, outcome }
                 }

@@ -1,4 +1,6 @@
-//! Sends one request that changes GitLab: re-read, compare with what was shown, send, and on silence find out what happened.
+//! Sends one request that changes something, here a job or a pipeline: re-read, compare with what was shown, send, and on silence find out what happened.
+
+use std::sync::Arc;
 
 use super::Hands;
 use crate::ci::{Job, JobId, PipelineId};
@@ -7,10 +9,14 @@ use crate::console::event::Event;
 use crate::console::fault::{Fault, FaultKind};
 
 impl Hands {
-    pub(super) async fn act(&self, plan: PlanId, verb: Verb, target: Target) {
+    pub(super) async fn act(&self, plan: PlanId, who: Arc<str>, verb: Verb, target: Target) {
         let outcome = match &target.object {
             Object::Job(id) => self.act_on_job(verb, *id, &target).await,
             Object::Pipeline(id) => self.retry_pipeline(*id, &target).await,
+            Object::Runner(id) => self.act_on_runner(verb, *id, &target).await,
+            Object::Node(node) => self.act_on_node(verb, node).await,
+            Object::Pod(pod) => self.delete_pod(pod).await,
+            Object::Silence(silence) => self.silence(silence, &who).await,
         };
         tracing::info!(%plan, verb = verb.word(), object = ?target.object, outcome = outcome.word(), "acted");
         self.say(Event::TargetFinished { plan, object: target.object, outcome }).await;
@@ -29,7 +35,7 @@ impl Hands {
             Verb::Retry => gitlab.retry(id).await,
             Verb::Cancel => gitlab.cancel(id, false).await,
             Verb::Play => gitlab.play(id).await,
-            Verb::RetryPipeline => return Outcome::Failed { reason: "a job is not a pipeline".to_owned() },
+            _ => return Outcome::Failed { reason: format!("a job is nothing to {}", verb.word()) },
         };
         match sent {
             Ok(job) => Outcome::Done { new_job: (job.id != id).then_some(job.id) },
@@ -84,7 +90,7 @@ impl Hands {
     }
 }
 
-fn refused(fault: Fault) -> Outcome {
+pub(super) fn refused(fault: Fault) -> Outcome {
     match fault.kind {
         FaultKind::Refused { .. } | FaultKind::NotFound => {
             Outcome::Skipped { reason: format!("changed under you: {}", fault.detail) }

@@ -1,6 +1,7 @@
 //! Does what the core asks of the outside, each request in a task of its own, and answers with events. Holds no facts and judges nothing.
 
 mod act;
+mod act_fleet;
 mod caches;
 mod fetch;
 mod judge;
@@ -129,7 +130,7 @@ impl Executor {
         self.tasks.spawn(async move {
             match effect {
                 Effect::Fetch(order) => hands.fetch(order).await,
-                Effect::Act { plan, verb, target } => hands.act(plan, verb, target).await,
+                Effect::Act { plan, who, verb, target } => hands.act(plan, who, verb, target).await,
                 Effect::StoreDurations(rows) => hands.store_durations(rows).await,
                 Effect::SaveRule(draft) => hands.save_rule(draft).await,
                 Effect::ReadRules => hands.reread_rules().await,

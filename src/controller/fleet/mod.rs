@@ -27,6 +27,7 @@ use crate::adapters::clock::Clock;
 use crate::adapters::gitlab::GitLab;
 use crate::adapters::kube;
 use crate::adapters::prometheus::Prometheus;
+use crate::console::actions::FleetMay;
 use crate::console::event::Event;
 use crate::console::fault::{Fault, FaultKind};
 use crate::console::fleet::{News, Phase, Source, System};
@@ -37,6 +38,8 @@ pub struct FleetOutside {
     pub cluster: Option<ClusterOutside>,
     pub prometheus: Option<Arc<Prometheus>>,
     pub alertmanager: Option<Arc<Alertmanager>>,
+    /// What of it may be changed.
+    pub may: FleetMay,
     pub pace: Pace,
 }
 

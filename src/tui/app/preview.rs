@@ -7,7 +7,7 @@ use std::time::Duration;
 use ratatui::layout::{Position, Rect, Size};
 
 use crate::ci::{SpecName, Timestamp};
-use crate::console::actions::{Object, Plan};
+use crate::console::actions::{Object, Plan, Target};
 use crate::console::text::{plural, width};
 use crate::console::world::World;
 use crate::tui::theme::Role;
@@ -204,17 +204,7 @@ impl Preview {
             let mark = if goes(&t.object) { "[x]" } else { "[ ]" };
             let here = if i == cursor { ">" } else { " " };
             let role = if i == cursor { Role::Cursor } else { Role::Text };
-            (
-                role,
-                format!(
-                    "{here}{mark} {}  {}  {}  try {}  {}",
-                    t.object,
-                    short_name(&t.name),
-                    t.status,
-                    t.tries,
-                    t.cause
-                ),
-            )
+            (role, format!("{here}{mark} {}  {}  {}{}  {}", t.object, short_name(&t.name), t.status, tries(t), t.cause))
         });
         let skips =
             self.plan.skips.iter().map(|s| (Role::TextDim, format!("  -  {}  {}", short_name(&s.name), s.reason)));
@@ -245,10 +235,15 @@ fn summary_lines(pen: &Pen<'_>, plan: &Plan) -> Vec<(Role, String)> {
     lines.extend(plan.notes.iter().map(|note| (Role::Text, format!("! {note}"))));
     if let [only] = plan.targets.as_slice() {
         let name = short_name(&only.name);
-        lines.push((Role::Text, format!("{}  {name}  {}  try {}", only.object, only.status, only.tries)));
+        lines.push((Role::Text, format!("{}  {name}  {}{}", only.object, only.status, tries(only))));
     }
     lines.push((Role::TextDim, "each target is read again before it is sent; what changed is skipped".to_owned()));
     lines
+}
+
+/// The number of the try of what can be tried.
+fn tries(target: &Target) -> String {
+    if target.object.job().is_some() { format!("  try {}", target.tries) } else { String::new() }
 }
 
 /// A spec without the rest of its hash, which no person reads; the id beside it is exact.
