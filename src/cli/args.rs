@@ -180,6 +180,9 @@ pub enum Verb {
     Rules(super::rules::Ask),
     #[command(about = help(ActionId::ScreenCaches), after_long_help = super::cache::SHAPE)]
     Cache(super::cache::Ask),
+    /// Says why a job does not start, or why it stopped.
+    #[command(after_long_help = super::why::SHAPE)]
+    Why(super::why::Ask),
     /// Shows runner classes, nodes, pods and pools, how they hang together, and why pods do not start.
     #[command(after_long_help = super::fleet::SHAPE)]
     Fleet(super::fleet::Ask),

@@ -31,6 +31,7 @@ mod shape;
 mod status;
 mod stop;
 mod watch;
+mod why;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -128,6 +129,7 @@ async fn run_verb(setup: &Setup, verb: Verb) -> Result<Exit, Failure> {
         Verb::Dag(ask) => dag::run(setup, &ask).await?,
         Verb::Log(ask) => log::run(setup, &ask).await?,
         Verb::Errors(ask) => return errors::run(setup, &ask).await,
+        Verb::Why(ask) => return why::run(setup, &ask).await,
         Verb::Cache(ask) => return cache::run(setup, &ask).await,
         Verb::Watch(ask) => watch::run(setup, &ask).await?,
         Verb::Retry(ask) => return act::run(setup, &ask, actions::Verb::Retry).await,

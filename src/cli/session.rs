@@ -18,6 +18,7 @@ use crate::console::actions::PlanId;
 use crate::console::effect::{Fetch, Focus};
 use crate::console::event::{Event, Intent, Stamped};
 use crate::console::fault::Fault;
+use crate::console::fleet::FleetFacts;
 use crate::console::fresh::Completeness;
 use crate::console::polling::PollRules;
 use crate::console::world::{Needs, PipelineFacts, World};
@@ -202,18 +203,32 @@ pub struct Session {
 impl Session {
     /// Starts a core that follows the newest pipelines.
     pub fn open(setup: &Setup) -> Result<Self, Failure> {
-        Self::begin(setup, setup.poll.clone(), &[])
+        Self::begin(setup, &setup.poll, &[], FleetFacts::default)
     }
 
     /// Starts a core that knows what was named by its id, and follows nothing else.
     pub fn open_on(setup: &Setup, seeds: &[Event]) -> Result<Self, Failure> {
-        Self::begin(setup, PollRules { followed: 0, ..setup.poll.clone() }, seeds)
+        Self::begin(setup, &PollRules { followed: 0, ..setup.poll.clone() }, seeds, FleetFacts::default)
     }
 
-    fn begin(setup: &Setup, poll: PollRules, seeds: &[Event]) -> Result<Self, Failure> {
+    /// As [`Session::open_on`], and follows the fleet as far as it is configured.
+    pub fn open_on_with_fleet(setup: &Setup, seeds: &[Event]) -> Result<Self, Failure> {
+        Self::begin(setup, &PollRules { followed: 0, ..setup.poll.clone() }, seeds, || setup.fleet())
+    }
+
+    fn begin(
+        setup: &Setup,
+        poll: &PollRules,
+        seeds: &[Event],
+        fleet: impl Fn() -> FleetFacts,
+    ) -> Result<Self, Failure> {
         let stop = Stop::listen()?;
         let now = setup.clock.now();
-        let make = || World::new(&setup.project, setup.rules.clone(), poll.clone());
+        let make = || {
+            let mut world = World::new(&setup.project, setup.rules.clone(), poll.clone());
+            world.fleet = fleet();
+            world
+        };
         let (mut world, mut own) = (make(), make());
         for event in seeds {
             world.update(event.clone(), now);

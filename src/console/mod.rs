@@ -21,4 +21,5 @@ pub mod polling;
 pub mod registry;
 pub mod state;
 pub mod text;
+pub mod why;
 pub mod world;

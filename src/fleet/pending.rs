@@ -67,6 +67,14 @@ impl Countdown {
         if now > self.deadline { Err(now.since(self.deadline)) } else { Ok(self.deadline.since(now)) }
     }
 
+    /// Seconds that are left; negative when it is over.
+    pub fn left_s(&self, now: Timestamp) -> i64 {
+        match self.left(now) {
+            Ok(left) => i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            Err(over) => i64::try_from(over.as_secs()).map_or(i64::MIN, |over| -over),
+        }
+    }
+
     /// For people: `2m10 left`, `over by 5m12`.
     pub fn text(&self, now: Timestamp) -> String {
         match self.left(now) {

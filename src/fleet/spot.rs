@@ -29,6 +29,19 @@ pub enum Interruption {
     Unhealthy,
 }
 
+impl Interruption {
+    /// What happened, behind "was".
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Reclaim => "reclaimed by the cloud",
+            Self::Rebalance => "named as one that may be reclaimed",
+            Self::Stopping => "stopped",
+            Self::Terminating => "terminated",
+            Self::Unhealthy => "found unhealthy and ended",
+        }
+    }
+}
+
 /// A job that ran on a machine that was interrupted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hit {

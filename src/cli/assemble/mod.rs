@@ -183,9 +183,14 @@ impl Setup {
         let mut world = World::new(&self.project, rules, self.poll.clone());
         world.caches.mirrors = self.loaded.config.cache.mirrors.iter().map(Arc::from).collect();
         world.caches.is_sparse = self.is_sparse;
-        world.fleet = FleetFacts::of(self.fleet.clone(), self.outside.fleet.sources(&self.outside.gitlab));
+        world.fleet = self.fleet();
         world.log_budget = Some(self.loaded.config.log.memory_mb as usize * 1_024 * 1_024);
         world
+    }
+
+    /// A fleet of which nothing is known yet, with everything that is configured to tell of it.
+    pub fn fleet(&self) -> FleetFacts {
+        FleetFacts::of(self.fleet.clone(), self.outside.fleet.sources(&self.outside.gitlab))
     }
 
     /// Starts a core over a world.

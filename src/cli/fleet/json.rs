@@ -101,10 +101,7 @@ fn pod(seen: &Seen, pod: &Pod) -> Value {
             "claim": pending.claim.as_deref(),
             "node": pending.node.as_deref(),
             "deadline": pending.countdown.map(|countdown| countdown.deadline),
-            "left_s": pending.countdown.map(|countdown| match countdown.left(now) {
-                Ok(left) => i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-                Err(over) => i64::try_from(over.as_secs()).map_or(i64::MIN, |over| -over),
-            }),
+            "left_s": pending.countdown.map(|countdown| countdown.left_s(now)),
         })),
         "missing": missing.collect::<Vec<_>>(),
     })
