@@ -13,6 +13,7 @@ use super::rules::Rules;
 use crate::ci::{JobId, PipelineId, Timestamp};
 use crate::console::audit::{AuditRow, AuditState};
 use crate::console::effect::Effect;
+use crate::console::fault::{Fault, FaultKind};
 
 /// What became of one target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +30,16 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What a request came to that was sent, or tried out, and was not done.
+    pub fn refused(fault: &Fault) -> Self {
+        match fault.kind {
+            FaultKind::Refused { .. } | FaultKind::NotFound => {
+                Self::Skipped { reason: format!("changed under you: {}", fault.detail) }
+            }
+            _ => Self::Failed { reason: fault.to_string() },
+        }
+    }
+
     /// The state glyph's word: `done`, `skipped`, `failed`, `uncertain`.
     pub fn word(&self) -> &'static str {
         match self {

@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use super::Hands;
+use super::{Hands, Outside};
 use crate::ci::{Job, JobId, PipelineId};
 use crate::console::actions::{Object, Outcome, PlanId, Target, Verb};
 use crate::console::event::Event;
-use crate::console::fault::{Fault, FaultKind};
+use crate::console::fault::Fault;
+use crate::controller::fleet::Actor;
 
 impl Hands {
     pub(super) async fn act(&self, plan: PlanId, who: Arc<str>, verb: Verb, target: Target) {
         let outcome = match &target.object {
             Object::Job(id) => self.act_on_job(verb, *id, &target).await,
             Object::Pipeline(id) => self.retry_pipeline(*id, &target).await,
-            Object::Runner(id) => self.act_on_runner(verb, *id, &target).await,
-            Object::Node(node) => self.act_on_node(verb, node).await,
-            Object::Pod(pod) => self.delete_pod(pod).await,
-            Object::Silence(silence) => self.silence(silence, &who).await,
+            _ => {
+                let Outside { fleet, gitlab, .. } = &self.outside;
+                Actor { fleet, gitlab, clock: &self.clock, who: &who }.act(verb, &target).await
+            }
         };
         tracing::info!(%plan, verb = verb.word(), object = ?target.object, outcome = outcome.word(), "acted");
         self.say(Event::TargetFinished { plan, object: target.object, outcome }).await;
@@ -40,7 +41,7 @@ impl Hands {
         match sent {
             Ok(job) => Outcome::Done { new_job: (job.id != id).then_some(job.id) },
             Err(fault) if fault.is_uncertain() => self.find_out(verb, id, target, fault).await,
-            Err(fault) => refused(fault),
+            Err(fault) => Outcome::refused(&fault),
         }
     }
 
@@ -84,17 +85,8 @@ impl Hands {
             Ok(_) => match gitlab.retry_pipeline(id).await {
                 Ok(_) => Outcome::Done { new_job: None },
                 Err(fault) if fault.is_uncertain() => Outcome::Uncertain { reason: fault.to_string() },
-                Err(fault) => refused(fault),
+                Err(fault) => Outcome::refused(&fault),
             },
         }
-    }
-}
-
-pub(super) fn refused(fault: Fault) -> Outcome {
-    match fault.kind {
-        FaultKind::Refused { .. } | FaultKind::NotFound => {
-            Outcome::Skipped { reason: format!("changed under you: {}", fault.detail) }
-        }
-        _ => Outcome::Failed { reason: fault.to_string() },
     }
 }

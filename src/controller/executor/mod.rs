@@ -1,7 +1,6 @@
 //! Does what the core asks of the outside, each request in a task of its own, and answers with events. Holds no facts and judges nothing.
 
 mod act;
-mod act_fleet;
 mod caches;
 mod fetch;
 mod judge;

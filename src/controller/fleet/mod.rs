@@ -3,6 +3,7 @@
 //! Each source is a supervised task that tells [`News`] and how it fares itself. What many watches tell at once is one event, ten times a second
 //! at most. Nothing is asked that is not configured; a source that dies says so, keeps what was known, and returns by itself.
 
+mod act;
 mod alerts;
 mod batch;
 mod cluster;
@@ -21,6 +22,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+pub(super) use self::act::Actor;
 use self::follower::Teller;
 use crate::adapters::alertmanager::Alertmanager;
 use crate::adapters::clock::Clock;

@@ -21,6 +21,8 @@ use crate::console::polling::PollRules;
 use crate::console::world::World;
 use crate::fleet::Kind;
 
+mod acting;
+
 /// 0: all is well; else every request is answered with this status.
 type Health = Arc<AtomicU16>;
 

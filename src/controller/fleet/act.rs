@@ -3,20 +3,42 @@
 
 use std::sync::Arc;
 
-use super::Hands;
-use super::act::refused;
+use super::FleetOutside;
 use crate::adapters::alertmanager::NewSilence;
-use crate::adapters::kube::{self, Allowed, Cluster, Id, Run};
+use crate::adapters::clock::Clock;
+use crate::adapters::gitlab::GitLab;
+use crate::adapters::kube::{Allowed, Cluster, Id, Run};
 use crate::ci::RunnerId;
-use crate::console::actions::{AT_WORK, InCluster, Outcome, PAUSED, Silence, Target, Verb};
+use crate::console::actions::{AT_WORK, InCluster, Object, Outcome, PAUSED, Silence, Target, Verb};
 use crate::console::fault::{Fault, FaultKind};
 
-impl Hands {
+/// Who acts, and by what.
+pub(in crate::controller) struct Actor<'a> {
+    pub fleet: &'a FleetOutside,
+    pub gitlab: &'a GitLab,
+    pub clock: &'a Arc<dyn Clock>,
+    pub who: &'a str,
+}
+
+impl Actor<'_> {
+    /// Does it, if the configuration lets it be done and it still is as shown.
+    pub async fn act(&self, verb: Verb, target: &Target) -> Outcome {
+        match &target.object {
+            Object::Runner(id) => self.set_runner(verb, *id, target).await,
+            Object::Node(node) => self.set_node(verb, node).await,
+            Object::Pod(pod) => self.delete_pod(pod).await,
+            Object::Silence(silence) => self.silence(silence).await,
+            Object::Job(_) | Object::Pipeline(_) => {
+                Outcome::Failed { reason: format!("not sent: that is nothing to {}", verb.word()) }
+            }
+        }
+    }
+
     /// Pauses or resumes a runner, if it still is as shown.
-    pub(super) async fn act_on_runner(&self, verb: Verb, id: RunnerId, target: &Target) -> Outcome {
-        let gitlab = &self.outside.gitlab;
+    async fn set_runner(&self, verb: Verb, id: RunnerId, target: &Target) -> Outcome {
+        let gitlab = self.gitlab;
         let is_paused = verb == Verb::Pause;
-        if !self.outside.fleet.may.runners {
+        if !self.fleet.may.runners {
             return off();
         }
         let status = match gitlab.runner(id).await {
@@ -35,13 +57,13 @@ impl Hands {
                 Ok(_) => Outcome::Uncertain { reason: format!("{fault}; it has not changed; look again") },
                 Err(again) => Outcome::Uncertain { reason: format!("{fault}; and it could not be re-read: {again}") },
             },
-            Err(fault) => refused(fault),
+            Err(fault) => Outcome::refused(&fault),
         }
     }
 
     /// Closes a node for new pods, or opens it again.
-    pub(super) async fn act_on_node(&self, verb: Verb, node: &InCluster) -> Outcome {
-        let Some(allowed) = Allowed::by_configuration(self.outside.fleet.may.nodes) else { return off() };
+    async fn set_node(&self, verb: Verb, node: &InCluster) -> Outcome {
+        let Some(allowed) = Allowed::by_configuration(self.fleet.may.nodes) else { return off() };
         let (cluster, id) = match self.cluster().await {
             Ok(cluster) => (cluster, identity(node)),
             Err(fault) => return unread(&fault),
@@ -54,8 +76,8 @@ impl Hands {
     }
 
     /// Deletes a pod. The plan saw that its job is over, and a job that is over stays so.
-    pub(super) async fn delete_pod(&self, pod: &InCluster) -> Outcome {
-        let Some(allowed) = Allowed::by_configuration(self.outside.fleet.may.pods) else { return off() };
+    async fn delete_pod(&self, pod: &InCluster) -> Outcome {
+        let Some(allowed) = Allowed::by_configuration(self.fleet.may.pods) else { return off() };
         let (cluster, id) = match self.cluster().await {
             Ok(cluster) => (cluster, identity(pod)),
             Err(fault) => return unread(&fault),
@@ -65,12 +87,12 @@ impl Hands {
     }
 
     /// Silences an alert that still fires, by exactly its labels.
-    pub(super) async fn silence(&self, silence: &Silence, who: &str) -> Outcome {
+    async fn silence(&self, silence: &Silence) -> Outcome {
         let failed = |reason: String| Outcome::Failed { reason };
-        if !self.outside.fleet.may.silences {
+        if !self.fleet.may.silences {
             return off();
         }
-        let Some(alertmanager) = &self.outside.fleet.alertmanager else { return off() };
+        let Some(alertmanager) = &self.fleet.alertmanager else { return off() };
         let alerts = match alertmanager.alerts().await {
             Ok(alerts) => alerts,
             Err(fault) => return unread(&fault),
@@ -80,35 +102,35 @@ impl Hands {
         };
         let now = self.clock.now();
         let labels = alert.labels.into_iter().collect();
-        match NewSilence::new(labels, now, Some(silence.until.since(now)), who, &silence.why) {
+        match NewSilence::new(labels, now, Some(silence.until.since(now)), self.who, &silence.why) {
             Err(why) => failed(why.to_string()),
             Ok(new) => match alertmanager.silence(&new).await {
                 Ok(_) => Outcome::Done { new_job: None },
                 Err(fault) if fault.is_uncertain() => {
                     Outcome::Uncertain { reason: format!("{fault}; look at the silences before you make it again") }
                 }
-                Err(fault) => refused(fault),
+                Err(fault) => Outcome::refused(&fault),
             },
         }
     }
 
     async fn cluster(&self) -> Result<Cluster, Fault> {
-        match &self.outside.fleet.cluster {
-            Some(cluster) => Cluster::new(cluster.settings.clone(), Arc::clone(&self.clock)).await,
+        match &self.fleet.cluster {
+            Some(cluster) => Cluster::new(cluster.settings.clone(), Arc::clone(self.clock)).await,
             None => Err(Fault::new(FaultKind::Local, "reach the cluster", "none is configured")),
         }
     }
 }
 
 fn identity(thing: &InCluster) -> Id {
-    kube::Id { namespace: thing.namespace.to_string(), name: thing.name.to_string(), uid: thing.uid.to_string() }
+    Id { namespace: thing.namespace.to_string(), name: thing.name.to_string(), uid: thing.uid.to_string() }
 }
 
 /// Sends for good what went well when it was tried out.
 async fn tried<T>(trial: Result<T, Fault>, send: impl AsyncFnOnce() -> Result<T, Fault>) -> Outcome {
     if let Err(fault) = trial {
         return match fault.kind {
-            FaultKind::Refused { .. } | FaultKind::NotFound => refused(fault),
+            FaultKind::Refused { .. } | FaultKind::NotFound => Outcome::refused(&fault),
             _ => Outcome::Failed { reason: format!("not sent, it was refused when it was tried out: {fault}") },
         };
     }
@@ -117,7 +139,7 @@ async fn tried<T>(trial: Result<T, Fault>, send: impl AsyncFnOnce() -> Result<T,
         Err(fault) if fault.is_uncertain() => {
             Outcome::Uncertain { reason: format!("{fault}; the cluster shows what became of it") }
         }
-        Err(fault) => refused(fault),
+        Err(fault) => Outcome::refused(&fault),
     }
 }
 
