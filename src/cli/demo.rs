@@ -1,6 +1,7 @@
 //! `stackhand demo`: the practice world, with the console in front of it, served to others, or run without a screen. What `--serve` and `--headless`
 //! print is described in [`SHAPE`]; other programs call them exactly so.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,9 +25,11 @@ use crate::sandbox::{Options, Running, Sandbox, Scenario};
 
 /// What `--serve` and `--headless` print.
 pub const SHAPE: &str = "\
---serve prints one line {`gitlab`: {`url`, `token`, `project`}, `s3`: {`url`, `region`, `access_key`, `secret_key`, `buckets`, `public_key`, `sparse`}} \
+--serve prints one line {`gitlab`: {`url`, `token`, `project`}, `s3`: {`url`, `region`, `access_key`, `secret_key`, `buckets`, `public_key`, `sparse`}, \
+`kubernetes`: {`kubeconfig`, `read_kubeconfig`}} \
 and serves until SIGTERM or SIGINT; give that line to any command with --endpoints. `public_key`: by which binaries there are signed. `sparse`: \
-tarballs in the buckets have a size, but reading one gives zeros.
+tarballs in the buckets have a size, but reading one gives zeros. `kubeconfig`: a file, as an operator; `read_kubeconfig`: as somebody who may only \
+read; both are gone at the end.
 
 --headless ends with one line {`seed`, `pipelines` (children too), `jobs` {`total`, `success`, `failed`, `warning`, `running`, `pending`, `blocked`, \
 `canceled`, `skipped`, `manual`, `unknown`}, `actions` {`sent`, `skipped`}, `requests` {`gitlab`}, `rss_bytes`}. What is not known is null.";
@@ -84,15 +87,15 @@ pub async fn run(globals: &Globals, ask: &Ask) -> Result<(), Failure> {
     }
     let mut stop = Stop::listen()?;
     let running = start(ask).await?;
+    let folder = Scratch::new()?;
     if ask.serve {
-        let line = format!("{}\n", running.endpoints_json());
+        let line = format!("{}\n", served(&running, &folder)?);
         out::raw(line.as_bytes())?;
         stop.asked().await;
         running.stop();
         return Ok(());
     }
     drop(stop);
-    let folder = Scratch::new()?;
     let setup = setup(globals, ask, &running, &folder).await?;
     if ask.headless {
         let ended = headless(&setup, ask).await;
@@ -123,12 +126,24 @@ async fn start(ask: &Ask) -> Result<Running, Failure> {
     Sandbox::start(options).await.map_err(|error| Failure::new(Exit::Failed, error.to_string()))
 }
 
+/// Everything that `--serve` tells, and the files that it tells of.
+fn served(running: &Running, folder: &Scratch) -> Result<Value, Failure> {
+    let kubeconfig = folder.secret("kubeconfig", &running.kubernetes.kubeconfig(true))?;
+    let reading = folder.secret("kubeconfig-read", &running.kubernetes.kubeconfig(false))?;
+    let mut told = running.endpoints();
+    if let Some(told) = told.as_object_mut() {
+        let kubernetes = json!({ "kubeconfig": kubeconfig, "read_kubeconfig": reading });
+        told.insert("kubernetes".to_owned(), kubernetes);
+    }
+    Ok(told)
+}
+
 /// A server of our own may be asked more often than one that others share.
 async fn setup(globals: &Globals, ask: &Ask, running: &Running, folder: &Scratch) -> Result<Setup, Failure> {
     let name = "demo";
     let mut wanted = Wanted::new(globals)?
         .in_folder(&folder.0)
-        .at_endpoints(name, &running.endpoints_json())
+        .at_endpoints(name, &running.endpoints().to_string())
         .map_err(|error| {
             Failure::new(Exit::Failed, format!("the practice world told of {error}; report this as a bug"))
         })?
@@ -234,6 +249,21 @@ impl Scratch {
             )
         })?;
         Ok(Self(folder))
+    }
+
+    /// Writes a file that nobody else may read.
+    fn secret(&self, name: &str, text: &str) -> Result<PathBuf, Failure> {
+        let path = self.0.join(name);
+        let mut options = std::fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let written = options.open(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+        written.map_err(|error| {
+            let why = format!("{}: cannot be written: {error}; set TMPDIR to another folder", path.display());
+            Failure::new(Exit::Failed, why)
+        })?;
+        Ok(path)
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::response::Response;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 
 use super::gitlab::Answer;
 use super::world::LogBody;
@@ -40,6 +40,10 @@ pub enum FaultKind {
     Hang(Duration),
     /// The connection breaks in the middle of the body.
     Drop,
+    /// The right answer begins and never goes on.
+    Stall,
+    /// What the client goes on from is too old.
+    Expired,
     /// The right answer, in that many bytes per pause.
     Slow { bytes: usize, pause: Duration },
     /// A pull request is pushed before each answer, so that lists move between pages.
@@ -111,6 +115,7 @@ pub(super) fn instead(kind: &FaultKind) -> Option<Answer> {
         }
         FaultKind::SlowDown => Answer::error(503, "503 Slow Down"),
         FaultKind::ServerError => Answer::error(500, "500 Internal Server Error"),
+        FaultKind::Expired => Answer::error(410, "410 Gone"),
         FaultKind::BadGateway => Answer::html(
             502,
             "<html><head><title>502 Bad Gateway</title></head><body>GitLab is not responding</body></html>",
@@ -126,6 +131,7 @@ pub(super) fn instead(kind: &FaultKind) -> Option<Answer> {
         FaultKind::Truncated
         | FaultKind::Hang(_)
         | FaultKind::Drop
+        | FaultKind::Stall
         | FaultKind::Slow { .. }
         | FaultKind::MovingList => return None,
     })
@@ -164,6 +170,9 @@ fn body(bytes: Bytes, fault: Option<&FaultKind>) -> Body {
         Some(FaultKind::Drop) => {
             let reset = io::Error::from(io::ErrorKind::ConnectionReset);
             Body::from_stream(stream::iter([Ok(half(&bytes)), Err(reset)]))
+        }
+        Some(FaultKind::Stall) => {
+            Body::from_stream(stream::iter([Ok::<_, Infallible>(half(&bytes))]).chain(stream::pending()))
         }
         Some(FaultKind::Slow { bytes: chunk, pause }) => slow(&bytes, (*chunk).max(1), *pause),
         _ => Body::from(bytes),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::ci::{RunnerId, Timestamp};
 
+use super::Scenario;
 use super::rng::Rng;
 
 /// One registered runner.
@@ -27,6 +28,11 @@ pub struct Runner {
     pub executor: &'static str,
     pub created_at: Timestamp,
     pub paused: bool,
+    /// Its machine says nothing any more, and takes nothing; this was the last time.
+    pub silent_since: Option<Timestamp>,
+    /// The class, without the suffixes of chart and pod.
+    pub class: &'static str,
+    pub host: Host,
 }
 
 impl Runner {
@@ -36,7 +42,7 @@ impl Runner {
     }
 
     pub fn free(&self) -> u32 {
-        if self.paused { 0 } else { self.slots.saturating_sub(self.busy) }
+        if self.paused || self.silent_since.is_some() { 0 } else { self.slots.saturating_sub(self.busy) }
     }
 }
 
@@ -49,8 +55,10 @@ struct Class {
     host: Host,
 }
 
-#[derive(Clone, Copy)]
-enum Host {
+/// What kind of machine a class stands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Host {
+    /// Pods of the cluster.
     Cluster,
     WindowsCluster,
     Cray,
@@ -60,6 +68,10 @@ enum Host {
 
 /// The on-premises machine that turns bad in the outage scenario.
 pub const BAD_HOST: &str = "uo-19";
+/// The on-premises machine that is gone in the outage scenario.
+const SILENT_HOST: &str = "uo-mac-m2-11";
+/// The classes whose jobs meet a full disk in the outage scenario: a part of their names.
+pub const SICK_CLASSES: &str = "x86-v3";
 
 const CLASSES: &[Class] = &[
     Class {
@@ -314,8 +326,11 @@ const CLASSES: &[Class] = &[
     },
 ];
 
+/// The classes whose pool is at its limit in the outage scenario: a part of their names.
+pub const SHORT_CLASSES: &str = "graviton4";
+
 /// All runners for a world of that many jobs.
-pub fn runners(seed: u64, jobs: usize, epoch: Timestamp) -> Vec<Runner> {
+pub fn runners(seed: u64, scenario: Scenario, jobs: usize, epoch: Timestamp) -> Vec<Runner> {
     let mut all = Vec::new();
     for class in CLASSES {
         // So few that the nightly rebuild is half done when the sandbox opens its doors.
@@ -352,6 +367,10 @@ pub fn runners(seed: u64, jobs: usize, epoch: Timestamp) -> Vec<Runner> {
                 executor,
                 created_at: epoch.shifted(-(rng.between(3, 60) as i64) * 86_400_000),
                 paused: false,
+                silent_since: (scenario == Scenario::Outage && class.name == SILENT_HOST)
+                    .then(|| epoch.shifted(-(rng.between(190, 260) as i64) * 60_000)),
+                class: class.name,
+                host: class.host,
             });
         }
     }
@@ -368,7 +387,7 @@ mod tests {
     #[test]
     fn every_job_of_every_stack_finds_a_runner() {
         for jobs in [200, 5_000] {
-            let all = runners(1, jobs, Timestamp::default());
+            let all = runners(1, Scenario::Busy, jobs, Timestamp::default());
             for access in [Access::Protected, Access::Public] {
                 let every: Vec<usize> = (0..STACKS.len()).collect();
                 let mut plans = vec![Plan::parent(&every, access), Plan::parent(&[], access)];
@@ -390,7 +409,7 @@ mod tests {
 
     #[test]
     fn slots_grow_with_the_world() {
-        let slots = |jobs| runners(1, jobs, Timestamp::default()).iter().map(|r| r.slots).sum::<u32>();
+        let slots = |jobs| runners(1, Scenario::Busy, jobs, Timestamp::default()).iter().map(|r| r.slots).sum::<u32>();
         assert!(slots(200) < 40 && slots(5_000) > 150);
     }
 }

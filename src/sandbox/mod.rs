@@ -1,19 +1,21 @@
-//! The practice world: an embedded GitLab and an S3 on loopback with a seeded clockwork behind them.
+//! The practice world: an embedded GitLab, an S3 and a Kubernetes API on loopback with a seeded clockwork behind them.
 //!
 //! `stackhand demo` and most tests talk to it over real sockets with the real adapters. It knows the nouns and generation, whose child
 //! pipelines it runs, and writes GitLab's JSON with types of its own, so a mistake in an adapter is not mirrored here.
 //!
 //! Inside: the pure [`World`] (what exists and what happens), its sources (locks, stacks, plans, people, runners, mishaps), what jobs write
 //! (transcripts, child pipelines with their reports), the GitLab that answers from it, the buckets that its jobs fill (`s3`), and the servers
-//! with their faults.
+//! with their faults. Jobs on runners of the cluster have pods there (`cluster`), which an API shows (`kube`).
 //!
-//! What this GitLab does not do is said in `gitlab/mod.rs`. Besides: pipelines that are over when the world begins have no children; a finished
+//! What this GitLab does not do is said in `gitlab/mod.rs`, and what this Kubernetes does not do in `cluster/mod.rs` and `kube/mod.rs`. Besides: pipelines that are over when the world begins have no children; a finished
 //! world is never tidied up, so memory grows by about 1 kB per job of a long demo; sizes of logs and archives in lists are estimates.
 
+mod cluster;
 mod faults;
 mod fleet;
 mod generate;
 mod gitlab;
+mod kube;
 mod locks;
 mod mishaps;
 mod nodes;
@@ -27,6 +29,7 @@ mod transcript;
 mod world;
 
 pub use faults::{Fault, FaultKind};
+pub use kube::{Endpoint as KubeEndpoint, WatchEnd};
 pub use s3::{Endpoint as S3Endpoint, Listed as S3Object};
 pub use server::{Running, Sandbox};
 pub use world::{EPOCH, LogBody, OPENING, Refusal, World};

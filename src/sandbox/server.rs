@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 
 use super::faults::{Fault, FaultKind, Faults, instead, send};
 use super::gitlab::{self, PROJECT_PATH, Request, Tokens};
+use super::kube::{Endpoint as KubeEndpoint, Kube, WatchEnd};
 use super::s3::{BUCKETS, Endpoint, Listed as S3Object, S3};
 use super::world::{OPENING, World};
 use super::{Options, SandboxError};
@@ -35,7 +36,12 @@ impl Sandbox {
         let world: Arc<Shared> = shared;
         let behind = world.clone();
         let (s3, stop_s3) = on_a_thread("practice-s3", |ready, stopped| serve_s3(behind, ready, stopped)).await?;
+        let behind = world.clone();
+        let (kube, stop_kube) =
+            on_a_thread("practice-kube", |ready, stopped| serve_kube(behind, ready, stopped)).await?;
         Ok(Running {
+            kubernetes: kube.endpoint.clone(),
+            kube,
             url: world.base.clone(),
             project: PROJECT_PATH,
             token: world.tokens.operator.clone(),
@@ -43,7 +49,7 @@ impl Sandbox {
             s3: s3.endpoint.clone(),
             buckets: s3,
             shared: world,
-            stop: [stop, stop_s3].into_iter().collect(),
+            stop: [stop, stop_s3, stop_kube].into_iter().collect(),
         })
     }
 }
@@ -85,6 +91,18 @@ async fn serve_s3(world: Arc<Shared>, ready: Ready<Arc<S3>>, stopped: oneshot::R
     tokio::select! {
         _ = stopped => {}
         () = s3.serve(listener) => {}
+    }
+}
+
+async fn serve_kube(world: Arc<Shared>, ready: Ready<Arc<Kube>>, stopped: oneshot::Receiver<()>) {
+    let (listener, kube) = match Kube::open(world).await {
+        Ok(opened) => opened,
+        Err(error) => return drop(ready.send(Err(error))),
+    };
+    ready.send(Ok(kube.clone())).ok();
+    tokio::select! {
+        _ = stopped => {}
+        () = kube.serve(listener) => {}
     }
 }
 
@@ -149,6 +167,15 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
+    pub(super) fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// The GitLab's address.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// The world, as late as it is now.
     pub(super) fn world(&self) -> MutexGuard<'_, World> {
         let passed = self.opened.elapsed().as_secs_f64() * self.speed * 1_000.0;
@@ -195,14 +222,17 @@ pub struct Running {
     pub read_token: String,
     /// Where the buckets are.
     pub s3: Endpoint,
+    /// Where the cluster's API is.
+    pub kubernetes: KubeEndpoint,
     buckets: Arc<S3>,
+    kube: Arc<Kube>,
     shared: Arc<Shared>,
     stop: Vec<oneshot::Sender<()>>,
 }
 
 impl Running {
-    /// The line that tells other programs where everything is.
-    pub fn endpoints_json(&self) -> String {
+    /// What tells other programs where everything is. The cluster's API is in a kubeconfig, which whoever serves the world writes.
+    pub fn endpoints(&self) -> serde_json::Value {
         let Endpoint { url, region, access_key, secret_key, public_key } = &self.s3;
         serde_json::json!({
             "gitlab": { "url": self.url, "token": self.token, "project": self.project },
@@ -217,7 +247,6 @@ impl Running {
                 "sparse": true,
             },
         })
-        .to_string()
     }
 
     /// How many requests have arrived at the S3.
@@ -240,6 +269,31 @@ impl Running {
         self.buckets.look(|storage| storage.public_keys())
     }
 
+    /// How many requests have arrived at the cluster's API.
+    pub fn kube_requests(&self) -> u64 {
+        self.kube.requests()
+    }
+
+    /// How many of them were to change something, tries and refused ones too; and how many did.
+    pub fn kube_mutations(&self) -> (u64, u64) {
+        self.kube.mutations()
+    }
+
+    /// How many watches are open there.
+    pub fn kube_watchers(&self) -> usize {
+        self.kube.watchers()
+    }
+
+    /// Makes the cluster's API misbehave. A fault's route is looked for in path and query, both decoded.
+    pub fn kube_fault(&self, fault: Fault) {
+        self.kube.fault(fault);
+    }
+
+    /// Ends every watch that is open there.
+    pub fn kube_end_watches(&self, how: WatchEnd) {
+        self.kube.end_watches(how);
+    }
+
     /// How many requests have arrived at the GitLab.
     pub fn requests(&self) -> u64 {
         self.shared.requests.load(Ordering::Relaxed)
@@ -259,6 +313,7 @@ impl Running {
     pub fn heal(&self) {
         lock(&self.shared.faults).clear();
         self.buckets.heal();
+        self.kube.heal();
     }
 
     /// Stops the server and cuts its connections.

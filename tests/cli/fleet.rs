@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::stage::Stage;
+use crate::stage::{Stage, send_signal};
 
 /// The objects of one kind, with the versions that a server gives them.
 fn list(name: &str) -> Value {
@@ -190,4 +190,42 @@ fn without_a_cluster_it_says_what_to_do() {
     let odd = stage.write("odd", "[1, 2").display().to_string();
     assert!(stage.run(&["fleet", "--kubeconfig", &odd]).code != 0);
     assert!(stage.run(&["fleet"]).code != 0, "this is no pod");
+}
+
+#[test]
+fn the_practice_cluster_is_read_as_it_is_served() {
+    let stage = Stage::bare();
+    let asked = ["demo", "--serve", "--jobs", "800", "--scenario", "outage", "--speed", "0"];
+    let mut child = stage.command(&asked).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let told: Value = serde_json::from_str(&line).unwrap();
+    let mut files = Vec::new();
+    for key in ["kubeconfig", "read_kubeconfig"] {
+        let path = told["kubernetes"][key].as_str().unwrap().to_owned();
+        #[cfg(unix)]
+        assert_eq!(
+            std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions()) & 0o777,
+            0o600
+        );
+        let fleet = stage.run(&["fleet", "--kubeconfig", &path, "--json"]).document("stackhand.fleet/1");
+        assert_eq!((fleet["complete"].as_bool(), fleet["karpenter"].as_bool()), (Some(true), Some(true)), "{fleet}");
+        let nodes = fleet["nodes"].as_array().unwrap();
+        assert_eq!(fleet["pools"].as_array().unwrap().len(), 10);
+        let pods = fleet["pods"].as_array().unwrap();
+        assert!(nodes.len() > 5 && pods.len() > 2, "{fleet}");
+        // Every pod knows its job, and what runs has a node, a claim and a pool.
+        for pod in pods {
+            assert!(pod["job"].is_u64(), "{pod}");
+            if pod["state"] == "running" {
+                let gaps: Vec<&str> =
+                    pod["missing"].as_array().unwrap().iter().map(|gap| gap["link"].as_str().unwrap()).collect();
+                assert!(pod["node"].is_string() && !gaps.contains(&"claim") && !gaps.contains(&"pool"), "{pod}");
+            }
+        }
+        files.push(path);
+    }
+    send_signal(child.id(), "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(files.iter().all(|path| !Path::new(path).exists()), "the files are gone");
 }

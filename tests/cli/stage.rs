@@ -62,7 +62,7 @@ impl Stage {
     /// Pointed at a practice world.
     pub fn facing(running: &Running) -> Self {
         let mut stage = Self::bare();
-        stage.endpoints = Some(stage.write("endpoints.json", &running.endpoints_json()));
+        stage.endpoints = Some(stage.write("endpoints.json", &running.endpoints().to_string()));
         stage.with("STACKHAND_BUDGET_PER_SECOND", "100").with("STACKHAND_ACTIONS_HOLD", "0s")
     }
 

@@ -239,7 +239,7 @@ async fn two_servers_with_one_seed_say_the_same() {
     let options = Options { speed: 0.0, jobs: 300, ..Options::default() };
     let (one, two) = (Sandbox::start(options.clone()).await.unwrap(), Sandbox::start(options).await.unwrap());
     assert!(one.world(|w| w.dump()) == two.world(|w| w.dump()));
-    let line: Value = serde_json::from_str(&one.endpoints_json()).unwrap();
+    let line: Value = serde_json::from_str(&one.endpoints().to_string()).unwrap();
     assert_eq!(line["gitlab"]["url"], one.url);
     assert_eq!(line["gitlab"]["project"], "spack/spack-packages");
     assert_eq!(one.requests(), 0);

@@ -15,6 +15,7 @@ mod child_pipeline;
 mod effects;
 mod faults;
 mod graphql;
+mod kube;
 mod monitoring;
 mod pipeline_schema;
 mod s3;

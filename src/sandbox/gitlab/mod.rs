@@ -20,11 +20,11 @@ mod wire;
 
 pub use access::Tokens;
 pub use http::{Answer, Request};
-pub use wire::PROJECT_PATH;
+pub use wire::{PROJECT_ID, PROJECT_PATH};
 
 use super::world::World;
 use access::Caller;
-use wire::{PROJECT_ID, VERSION, View};
+use wire::{VERSION, View};
 
 /// One request on its way through the routes.
 struct Visit<'a> {

@@ -6,7 +6,7 @@ use super::super::fleet::Runner;
 use super::super::world::Job;
 use super::http::Answer;
 use super::paging::Page;
-use super::wire::runner;
+use super::wire::{self, runner};
 use super::{Reply, Visit, not_found};
 
 impl Visit<'_> {
@@ -21,7 +21,10 @@ impl Visit<'_> {
         let wanted = |r: &&Runner| {
             r.takes(&tags)
                 && paused.is_none_or(|p| r.paused == p)
-                && status.is_none_or(|s| matches!(s, "online" | "active") != r.paused)
+                && status.is_none_or(|s| match s {
+                    "active" | "paused" => (s == "paused") == r.paused,
+                    heard => heard == wire::status(r),
+                })
         };
         let all: Vec<&Runner> = self.world.runners().iter().filter(wanted).collect();
         Ok(Page::of(self.request).answer(self.request, self.base, &all, |r| runner(r)))

@@ -482,14 +482,14 @@ impl<'a> View<'a> {
             created_at: runner.created_at,
             contacted_at: self.contact(runner),
             ip_address: "10.0.31.118",
-            status: "online",
+            status: status(runner),
         }
     }
 
     /// GitLab writes this down only every 40 to 55 minutes.
     fn contact(self, runner: &Runner) -> Timestamp {
         let every = 2_500_000 + (runner.id.0 as i64 % 10) * 80_000;
-        let now = self.world.now().millis();
+        let now = runner.silent_since.unwrap_or_else(|| self.world.now()).millis();
         Timestamp::from_millis(now - now % every)
     }
 }
@@ -505,11 +505,16 @@ pub fn runner(runner: &Runner) -> RunnerRow<'_> {
         is_shared: false,
         runner_type: "group_type",
         name: "gitlab-runner",
-        online: true,
+        online: runner.silent_since.is_none(),
         created_at: runner.created_at,
-        status: "online",
+        status: status(runner),
         job_execution_status: if runner.busy > 0 { "active" } else { "idle" },
     }
+}
+
+/// GitLab's word for whether a runner was heard of in the last two hours.
+pub fn status(runner: &Runner) -> &'static str {
+    if runner.silent_since.is_some() { "offline" } else { "online" }
 }
 
 /// Seconds that a job ran, or has run so far.

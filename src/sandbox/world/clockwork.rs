@@ -6,13 +6,13 @@ use std::cmp::Reverse;
 
 use crate::ci::{JobId, PipelineId, Status, Timestamp};
 
-use super::super::fleet::{BAD_HOST, Runner};
+use super::super::fleet::{BAD_HOST, Host, Runner, SHORT_CLASSES, SICK_CLASSES};
 use super::super::mishaps::MishapId;
 use super::super::plan::Role;
 use super::super::rng::Rng;
 use super::births::Opening;
 use super::casting::Part;
-use super::{EPOCH, Queue, Scenario, Turn, World};
+use super::{EPOCH, Queue, Scenario, Turn, What, World};
 
 /// Something that will happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +33,10 @@ pub(super) enum Event {
 
 /// When the bad machine of the outage turns bad.
 const OUTAGE: Timestamp = EPOCH.shifted(32 * 60_000);
+/// How many jobs of its class the sick node of the outage gets.
+const SICK: f64 = 0.15;
+/// How many jobs on spot machines lose them in the outage.
+const RECLAIMED: f64 = 0.05;
 
 impl World {
     /// Lets time pass until `to`. Cutting the way into steps changes nothing; going back does nothing.
@@ -187,6 +191,7 @@ impl World {
                 runner.busy += 1;
             }
             self.jobs.at_mut(id).reserved = Some(runner);
+            self.note_step(id, What::Picked(runner));
             let delay = 1_500 + self.dice("pod", id).below(6_000) as i64;
             self.plan_event(self.now.shifted(delay), Event::Starts(id));
         }
@@ -219,6 +224,7 @@ impl World {
         job.runner = Some(runner);
         job.mishap = mishap;
         job.planned_end = Some(now.shifted(length));
+        self.note_step(id, What::Started);
         self.set(id, Status::Running);
         self.plan_event(now.shifted(length), Event::Ends(id));
     }
@@ -232,9 +238,20 @@ impl World {
         let (number, attempt) = (job.entry, job.attempt);
         let pipeline = self.pipelines.at(job.pipeline);
         let entry = pipeline.plan.entry(number);
-        let host = self.runners.get(runner).map_or("", |r| &r.description);
-        if self.scenario == Scenario::Outage && host == BAD_HOST && self.now >= OUTAGE && entry.role == Role::Build {
-            return MishapId::of_cause("no_space");
+        if self.scenario == Scenario::Outage && self.now >= OUTAGE && entry.role == Role::Build {
+            let (class, is_on_spot) =
+                self.runners.get(runner).map_or(("", false), |r| (r.class, r.host == Host::Cluster));
+            if class == BAD_HOST {
+                return MishapId::of_cause("no_space");
+            }
+            if !pipeline.script.cast.contains_key(&number) {
+                if class.contains(SICK_CLASSES) && self.dice("disk", id).chance(SICK) {
+                    return MishapId::of_cause("ephemeral_storage");
+                }
+                if is_on_spot && self.dice("reclaim", id).chance(RECLAIMED) {
+                    return MishapId::of_cause("spot_reclamation");
+                }
+            }
         }
         if let Some(part) = pipeline.script.cast.get(&number) {
             return (part.lasting || attempt == 0).then_some(part.mishap);
@@ -260,12 +277,17 @@ impl World {
         let pipeline = self.pipelines.at(job.pipeline);
         let mut dice = self.dice("length", id);
         let usual = pipeline.plan.entry(job.entry).seconds as f64 * dice.log_normal(0.25);
+        let waits = self.scenario == Scenario::Outage
+            && self.now >= OUTAGE
+            && job.reserved.and_then(|at| self.runners.get(at)).is_some_and(|r| r.class.contains(SHORT_CLASSES));
+        // Their pods wait for a pool at its limit.
+        let wait = if waits { self.dice("full pool", id).between(540, 620) as f64 } else { 0.0 };
         let seconds = match (mishap, pipeline.script.cast.get(&job.entry).and_then(|part| part.seconds)) {
             (_, Some(scripted)) => scripted as f64,
             (Some(_), None) => (usual * (0.3 + 0.5 * dice.unit())).clamp(25.0, 1_500.0),
             (None, None) => usual.max(12.0),
         };
-        (seconds * 1_000.0) as i64 + dice.below(1_000) as i64
+        ((seconds + wait) * 1_000.0) as i64 + dice.below(1_000) as i64
     }
 
     /// The dice of one run of one entry. They depend on no id, so that actions elsewhere do not change them.
@@ -284,6 +306,9 @@ impl World {
 
     /// Ends a job that holds a slot, or one that never got one.
     pub(super) fn finish(&mut self, id: JobId, status: Status) {
+        if self.jobs.at(id).reserved.is_some() {
+            self.note_step(id, What::Ended);
+        }
         self.leave_queue(id);
         self.jobs.at_mut(id).finished_at = Some(self.now);
         let leaves_binaries = matches!(self.entry_of(self.jobs.at(id)).role, Role::Build | Role::Sign | Role::Reindex);

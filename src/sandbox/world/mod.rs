@@ -4,7 +4,7 @@
 //! an action moves only what it touches. The server is its only driver; it says how late it is and asks what there is to see.
 //!
 //! * `births`: which pipelines open when; `casting`: who in them will fail.
-//! * `clockwork`: what happens by itself; `actions`: what API calls do; `inject`: what tests put in.
+//! * `clockwork`: what happens by itself; `steps`: what of it runners did; `actions`: what API calls do; `inject`: what tests put in.
 
 mod actions;
 mod arena;
@@ -12,6 +12,7 @@ mod births;
 mod casting;
 mod clockwork;
 mod inject;
+mod steps;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ use arena::Arena;
 use casting::Script;
 use clockwork::Event;
 pub use inject::LogBody;
+pub use steps::{Step, What};
 use tally::Tally;
 
 /// The moment at which every world begins: 2026-03-14T01:50:00Z.
@@ -146,6 +148,7 @@ pub struct World {
     injected: inject::Injected,
     /// Jobs that have changed a build cache, in the order in which they ended.
     landed: Vec<JobId>,
+    steps: Vec<Step>,
 }
 
 impl World {
@@ -158,7 +161,7 @@ impl World {
             now: EPOCH,
             pipelines: Arena::starting_at(1_184_000),
             jobs: Arena::starting_at(19_620_000),
-            runners: runners(seed, jobs, EPOCH),
+            runners: runners(seed, scenario, jobs, EPOCH),
             waiting: BTreeMap::new(),
             events: BinaryHeap::new(),
             event_count: 0,
@@ -166,6 +169,7 @@ impl World {
             touched: BTreeSet::new(),
             injected: inject::Injected::default(),
             landed: Vec::new(),
+            steps: Vec::new(),
         };
         world.write_history();
         world.populate()?;
@@ -179,6 +183,10 @@ impl World {
 
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    pub fn scenario(&self) -> Scenario {
+        self.scenario
     }
 
     pub fn pipeline(&self, id: PipelineId) -> Option<&Pipeline> {
