@@ -10,3 +10,4 @@ mod generate;
 mod reading;
 mod stage;
 mod taxonomy;
+mod why;

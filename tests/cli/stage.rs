@@ -45,7 +45,7 @@ impl Ended {
 pub struct Stage {
     pub folder: PathBuf,
     variables: Vec<(String, String)>,
-    endpoints: Option<PathBuf>,
+    pub endpoints: Option<PathBuf>,
 }
 
 static STAGES: AtomicU32 = AtomicU32::new(0);

@@ -26,7 +26,7 @@ pub enum Answer {
     Manual,
     /// Jobs that it needs are not through.
     Needs,
-    /// A job that it needs failed, directly or not.
+    /// A job that it needs failed, directly or not; GitLab may have skipped it for that.
     Blocked,
     /// It waits for a runner.
     Queue,
@@ -116,7 +116,10 @@ impl<'a> Why<'a> {
             Status::Failed => self.ask_failure(world, took),
             Status::Canceled | Status::Canceling => self.is(Answer::Canceled, "it was canceled"),
             Status::Skipped => {
-                self.is(Answer::Skipped, "GitLab skipped it: what it needs did not succeed, or its rules left it out")
+                self.ask_needs(world);
+                if self.answer != Answer::Blocked {
+                    self.is(Answer::Skipped, "GitLab skipped it; none of what it needs is known to have failed");
+                }
             }
             Status::Manual => {
                 self.is(Answer::Manual, "it waits for somebody to start it");
