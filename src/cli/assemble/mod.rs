@@ -183,7 +183,7 @@ impl Setup {
         let mut world = World::new(&self.project, rules, self.poll.clone());
         world.caches.mirrors = self.loaded.config.cache.mirrors.iter().map(Arc::from).collect();
         world.caches.is_sparse = self.is_sparse;
-        world.fleet = FleetFacts::of(self.fleet.clone(), self.outside.fleet.sources(&self.outside.gitlab));
+        world.fleet = Box::new(FleetFacts::of(self.fleet.clone(), self.outside.fleet.sources(&self.outside.gitlab)));
         world.log_budget = Some(self.loaded.config.log.memory_mb as usize * 1_024 * 1_024);
         world
     }
