@@ -226,7 +226,7 @@ impl Session {
         let now = setup.clock.now();
         let make = || {
             let mut world = World::new(&setup.project, setup.rules.clone(), poll.clone());
-            world.fleet = fleet();
+            world.fleet = Box::new(fleet());
             world
         };
         let (mut world, mut own) = (make(), make());

@@ -204,6 +204,7 @@ actions! {
     // Looking closer.
     JobsLog = "jobs.log", List, Move, "Log", "Opens the job's log at its most likely cause.", cli "log";
     JobsDag = "jobs.dag", List, Move, "Show in DAG", "Shows the job among what it needs and what it blocks.";
+    JobsPod = "jobs.pod", List, Move, "Show pod", "Goes to the job's pod among its node and its runner.", command "pod";
     JobsExplain = "jobs.explain", List, View, "Explain", "Says why this is in the state it is in.";
     ErrorsWindow = "errors.window", List, View, "Window", "Looks further back, then at the last hour again.";
     ErrorsTeach = "errors.teach", List, View, "Teach…", "Makes a rule of the line and saves it in your rules.", command "teach";

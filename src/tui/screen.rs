@@ -15,6 +15,7 @@ use crate::console::effect::Focus;
 use crate::console::event::Intent;
 use crate::console::registry::{ActionId, Scope};
 use crate::console::world::World;
+use crate::fleet::Uid;
 
 /// What a screen may read while it draws or reacts.
 #[derive(Clone, Copy)]
@@ -60,6 +61,15 @@ pub enum Place {
         root: RootId,
         spec: Option<SpecId>,
     },
+    /// Runners, nodes and pods, with the cursor on the pod of a job.
+    Fleet {
+        job: Option<JobId>,
+        filter: String,
+    },
+    /// Alerts that pass a filter.
+    Alerts {
+        filter: String,
+    },
     Loops,
     Audit,
     Messages,
@@ -93,6 +103,21 @@ pub enum Ask {
     Note,
 }
 
+/// What a row of the fleet stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FleetId {
+    /// An architecture.
+    Group(Arc<str>),
+    /// A runner by its description.
+    Runner(Arc<str>),
+    /// A node, below a runner.
+    Node(Arc<str>, Arc<str>),
+    Pod(Uid),
+    /// All nodes without jobs.
+    Idle,
+    IdleNode(Arc<str>),
+}
+
 /// What is explained.
 #[derive(Debug, Clone)]
 pub enum Explained {
@@ -100,6 +125,8 @@ pub enum Explained {
     Job(JobId),
     /// A spec of a cache root: told anew as well.
     Spec(RootId, SpecId),
+    /// A row of the fleet: told anew, since countdowns run.
+    Fleet(FleetId),
     /// What the screen said when it was asked.
     Told(Vec<(String, Role)>),
 }

@@ -183,7 +183,7 @@ impl Setup {
         let mut world = World::new(&self.project, rules, self.poll.clone());
         world.caches.mirrors = self.loaded.config.cache.mirrors.iter().map(Arc::from).collect();
         world.caches.is_sparse = self.is_sparse;
-        world.fleet = self.fleet();
+        world.fleet = Box::new(self.fleet());
         world.log_budget = Some(self.loaded.config.log.memory_mb as usize * 1_024 * 1_024);
         world
     }

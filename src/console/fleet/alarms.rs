@@ -205,7 +205,7 @@ impl Alarm<'_> {
     /// The last look at it could say how it is.
     pub const fn is_fresh(&self) -> bool {
         match self {
-            Self::Own { finding, .. } => finding.is_fresh,
+            Self::Own { finding, resolved } => finding.is_fresh || resolved.is_some(),
             Self::Told(_) => true,
         }
     }

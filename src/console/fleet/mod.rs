@@ -8,9 +8,11 @@ mod intervals;
 mod news;
 mod outcomes;
 mod source;
+mod subject;
 mod sums;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod update;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -21,7 +23,9 @@ pub use alarms::{Alarm, AlarmId, AlarmState, Loudness, Silence, ToldAlert, ToldS
 pub use news::{Change, Metrics, News, PoolUse};
 pub use outcomes::{Outcome, Outcomes, Seat};
 pub use source::{Phase, Source, SourceFacts, SourceState, System};
+pub use subject::{NodeSubject, PodSubject, RunnerSubject, node_state, pod_state};
 pub use sums::{ClassTrend, Counts};
+pub use tree::{GroupRow, NodeRow, RunnerRow, Sums, Tree, WINDOW, architecture};
 
 use crate::ci::Timestamp;
 use crate::fleet::{Busy, Findings, Fleet, HostNames, Interruptions, Ledger, Place, Thresholds};

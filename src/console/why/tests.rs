@@ -50,7 +50,7 @@ impl Rig {
     fn new(jobs: Vec<Job>) -> Self {
         let mut rig = Self(World::new("lab/spack", Rules::default(), PollRules::default()));
         let rules = FleetRules { namespace: "pipeline".into(), ..FleetRules::default() };
-        rig.0.fleet = FleetFacts::of(rules, [Source::Pods, Source::Nodes, Source::Events, Source::Runners]);
+        rig.0.fleet = FleetFacts::of(rules, [Source::Pods, Source::Nodes, Source::Events, Source::Runners]).into();
         rig.say(Event::PipelinesFetched {
             rows: vec![Pipeline::new(P, "develop", Status::Running)],
             at: at(0),

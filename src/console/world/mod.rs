@@ -65,7 +65,7 @@ pub struct World {
     pub history: Fresh<Option<Arc<History>>>,
     pub caches: Caches,
     /// Runners, pods, nodes, and what is wrong with them.
-    pub fleet: FleetFacts,
+    pub fleet: Box<FleetFacts>,
     /// The rules by which logs are judged.
     pub taxonomy: Arc<RuleSet>,
     pub polling: Polling,
@@ -100,7 +100,7 @@ impl World {
             failures: Failures::default(),
             history: Fresh::default(),
             caches: Caches::default(),
-            fleet: FleetFacts::default(),
+            fleet: Box::default(),
             taxonomy: Arc::default(),
             polling: Polling::new(poll),
             asked: Asked::default(),

@@ -154,5 +154,5 @@ fn by(series: Vec<Series>, label: &str) -> BTreeMap<Arc<str>, f64> {
 
 /// A count of slots; what is none is unknown.
 fn whole(value: f64) -> Option<u64> {
-    (value >= 0.0 && value <= 1e6).then_some(value as u64)
+    (0.0..=1e6).contains(&value).then_some(value as u64)
 }

@@ -15,7 +15,7 @@ use crate::console::world::World;
 use crate::taxonomy::judge::{Count, Reach};
 use crate::taxonomy::{Failure, Transient};
 use crate::tui::screen::{Cx, Explained};
-use crate::tui::screens::explain_spec;
+use crate::tui::screens::{explain_fleet, explain_spec};
 use crate::tui::theme::Role;
 use crate::tui::widgets::{Panel, Pen, popup};
 
@@ -40,6 +40,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, screen: Rect, cx: Cx<'_>, what: &Explained
     let lines = match what {
         Explained::Job(job) => &lines(cx.world, *job, cx.now),
         Explained::Spec(root, id) => &explain_spec(cx, *root, id),
+        Explained::Fleet(id) => &explain_fleet(cx, id),
         Explained::Told(lines) => lines,
     };
     let height = (lines.len() as u16 + 2).min(screen.height);

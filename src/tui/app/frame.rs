@@ -8,12 +8,14 @@ use ratatui::layout::{Position, Rect, Size};
 use super::overlay::{Overlay, sigil};
 use super::{App, explain};
 use crate::ci::{Timestamp, short};
+use crate::console::fleet::{Loudness, System};
 use crate::console::fresh::{Completeness, Freshness};
 use crate::console::messages::Level;
 use crate::console::registry::{ActionId, Scope};
 use crate::console::state::JobState;
 use crate::console::text::{count_short, plural, width};
 use crate::tui::screen::Place;
+use crate::tui::screens::{ages, state_of};
 use crate::tui::theme::Role;
 use crate::tui::widgets::{Panel, Pen, Prompt, Toast, help, help_lines, hints, palette, popup, toast, which_key};
 
@@ -23,14 +25,16 @@ pub const WHICH_KEY_AFTER: Duration = Duration::from_millis(400);
 const INFO_FOR: Duration = Duration::from_secs(4);
 
 /// The screens of this version, by the key that opens them.
-const TABS: [(&str, &str, ActionId); 8] = [
+const TABS: [(&str, &str, ActionId); 10] = [
     ("1", "Over", ActionId::ScreenOverview),
     ("2", "Pipes", ActionId::ScreenPipelines),
     ("3", "DAG", ActionId::ScreenDag),
     ("4", "Jobs", ActionId::ScreenJobs),
+    ("5", "Fleet", ActionId::ScreenFleet),
     ("6", "Errors", ActionId::ScreenErrors),
     ("7", "Caches", ActionId::ScreenCaches),
     ("0", "Loops", ActionId::ScreenLoops),
+    ("ga", "Alerts", ActionId::ScreenAlerts),
     ("gz", "Audit", ActionId::ScreenAudit),
 ];
 
@@ -116,6 +120,24 @@ impl App {
             room(x + 1),
             [("gl ", Role::TextDim), (age.as_str(), role), (limit.as_str(), Role::FreshStale)],
         );
+        let cx = self.cx(now);
+        for system in [System::Kubernetes, System::Prometheus, System::Alertmanager] {
+            let Some((age, role)) = state_of(cx, system).map(ages) else { continue };
+            // Where there is little room, what is well says nothing, and the rest must leave room for the mode.
+            if narrow && (role == Role::FreshLive || room(x) < 26) {
+                continue;
+            }
+            x += 1 + pen.put_all(
+                x + 1,
+                row.y,
+                room(x + 1),
+                [(system.short(), Role::TextDim), (" ", Role::TextDim), (age.as_str(), role)],
+            );
+        }
+        if let (firing @ 1.., Some(worst)) = world.fleet.firing() {
+            let role = if worst == Loudness::Page { Role::SevPage } else { Role::SevWarn };
+            x += 1 + pen.put(x + 1, row.y, room(x + 1), &format!("!{firing}"), role);
+        }
         let mode = if world.read_only(now).is_some() {
             "ro"
         } else if world.rules.dry_run {
@@ -146,6 +168,8 @@ impl App {
                     | (ActionId::ScreenJobs, Place::Jobs { .. } | Place::Job(_))
                     | (ActionId::ScreenErrors, Place::Errors)
                     | (ActionId::ScreenCaches, Place::Caches { .. } | Place::Cache { .. })
+                    | (ActionId::ScreenFleet, Place::Fleet { .. })
+                    | (ActionId::ScreenAlerts, Place::Alerts { .. })
                     | (ActionId::ScreenLoops, Place::Loops)
                     | (ActionId::ScreenAudit, Place::Audit)
             )
@@ -265,6 +289,22 @@ impl App {
                     ActionId::JobsDag,
                     ActionId::JobsRetry,
                     ActionId::ScreenJobs,
+                    ActionId::AppCommand,
+                    ActionId::AppHelp,
+                ],
+                Place::Fleet { .. } => &[
+                    ActionId::ListOpen,
+                    ActionId::ListRight,
+                    ActionId::JobsExplain,
+                    ActionId::ListFilter,
+                    ActionId::ListSort,
+                    ActionId::TroubleNext,
+                    ActionId::AppHelp,
+                ],
+                Place::Alerts { .. } => &[
+                    ActionId::ListOpen,
+                    ActionId::JobsExplain,
+                    ActionId::ListFilter,
                     ActionId::AppCommand,
                     ActionId::AppHelp,
                 ],

@@ -7,8 +7,8 @@ use crate::console::caches::SpecId;
 use crate::console::event::Intent;
 use crate::tui::screen::{Explained, Place, Screen};
 use crate::tui::screens::{
-    AuditScreen, CacheScreen, CachesScreen, DagScreen, ErrorsScreen, JobScreen, JobsScreen, LaterScreen,
-    MessagesScreen, OverviewScreen, PipelinesScreen,
+    AlertsScreen, AuditScreen, CacheScreen, CachesScreen, DagScreen, ErrorsScreen, FleetScreen, JobScreen, JobsScreen,
+    LaterScreen, MessagesScreen, OverviewScreen, PipelinesScreen,
 };
 
 /// How far back one can go.
@@ -25,6 +25,8 @@ pub fn open(place: &Place) -> Box<dyn Screen> {
         Place::Errors => Box::new(ErrorsScreen::default()),
         Place::Caches { root } => Box::new(CachesScreen::new(*root)),
         Place::Cache { root, spec } => Box::new(CacheScreen::new(*root, spec.clone())),
+        Place::Fleet { job, filter } => Box::new(FleetScreen::new(*job, filter)),
+        Place::Alerts { filter } => Box::new(AlertsScreen::new(filter)),
         Place::Loops => Box::new(LaterScreen::loops()),
         Place::Audit => Box::new(AuditScreen::default()),
         Place::Messages => Box::new(MessagesScreen::default()),

@@ -9,6 +9,7 @@ use crate::ci::{JobId, Timestamp};
 use crate::console::actions::{Plan, Verb};
 use crate::console::effect::Fetch;
 use crate::console::event::Intent;
+use crate::console::fleet::System;
 use crate::console::input::{InputEvent, Key};
 use crate::console::messages::Level;
 use crate::console::registry::{ActionId, Kind, Scope};
@@ -163,11 +164,12 @@ impl App {
             ActionId::ScreenLoops => self.go(Place::Loops, now),
             ActionId::ScreenAudit => self.go(Place::Audit, now),
             ActionId::AppMessages => self.go(Place::Messages, now),
-            ActionId::ScreenFleet
-            | ActionId::ScreenBridge
-            | ActionId::ScreenBot
-            | ActionId::ScreenAlerts
-            | ActionId::JobsWatch => {
+            ActionId::ScreenFleet if matches!(self.screen.place(), Place::Fleet { .. }) => Vec::new(),
+            ActionId::ScreenFleet => self.go(Place::Fleet { job: None, filter: String::new() }, now),
+            ActionId::ScreenAlerts if matches!(self.screen.place(), Place::Alerts { .. }) => Vec::new(),
+            ActionId::ScreenAlerts => self.go(Place::Alerts { filter: String::new() }, now),
+            ActionId::JobsPod => self.go_to_pod(now),
+            ActionId::ScreenBridge | ActionId::ScreenBot | ActionId::JobsWatch => {
                 self.say(false, format!("{}: not in this version yet", action.action().title), now);
                 Vec::new()
             }
@@ -244,6 +246,31 @@ impl App {
             }
             ActionId::AppQuit => self.quit(),
             _ => Vec::new(),
+        }
+    }
+
+    /// Goes to the pod of the job under the cursor; where there is none, says why.
+    fn go_to_pod(&mut self, now: Timestamp) -> Vec<Wish> {
+        let selected = self.screen.selection(self.cx(now)).jobs.first().copied();
+        let Some(job) = selected.and_then(|id| self.world.job(id)) else {
+            self.say(false, "no job is under the cursor", now);
+            return Vec::new();
+        };
+        let place = self.world.place_of(job);
+        match place.pod.gap() {
+            None => {
+                let job = Some(job.id);
+                self.go(Place::Fleet { job, filter: String::new() }, now)
+            }
+            Some(gap) => {
+                let why = if self.world.fleet.is_configured(System::Kubernetes) {
+                    gap.to_string()
+                } else {
+                    "no cluster is configured (kubernetes.kubeconfig)".to_owned()
+                };
+                self.say(false, format!("job {} has no pod here: {why}", job.id), now);
+                Vec::new()
+            }
         }
     }
 

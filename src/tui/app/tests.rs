@@ -1,6 +1,7 @@
 //! The whole face, key by key, over an invented night: pictures of every screen in every state, and what keys lead to.
 
 mod caches;
+mod fleet;
 mod night;
 
 use std::sync::Arc;

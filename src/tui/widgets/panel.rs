@@ -15,6 +15,8 @@ pub struct Panel<'a> {
     /// What narrows the rows: filter, sort, group.
     pub narrowed: &'a str,
     pub freshness: Option<Freshness>,
+    /// Whose freshness it is, where several tell: `k8s`.
+    pub source: &'a str,
     /// What is under way, for panels that load or are partial: `p3`, `61 %`.
     pub progress: &'a str,
     /// What failed, in words, and what to do about it.
@@ -83,6 +85,7 @@ impl Panel<'_> {
         // A corner and a blank on either side stay as they are.
         let room = Rect::new(area.x + 1, area.y, area.width.saturating_sub(2), 1);
         let (state, role) = self.state(pen);
+        let state = if self.source.is_empty() || state.is_empty() { state } else { format!("{} {state}", self.source) };
         let state = if state.is_empty() { state } else { format!(" {state} ") };
         let state_width = (text::width(&state) as u16).min(room.width);
         if !state.is_empty() {

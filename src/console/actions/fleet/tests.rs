@@ -66,7 +66,7 @@ fn world(may: FleetMay) -> World {
     let mut world = World::new("lab/spack", Rules { fleet: may, ..Rules::default() }, PollRules::default());
     let rules =
         FleetRules { namespace: "pipeline".into(), manager_namespace: "gitlab".into(), ..FleetRules::default() };
-    world.fleet = FleetFacts::of(rules, Source::ALL);
+    world.fleet = FleetFacts::of(rules, Source::ALL).into();
     let mut say = |event| drop(world.update(event, at(0)));
     say(Event::PipelinesFetched { rows: vec![Pipeline::new(P, "develop", Status::Running)], at: at(0), whole: true });
     let mut running = Job::new(JobId(1), P, "a@1 /abcdefg x", Status::Running);
@@ -230,7 +230,7 @@ fn nothing_is_done_by_what_is_old_or_unknown() {
     let mut world = world(ALL);
     let late = Plan::for_fleet(&world, Verb::Pause, runners(&[7]), at(600));
     assert_eq!(late.refused.as_deref(), Some("what is known of runners is 10m old"));
-    world.fleet = FleetFacts::of(FleetRules::default(), Source::ALL);
+    world.fleet = FleetFacts::of(FleetRules::default(), Source::ALL).into();
     assert_eq!(plan(&world, Verb::Pause, runners(&[7])).refused.as_deref(), Some("runners are not known yet"));
 }
 

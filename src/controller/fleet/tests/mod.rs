@@ -137,7 +137,7 @@ impl Told {
         let mut world = World::new("p", Rules::default(), PollRules::default());
         let rules =
             FleetRules { namespace: "pipeline".into(), manager_namespace: "gitlab".into(), ..FleetRules::default() };
-        world.fleet = FleetFacts::of(rules, sources.iter().copied());
+        world.fleet = Box::new(FleetFacts::of(rules, sources.iter().copied()));
         let (answers, events) = mpsc::channel(256);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mut tasks = JoinSet::new();
@@ -153,9 +153,8 @@ impl Told {
                 drop(self.world.update(event, SystemClock.now()));
             }
         };
-        if timeout(Duration::from_secs(20), followed).await.is_err() {
-            panic!("never: {what}; {:?}", self.world.fleet.sources);
-        }
+        let is_late = timeout(Duration::from_secs(20), followed).await.is_err();
+        assert!(!is_late, "never: {what}; {:?}", self.world.fleet.sources);
     }
 
     fn source(&self, source: Source) -> &SourceFacts {
@@ -402,7 +401,7 @@ async fn prices_are_asked_for_the_machines_that_are_there() {
         capacity_type: "spot".into(),
         zone: "us-east-1a".into(),
     };
-    assert_eq!(told.world.fleet.objects.prices.get(&offer).unwrap().amount(), 0.25);
+    assert_eq!(told.world.fleet.objects.prices.get(&offer), crate::fleet::Dollars::new(0.25));
     let asked =
         prices.seen().iter().any(|request| request.contains("instance%5Ftype%3D%7E") && request.contains("reserved"));
     assert!(asked, "only the types in use, and no reserved capacity");

@@ -205,7 +205,10 @@ fn which_key_lists_what_may_follow() {
             Branch::More(count) => format!("{} +{count}", key_name(next.key, false)),
         })
         .collect();
-    assert_eq!(shown, ["a screen.alerts", "g list.top", "m app.messages", "p log.pager", "z screen.audit"]);
+    assert_eq!(
+        shown,
+        ["a screen.alerts", "g list.top", "m app.messages", "n jobs.pod", "p log.pager", "z screen.audit"]
+    );
     let first = vim.continuations(Scope::Log, &Pending::default());
     let z = first.iter().find(|next| next.key == Key::plain(Code::Char('z'))).unwrap();
     assert_eq!(z.leads_to, Branch::More(6));

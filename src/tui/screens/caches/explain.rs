@@ -4,43 +4,13 @@ use super::words::{growth, severity};
 use crate::cache::{Finding, FindingKind, Signature, SignatureState};
 use crate::ci::{Job, SpecName, Status, Timestamp, short};
 use crate::console::caches::{BlobPart, Inside, MirrorRow, RootFacts, RootId, RootRow, SpecFacts, SpecId};
-use crate::console::text::{clean, count, plural, size, width};
+use crate::console::text::{clean, count, plural, size};
 use crate::tui::screen::Cx;
+use crate::tui::screens::told::{BOX, Lines, line, title, wrapped};
 use crate::tui::theme::Role;
 
 /// Names of a list that are told; the rest is counted.
 const TOLD: usize = 8;
-
-type Lines = Vec<(String, Role)>;
-
-/// What fits into the box of an explanation.
-const BOX: usize = 92;
-
-/// Breaks long lines between words; what goes on stands further in.
-fn wrapped(lines: Lines, room: usize) -> Lines {
-    let mut out = Vec::with_capacity(lines.len());
-    for (text, role) in lines {
-        let indent = text.len() - text.trim_start().len();
-        let mut shown = String::new();
-        for word in text.split_inclusive(' ') {
-            let is_begun = shown.len() > indent + 4;
-            if is_begun && width(&shown) + width(word.trim_end()) > room {
-                out.push((std::mem::replace(&mut shown, " ".repeat(indent + 4)), role));
-            }
-            shown.push_str(word);
-        }
-        out.push((shown, role));
-    }
-    out
-}
-
-fn line(text: impl AsRef<str>) -> (String, Role) {
-    (clean(text.as_ref()).into_owned(), Role::Text)
-}
-
-fn title(text: impl AsRef<str>) -> (String, Role) {
-    (clean(text.as_ref()).into_owned(), Role::TextStrong)
-}
 
 /// `a, b, c and 12 more`.
 fn some_of<'a>(names: impl ExactSizeIterator<Item = std::borrow::Cow<'a, str>>) -> String {

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 
 use ratatui::layout::Rect;
 
-use super::filtered::{Filtered, Order};
 use super::words::severity;
 use crate::cache::{Finding, FindingKind};
 use crate::console::caches::{Inside, SpecId};
@@ -16,6 +15,7 @@ use crate::console::text::count;
 use crate::spack::Hash;
 use crate::tui::list::List;
 use crate::tui::screen::Cx;
+use crate::tui::screens::filtered::{Filtered, Order};
 use crate::tui::theme::Role;
 use crate::tui::widgets::{Cell, Column, Pen, Row, Table, Width, empty};
 

@@ -2,7 +2,6 @@
 //! [`CacheScreen`].
 
 mod explain;
-mod filtered;
 mod findings;
 mod header;
 mod root;
@@ -26,10 +25,9 @@ use crate::console::registry::{ActionId, Scope};
 use crate::console::text::{plural, size};
 use crate::tui::list::List;
 use crate::tui::screen::{Ask, Cx, Explained, Place, Reaction, Screen, Selection};
+use crate::tui::screens::filtered::{Filtered, Order};
 use crate::tui::theme::Role;
 use crate::tui::widgets::{Panel, Pen, Table, empty};
-
-use filtered::Filtered;
 
 pub use explain::spec as explain_spec;
 pub use root::CacheScreen;
@@ -55,7 +53,7 @@ enum Sort {
     Specs,
 }
 
-impl filtered::Order for Sort {
+impl Order for Sort {
     const ALL: &'static [Self] = &[Self::State, Self::Size, Self::Growth, Self::Index, Self::Specs];
 
     fn word(self) -> &'static str {

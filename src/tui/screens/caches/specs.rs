@@ -4,7 +4,6 @@ use std::cmp::{Ordering, Reverse};
 
 use ratatui::layout::Rect;
 
-use super::filtered::{Filtered, Order};
 use super::words::spec_state;
 use crate::ci::short;
 use crate::console::caches::{Inside, Signed, SpecId, SpecRow, SpecState};
@@ -12,6 +11,7 @@ use crate::console::registry::ActionId;
 use crate::console::text::size;
 use crate::tui::list::List;
 use crate::tui::screen::Cx;
+use crate::tui::screens::filtered::{Filtered, Order};
 use crate::tui::theme::Role;
 use crate::tui::widgets::{Cell, Column, Pen, Row, Table, Width, empty};
 

@@ -15,7 +15,7 @@ use crate::tui::screen::{Cx, Place, Reaction, Screen, Selection};
 use crate::tui::theme::Role;
 use crate::tui::widgets::{Cell, Column, Panel, Pen, Row, Table, Width, empty};
 
-use sections::{Mirrors, Section};
+use sections::{FleetLine, Mirrors, Section};
 
 const COLUMNS: &[Column] = &[
     Column::new("", Width::Fixed(1)),
@@ -40,6 +40,7 @@ pub struct OverviewScreen {
     list: List<RowId>,
     causes: Vec<CauseRow>,
     mirrors: Mirrors,
+    fleet: Option<FleetLine>,
     worked_out: Option<u64>,
 }
 
@@ -130,6 +131,7 @@ impl Screen for OverviewScreen {
         if self.worked_out != Some(cx.world.revision) {
             self.causes = cx.world.causes();
             self.mirrors = Mirrors::of(&cx.world.caches);
+            self.fleet = FleetLine::of(cx);
             self.worked_out = Some(cx.world.revision);
         }
         let shown = self.cause_rows(area);
@@ -163,7 +165,7 @@ impl Screen for OverviewScreen {
             Some(RowId::Section(section)) => Some(*section),
             _ => None,
         };
-        sections::draw(cx, rest, pen, chosen, &self.mirrors);
+        sections::draw(cx, rest, pen, chosen, &self.mirrors, self.fleet.as_ref());
     }
 
     fn act(&mut self, action: ActionId, cx: Cx<'_>) -> Reaction {
@@ -174,7 +176,9 @@ impl Screen for OverviewScreen {
             (ActionId::ListOpen | ActionId::ListRight | ActionId::JobsLog, Some(RowId::Cause(cause))) => {
                 Reaction::Go(Place::Jobs { pipeline: None, filter: Self::filter_of(cause) })
             }
-            (ActionId::ListOpen | ActionId::ListRight, Some(RowId::Section(section))) => Reaction::Go(section.place()),
+            (ActionId::ListOpen | ActionId::ListRight, Some(RowId::Section(section))) => {
+                Reaction::Go(section.place(cx))
+            }
             (ActionId::JobsDag, _) => {
                 let worst = cx
                     .world

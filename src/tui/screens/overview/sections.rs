@@ -6,13 +6,16 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 use crate::cache::Severity;
-use crate::ci::{JobKind, Status, short};
+use crate::ci::{JobKind, Status, Timestamp, short};
 use crate::console::caches::{self, Caches, MirrorRow};
-use crate::console::fresh::Completeness;
+use crate::console::fleet::{System, node_state};
+use crate::console::fresh::{Completeness, Freshness};
 use crate::console::state::JobState;
 use crate::console::text::{plural, size};
+use crate::fleet::{Dollars, Host, Hourly, Kind, Phase, hourly};
 use crate::tui::screen::{Cx, Place};
 use crate::tui::screens::caches::{growth, index, progress};
+use crate::tui::screens::state_of;
 use crate::tui::theme::Role;
 use crate::tui::widgets::Pen;
 
@@ -30,9 +33,10 @@ pub enum Section {
 impl Section {
     pub const ALL: [Self; 6] = [Self::Queue, Self::Runners, Self::Pipelines, Self::Caches, Self::Reads, Self::Duty];
 
-    fn title(self) -> &'static str {
+    fn title(self, has_fleet: bool) -> &'static str {
         match self {
             Self::Queue => "QUEUE",
+            Self::Runners if has_fleet => "FLEET",
             Self::Runners => "RUNNERS",
             Self::Pipelines => "PIPELINES",
             Self::Caches => "CACHE",
@@ -42,8 +46,9 @@ impl Section {
     }
 
     /// The screen that knows more.
-    pub fn place(self) -> Place {
+    pub fn place(self, cx: Cx<'_>) -> Place {
         match self {
+            Self::Runners if has_fleet(cx) => Place::Fleet { job: None, filter: String::new() },
             Self::Queue => Place::Jobs { pipeline: None, filter: "state:pending".to_owned() },
             Self::Runners => Place::Jobs { pipeline: None, filter: "state:running".to_owned() },
             Self::Pipelines => Place::Pipelines,
@@ -100,20 +105,94 @@ impl Mirrors {
     }
 }
 
+/// Whether a cluster is configured: then the fleet is told, and not only what jobs say of runners.
+fn has_fleet(cx: Cx<'_>) -> bool {
+    cx.world.fleet.is_configured(System::Kubernetes)
+}
+
+/// What the line about the fleet tells, worked out when the world moved.
+#[derive(Debug)]
+pub struct FleetLine {
+    slots: Option<u64>,
+    pending_since: Option<Timestamp>,
+    sick: usize,
+    cost: Option<Dollars>,
+    is_cost_part: bool,
+}
+
+impl FleetLine {
+    /// Looks at the fleet as it is known now; `None` where no cluster is configured.
+    pub fn of(cx: Cx<'_>) -> Option<Self> {
+        if !has_fleet(cx) {
+            return None;
+        }
+        let objects = &cx.world.fleet.objects;
+        let classes = cx.world.runner_classes();
+        let mut slots = classes.iter().filter(|class| class.host == Host::Cluster).map(|class| class.slots);
+        let pending = objects.job_pods().filter(|pod| pod.phase == Phase::Pending);
+        let sums: Vec<Hourly> = hourly(objects).into_values().collect();
+        let known = sums.iter().any(|sum| sum.unpriced < sum.nodes);
+        Some(Self {
+            slots: slots.try_fold(0, |sum: u64, slots| Some(sum + slots?)).filter(|slots| *slots > 0),
+            pending_since: pending.filter_map(|pod| pod.created).min(),
+            sick: objects.nodes().filter(|node| node_state(node, cx.server_now()) == JobState::Fail).count(),
+            cost: known.then(|| sums.iter().fold(Dollars::ZERO, |all, sum| all.plus(sum.known))),
+            is_cost_part: sums.iter().any(|sum| sum.unpriced > 0),
+        })
+    }
+
+    fn line(&self, cx: Cx<'_>) -> String {
+        let fleet = &cx.world.fleet;
+        let knows = |kind| fleet.objects.knows(kind);
+        let glyphs = cx.look.glyphs;
+        let slots = self.slots.map_or_else(|| "?".to_owned(), |slots| slots.to_string());
+        let mut parts = Vec::new();
+        if knows(Kind::Pod) {
+            let oldest = self.pending_since.map(|at| format!(", oldest {}", short(cx.server_now().since(at))));
+            parts.push(format!("busy {}/{slots}", fleet.counts.busy));
+            parts.push(format!("pending {}{}", fleet.counts.pending, oldest.unwrap_or_default()));
+        } else {
+            parts.push(format!("busy ?/{slots}  pending ?"));
+        }
+        parts.push(match (knows(Kind::Node), self.sick) {
+            (false, _) => "nodes ?".to_owned(),
+            (true, 0) => "no sick node".to_owned(),
+            (true, sick) => format!("{} {}", glyphs.state(JobState::Fail), plural(sick as u64, "sick node")),
+        });
+        if knows(Kind::Event) {
+            let hour_ago = cx.server_now().shifted(-3_600_000);
+            parts.push(format!("reclaims {}/h", fleet.interruptions.reclaims_since(hour_ago)));
+        }
+        let part = if self.is_cost_part { glyphs.at_least } else { "" };
+        parts.push(self.cost.map_or_else(|| "$?/h".to_owned(), |cost| format!("{part}${:.1}/h", cost.amount())));
+        if let Some(Freshness::Stale(age)) = state_of(cx, System::Kubernetes) {
+            parts.push(format!("STALE {}", short(age)));
+        }
+        parts.join("  ")
+    }
+}
+
 /// Sizes that are older say so.
 const OLD: Duration = Duration::from_hours(24);
 
 /// Draws the sections, one line each.
-pub fn draw(cx: Cx<'_>, area: Rect, pen: &mut Pen<'_>, chosen: Option<Section>, mirrors: &Mirrors) {
+pub fn draw(
+    cx: Cx<'_>,
+    area: Rect,
+    pen: &mut Pen<'_>,
+    chosen: Option<Section>,
+    mirrors: &Mirrors,
+    fleet: Option<&FleetLine>,
+) {
     for (section, y) in Section::ALL.into_iter().zip(area.y..area.bottom()) {
         let line = Rect::new(area.x, y, area.width, 1);
         if chosen == Some(section) {
             pen.glyph(line.x, y, cx.look.glyphs.cursor, Role::BorderFocus);
         }
-        pen.put(line.x + 2, y, 10, section.title(), Role::Title);
+        pen.put(line.x + 2, y, 10, section.title(has_fleet(cx)), Role::Title);
         let text = match section {
             Section::Queue => queue(cx),
-            Section::Runners => runners(cx),
+            Section::Runners => fleet.map_or_else(|| runners(cx), |fleet| fleet.line(cx)),
             Section::Pipelines => pipelines(cx),
             Section::Caches => mirrors.line(cx),
             Section::Reads => reads(cx),
