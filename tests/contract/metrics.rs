@@ -64,7 +64,7 @@ async fn expositions_say_what_is_asked_for() {
     let manager = Exporter::new(&Settings::new(url)).unwrap().scrape().await.unwrap();
     let number = |name: &str| manager.numbers(name).map(|all| all.map(|(_, value)| value).sum::<f64>());
     assert_eq!(number("gitlab_runner_concurrent"), Some(f64::from(slots)));
-    assert_eq!(number("gitlab_runner_jobs").unwrap_or_default(), running_jobs as f64);
+    assert_eq!(number("gitlab_runner_jobs").unwrap_or_default() as usize, running_jobs);
     let url = format!("{}/runners/nobody/metrics", running.prometheus);
     assert!(Exporter::new(&Settings::new(url)).unwrap().scrape().await.is_err());
 }
