@@ -26,7 +26,7 @@ use crate::sandbox::{Options, Running, Sandbox, Scenario};
 /// What `--serve` and `--headless` print.
 pub const SHAPE: &str = "\
 --serve prints one line {`gitlab`: {`url`, `token`, `project`}, `s3`: {`url`, `region`, `access_key`, `secret_key`, `buckets`, `public_key`, `sparse`}, \
-`kubernetes`: {`kubeconfig`, `read_kubeconfig`}} \
+`kubernetes`: {`kubeconfig`, `read_kubeconfig`}, `prometheus`: {`url`}} \
 and serves until SIGTERM or SIGINT; give that line to any command with --endpoints. `public_key`: by which binaries there are signed. `sparse`: \
 tarballs in the buckets have a size, but reading one gives zeros. `kubeconfig`: a file, as an operator; `read_kubeconfig`: as somebody who may only \
 read; both are gone at the end.

@@ -7,7 +7,8 @@
 //! (transcripts, child pipelines with their reports), the GitLab that answers from it, the buckets that its jobs fill (`s3`), and the servers
 //! with their faults. Jobs on runners of the cluster have pods there (`cluster`), which an API shows (`kube`).
 //!
-//! What this GitLab does not do is said in `gitlab/mod.rs`, and what this Kubernetes does not do in `cluster/mod.rs` and `kube/mod.rs`. Besides: pipelines that are over when the world begins have no children; a finished
+//! What this GitLab does not do is said in `gitlab/mod.rs`, what this Kubernetes does not do in `cluster/mod.rs` and `kube/mod.rs`, and what can
+//! be asked of its metrics in `metrics/mod.rs`. Besides: pipelines that are over when the world begins have no children; a finished
 //! world is never tidied up, so memory grows by about 1 kB per job of a long demo; sizes of logs and archives in lists are estimates.
 
 mod cluster;
@@ -17,6 +18,7 @@ mod generate;
 mod gitlab;
 mod kube;
 mod locks;
+mod metrics;
 mod mishaps;
 mod nodes;
 mod people;

@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use super::faults::{Fault, FaultKind, Faults, instead, send};
 use super::gitlab::{self, PROJECT_PATH, Request, Tokens};
 use super::kube::{Endpoint as KubeEndpoint, Kube, WatchEnd};
+use super::metrics;
 use super::s3::{BUCKETS, Endpoint, Listed as S3Object, S3};
 use super::world::{OPENING, World};
 use super::{Options, SandboxError};
@@ -39,7 +40,11 @@ impl Sandbox {
         let behind = world.clone();
         let (kube, stop_kube) =
             on_a_thread("practice-kube", |ready, stopped| serve_kube(behind, ready, stopped)).await?;
+        let behind = kube.clone();
+        let (metrics, stop_metrics) =
+            on_a_thread("practice-metrics", |ready, stopped| serve_metrics(behind, ready, stopped)).await?;
         Ok(Running {
+            prometheus: metrics,
             kubernetes: kube.endpoint.clone(),
             kube,
             url: world.base.clone(),
@@ -49,7 +54,7 @@ impl Sandbox {
             s3: s3.endpoint.clone(),
             buckets: s3,
             shared: world,
-            stop: [stop, stop_s3, stop_kube].into_iter().collect(),
+            stop: [stop, stop_s3, stop_kube, stop_metrics].into_iter().collect(),
         })
     }
 }
@@ -103,6 +108,18 @@ async fn serve_kube(world: Arc<Shared>, ready: Ready<Arc<Kube>>, stopped: onesho
     tokio::select! {
         _ = stopped => {}
         () = kube.serve(listener) => {}
+    }
+}
+
+async fn serve_metrics(kube: Arc<Kube>, ready: Ready<String>, stopped: oneshot::Receiver<()>) {
+    let (listener, url) = match metrics::open().await {
+        Ok(opened) => opened,
+        Err(error) => return drop(ready.send(Err(error))),
+    };
+    ready.send(Ok(url)).ok();
+    tokio::select! {
+        _ = stopped => {}
+        () = metrics::serve(listener, kube) => {}
     }
 }
 
@@ -222,6 +239,8 @@ pub struct Running {
     pub read_token: String,
     /// Where the buckets are.
     pub s3: Endpoint,
+    /// Where a Prometheus answers, `http://127.0.0.1:PORT`.
+    pub prometheus: String,
     /// Where the cluster's API is.
     pub kubernetes: KubeEndpoint,
     buckets: Arc<S3>,
@@ -246,6 +265,7 @@ impl Running {
                 // Tarballs have a size and no bytes.
                 "sparse": true,
             },
+            "prometheus": { "url": self.prometheus },
         })
     }
 

@@ -16,6 +16,10 @@ fn serving_prints_one_line_and_ends_well_on_a_signal() {
         for key in ["url", "token", "project"] {
             assert!(endpoints["gitlab"][key].is_string(), "{line}");
         }
+        assert!(endpoints["prometheus"]["url"].is_string(), "{line}");
+        for key in ["kubeconfig", "read_kubeconfig"] {
+            assert!(endpoints["kubernetes"][key].is_string(), "{line}");
+        }
         for key in ["url", "region", "access_key", "secret_key"] {
             assert!(endpoints["s3"][key].is_string(), "{line}");
         }

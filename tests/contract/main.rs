@@ -16,6 +16,7 @@ mod effects;
 mod faults;
 mod graphql;
 mod kube;
+mod metrics;
 mod monitoring;
 mod pipeline_schema;
 mod s3;

@@ -69,6 +69,17 @@ pub struct Tallies {
     pub ordered: BTreeMap<&'static str, u64>,
 }
 
+/// What the machines of a pool amount to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PoolAmounts {
+    pub pool: &'static str,
+    pub cores: u32,
+    pub memory: u64,
+    pub limit_cores: Option<u32>,
+    /// USD an hour.
+    pub cost: f64,
+}
+
 /// The whole cluster at one moment.
 #[derive(Debug)]
 pub struct Cluster {
@@ -139,9 +150,39 @@ impl Cluster {
         &self.objects
     }
 
-    #[cfg(test)]
     pub fn tallies(&self) -> &Tallies {
         &self.tallies
+    }
+
+    /// What a pool uses and may use of a resource, by pool: processors first, then bytes of memory.
+    pub fn pool_amounts(&self) -> Vec<PoolAmounts> {
+        let of = |pool: &'static Pool| {
+            let mut amounts = PoolAmounts { pool: pool.name, cores: 0, memory: 0, limit_cores: None, cost: 0.0 };
+            for machine in self.machines.values().filter(|machine| machine.pool == pool && machine.stage.is_some()) {
+                amounts.cores += machine.made.cores;
+                amounts.memory += machine.made.memory_kib() * 1_024;
+                amounts.cost += machine.made.price(pool.is_spot, machine.zone);
+            }
+            amounts.limit_cores = self.limit_of(pool).or(pool.limit.map(|(cores, _)| cores));
+            amounts
+        };
+        POOLS.iter().map(of).collect()
+    }
+
+    /// What machines cost: type, capacity type, zone, and USD an hour.
+    pub fn prices() -> Vec<(String, &'static str, &'static str, f64)> {
+        let mut all = std::collections::BTreeMap::new();
+        for family in POOLS.iter().flat_map(|pool| pool.made) {
+            for cores in [4, 8, 16, 32] {
+                for (at, (zone, _)) in pools::ZONES.iter().enumerate() {
+                    for (is_spot, capacity) in [(true, "spot"), (false, "on-demand")] {
+                        let made = Type { family, cores };
+                        all.insert((made.name(), capacity, *zone), made.price(is_spot, at));
+                    }
+                }
+            }
+        }
+        all.into_iter().map(|((name, capacity, zone), price)| (name, capacity, zone, price)).collect()
     }
 
     /// Forgets all changes, so that every watch has to begin anew.

@@ -237,6 +237,18 @@ impl Type {
     pub fn pods(self) -> u32 {
         if self.cores >= 16 { 234 } else { 58 }
     }
+
+    /// USD an hour.
+    pub fn price(self, is_spot: bool, zone: usize) -> f64 {
+        let core = match self.category() {
+            "c" => 0.0401,
+            "r" => 0.0605,
+            _ => 0.0463,
+        };
+        let full = core * f64::from(self.cores);
+        let share = if is_spot { 0.36 + 0.02 * zone as f64 } else { 1.0 };
+        (full * share * 10_000.0).round() / 10_000.0
+    }
 }
 
 /// Zone names with their ids.

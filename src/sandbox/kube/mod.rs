@@ -4,16 +4,17 @@
 //! deleted (its job then fails), a node may be cordoned. Two bearer tokens are known; the one that may only read may change nothing.
 //!
 //! What it does not play: other resources (no DaemonSets and none of their pods, no ReplicaSets of the managers, no events.k8s.io, no metrics.k8s.io),
-//! other verbs, OpenAPI, protobuf, YAML, `managedFields`, server-side apply, quotas, admission, eviction, logs, exec and port forwarding, heartbeats
+//! other verbs, OpenAPI (but for what old kubectls want before a dry run), protobuf, YAML, `managedFields`, server-side apply, quotas, admission, eviction, logs, exec and port forwarding, heartbeats
 //! of nodes between their changes, and TLS: addresses are `http://127.0.0.1`. Versions are kept for 3,000 changes. Rights are one list for each of the two
 //! callers.
 //!
-//! * `resource`: what is served; `discovery`; `select`: selectors; `list`, `table`, `watch`: reading; `change`: the rest; `status`: refusals;
+//! * `resource`: what is served; `discovery`, `openapi`; `select`: selectors; `list`, `table`, `watch`: reading; `change`: the rest; `status`: refusals;
 //!   `server`: the socket, with faults.
 
 mod change;
 mod discovery;
 mod list;
+mod openapi;
 mod resource;
 mod select;
 mod server;
@@ -94,6 +95,9 @@ fn answer(cluster: &mut Cluster, world: &mut World, tokens: &Tokens, request: &R
     let place = match segments.as_slice() {
         ["api"] if is_get => return Ok(told(Some(discovery::versions()))),
         ["apis"] if is_get => return Ok(told(Some(discovery::groups()))),
+        ["openapi", "v2"] if is_get && request.header("accept").is_some_and(|accept| accept.contains("protobuf")) => {
+            return Ok(Outcome::Answer(Answer::bytes(openapi::CONTENT_TYPE, openapi::document())));
+        }
         ["apis", group] if is_get => return Ok(told(discovery::group(group))),
         ["api", version] if is_get => return Ok(told(discovery::resources("", version))),
         ["apis", group, version] if is_get => return Ok(told(discovery::resources(group, version))),

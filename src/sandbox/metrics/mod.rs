@@ -1,0 +1,97 @@
+//! The numbers of the practice cluster: what runner managers and Karpenter export, and a Prometheus that has scraped them just now.
+//!
+//! `/karpenter/metrics` and `/runners/MANAGER/metrics` are expositions in text. `/api/v1/query` answers a selector of one metric, with any
+//! matchers of its labels, at this moment: nothing else of PromQL (no functions, no operators, no ranges, no other time), which is refused
+//! as an execution error (422), and what is no PromQL at all as bad data (400). There is no history and no alerting. Histograms are left out; so are families
+//! that nobody reads.
+//!
+//! * `series`: the numbers; `query`: selectors; this file: the socket.
+
+mod query;
+mod series;
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, Method, Uri};
+use axum::response::Response;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::SandboxError;
+use super::gitlab::Request;
+use super::kube::Kube;
+use query::{QueryError, Selector};
+
+/// Takes a free port, and says where it is.
+pub async fn open() -> Result<(TcpListener, String), SandboxError> {
+    let listen = |source| SandboxError::Listen { port: 0, source };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(listen)?;
+    let url = format!("http://{}", listener.local_addr().map_err(listen)?);
+    Ok((listener, url))
+}
+
+/// Answers until it is dropped.
+pub async fn serve(listener: TcpListener, kube: Arc<Kube>) {
+    let app = Router::new().fallback(handle).with_state(kube);
+    if let Err(error) = axum::serve(listener, app).await {
+        tracing::error!(%error, "the practice world's metrics stopped being served");
+    }
+}
+
+async fn handle(State(kube): State<Arc<Kube>>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let request = Request::new(method, &uri, headers, body);
+    let (status, kind, text) = answer(&kube, &request);
+    Response::builder().status(status).header("content-type", kind).body(text.into()).unwrap_or_default()
+}
+
+fn answer(kube: &Kube, request: &Request) -> (u16, &'static str, String) {
+    const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+    let segments: Vec<&str> = request.segments.iter().map(String::as_str).collect();
+    let success = |data: Value| (200, "application/json", json!({ "status": "success", "data": data }).to_string());
+    match segments.as_slice() {
+        ["-", "ready"] => (200, TEXT, "Prometheus Server is Ready.\n".to_owned()),
+        ["-", "healthy"] => (200, TEXT, "Prometheus Server is Healthy.\n".to_owned()),
+        ["karpenter", "metrics"] => (200, TEXT, kube.look(|cluster, _| series::text(&series::karpenter(cluster)))),
+        ["runners", manager, "metrics"] => {
+            match kube.look(|_, world| series::manager(world, manager).map(|all| series::text(&all))) {
+                Some(text) => (200, TEXT, text),
+                None => (404, TEXT, "404 page not found\n".to_owned()),
+            }
+        }
+        ["api", "v1", "status", "buildinfo"] => success(json!({ "version": "2.42.0", "revision": "practice" })),
+        ["api", "v1", "query"] => match asked(kube, &request.field("query").unwrap_or_default()) {
+            Ok(data) => success(data),
+            Err(error) => {
+                let (status, kind) = match error {
+                    QueryError::Bad(_) => (400, "bad_data"),
+                    QueryError::NotPlayed => (422, "execution"),
+                };
+                let told = json!({ "status": "error", "errorType": kind, "error": error.to_string() });
+                (status, "application/json", told.to_string())
+            }
+        },
+        _ => (404, TEXT, "404 page not found\n".to_owned()),
+    }
+}
+
+fn asked(kube: &Kube, text: &str) -> Result<Value, QueryError> {
+    let selector = Selector::parse(text)?;
+    Ok(kube.look(|cluster, world| {
+        let at = world.now().millis() as f64 / 1_000.0;
+        let families = series::karpenter(cluster).into_iter().chain(series::managers(world));
+        let mut result = Vec::new();
+        for family in families.filter(|family| family.name == selector.name) {
+            for (labels, value) in family.samples.iter().filter(|(labels, _)| selector.takes(labels)) {
+                let mut metric: serde_json::Map<String, Value> =
+                    labels.iter().map(|(key, value)| ((*key).to_owned(), value.clone().into())).collect();
+                metric.insert("__name__".to_owned(), family.name.into());
+                result.push(json!({ "metric": metric, "value": [at, value.to_string()] }));
+            }
+        }
+        json!({ "resultType": "vector", "result": result })
+    }))
+}
