@@ -30,9 +30,9 @@ fn text(at: usize, text: &str) -> Vec<u8> {
 /// A document that says of every kind that its patches know `dryRun`. The numbers are those of the messages of gnostic's `openapi.v2`.
 pub fn document() -> Vec<u8> {
     let info = [text(1, "Kubernetes"), text(2, "v1.35.2")].concat();
-    // Parameter: not of the body, of the query.
+    // An item that is a parameter, not of the body, of the query.
     let query = [text(2, "query"), text(4, "dryRun"), text(6, "string")].concat();
-    let parameter = field(1, &field(2, &field(2, &query)));
+    let parameter = field(1, &field(2, &field(3, &query)));
     let paths = RESOURCES.iter().map(|resource| {
         let yaml =
             format!("group: \"{}\"\nkind: {}\nversion: {}\n", resource.group, resource.kind_name, resource.version);
