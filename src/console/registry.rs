@@ -21,6 +21,8 @@ pub enum Scope {
     Dag,
     /// The binary caches.
     Caches,
+    /// The fleet and its alerts.
+    Fleet,
     /// The preview of a plan. Modal: keys of the screen below do not reach it.
     Preview,
     /// A line of text being typed: filter, palette, search in the help.
@@ -28,8 +30,17 @@ pub enum Scope {
 }
 
 impl Scope {
-    pub const ALL: [Self; 8] =
-        [Self::Always, Self::Global, Self::List, Self::Log, Self::Dag, Self::Caches, Self::Preview, Self::Prompt];
+    pub const ALL: [Self; 9] = [
+        Self::Always,
+        Self::Global,
+        Self::List,
+        Self::Log,
+        Self::Dag,
+        Self::Caches,
+        Self::Fleet,
+        Self::Preview,
+        Self::Prompt,
+    ];
 
     /// The word in keymap files and in the help.
     pub const fn name(self) -> &'static str {
@@ -40,6 +51,7 @@ impl Scope {
             Self::Log => "log",
             Self::Dag => "dag",
             Self::Caches => "caches",
+            Self::Fleet => "fleet",
             Self::Preview => "preview",
             Self::Prompt => "prompt",
         }
@@ -56,7 +68,7 @@ impl Scope {
             Self::Always => None,
             Self::Global | Self::Preview | Self::Prompt => Some(Self::Always),
             Self::List => Some(Self::Global),
-            Self::Log | Self::Dag | Self::Caches => Some(Self::List),
+            Self::Log | Self::Dag | Self::Caches | Self::Fleet => Some(Self::List),
         }
     }
 
@@ -222,6 +234,10 @@ actions! {
     HoldUndo = "hold.undo", Global, App, "Undo held", "Takes back the newest held plan; nothing was sent.", command "undo";
     AuditCompensate = "audit.compensate", Global, Mutate, "Compensate…", "Plans to cancel the jobs that a retry created.", command "compensate";
     AlertsAck = "alerts.ack", List, Mutate, "Acknowledge…", "Takes failures or an alert, with a note and an expiry.";
+    RunnersPause = "runners.pause", Fleet, Mutate, "Pause / resume…", "Plans to keep jobs away from the runner, or to let it take them again.", command "pause";
+    NodesCordon = "nodes.cordon", Fleet, Mutate, "Cordon / uncordon…", "Plans to close the node for new pods, or to open it again.", command "cordon";
+    PodsDelete = "pods.delete", Fleet, Mutate, "Delete pod…", "Plans to delete the pod of a job that is over.", command "delete-pod";
+    AlertsSilence = "alerts.silence", Fleet, Mutate, "Silence…", "Plans to silence the alert at Alertmanager, with a note and an end.", command "silence";
     PreviewConfirm = "preview.confirm", Preview, Mutate, "Confirm", "Holds the plan as shown, then sends it.";
     PreviewCancel = "preview.cancel", Preview, View, "Dismiss", "Closes the preview; nothing is sent.";
     PreviewRows = "preview.rows", Preview, View, "Choose rows", "Lists every target so that some can be left out.";

@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use super::theme::Role;
 use super::widgets::{Look, Pen};
 use crate::ci::{JobId, PipelineId, Timestamp};
-use crate::console::actions::PlanId;
+use crate::console::actions::{Object, PlanId};
 use crate::console::caches::{RootId, SpecId};
 use crate::console::effect::Focus;
 use crate::console::event::Intent;
@@ -86,6 +86,8 @@ pub struct Selection {
     pub plan: Option<PlanId>,
     /// The jobs were not chosen one by one, but share a cause.
     pub is_group: bool,
+    /// What of the fleet the row stands for: a runner, a node, a pod with its node, an alert that can be silenced.
+    pub objects: Vec<Object>,
 }
 
 /// The line that a screen wants typed.
@@ -101,6 +103,8 @@ pub enum Ask {
     Without,
     /// A note to an acknowledgement, which begins with how long it holds: `1h looks at uo-19`.
     Note,
+    /// The same for a silence.
+    Silence,
 }
 
 /// What a row of the fleet stands for.

@@ -6,6 +6,7 @@ use std::future::poll_fn;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use axum::body::HttpBody;
@@ -21,6 +22,7 @@ use super::answer::{Trouble, broken_off};
 use super::settings::Settings;
 use crate::adapters::backoff::Backoff;
 use crate::adapters::clock::Clock;
+use crate::ci::Timestamp;
 use crate::console::fault::{Fault, FaultKind};
 
 /// A server that asks for more patience than this is not waited for that long.
@@ -34,6 +36,8 @@ pub struct Cluster {
     pub(super) settings: Arc<Settings>,
     pub(super) backoff: Arc<Backoff>,
     pub(super) clock: Arc<dyn Clock>,
+    /// How far the server's clock is ahead of ours, in milliseconds, by its last answer.
+    skew_ms: Arc<AtomicI64>,
 }
 
 impl Cluster {
@@ -42,7 +46,13 @@ impl Cluster {
         let (client, url) = access::client(&settings).await?;
         let seed = RandomState::new().build_hasher().finish();
         let backoff = Arc::new(Backoff::new(settings.backoff, settings.backoff_most, seed));
-        Ok(Self { client, url: url.into(), settings: Arc::new(settings), backoff, clock })
+        let (settings, skew_ms) = (Arc::new(settings), Arc::default());
+        Ok(Self { client, url: url.into(), settings, backoff, clock, skew_ms })
+    }
+
+    /// The time of the server, whose times all objects carry; our own while it has not answered.
+    pub fn server_now(&self) -> Timestamp {
+        self.clock.now().shifted(self.skew_ms.load(Ordering::Relaxed))
     }
 
     /// Where the cluster is.
@@ -98,6 +108,12 @@ impl Cluster {
 
     async fn send(&self, what: &str, request: Request<Body>) -> Result<Response<Body>, Trouble> {
         let response = self.client.send(request).await.map_err(|error| Trouble::transport(what, &error))?;
+        let date =
+            response.headers().get(header::DATE).and_then(|text| Timestamp::parse_http_date(text.to_str().ok()?));
+        if let Some(date) = date {
+            // It is cut to seconds: half of one is right on average.
+            self.skew_ms.store(date.millis() + 500 - self.clock.now().millis(), Ordering::Relaxed);
+        }
         let status = response.status();
         if status.is_success() {
             return Ok(response);

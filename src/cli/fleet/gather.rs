@@ -102,7 +102,7 @@ pub async fn gather(access: Access, may_run_login: bool, namespace: &str) -> Res
         seen.sources.push(Source { what, outcome });
     }
     drop(progress);
-    seen.at = clock.now();
+    seen.at = cluster.server_now();
     match seen.sources.first() {
         Some(Source { outcome: Err(fault), .. }) if seen.sources.iter().all(|source| source.outcome.is_err()) => {
             Err(told(fault, seen.at))

@@ -18,7 +18,7 @@ use crate::fleet::{Busy, HostNames, Pending, PodState, RunnerClass, classes};
 /// What `fleet` prints.
 pub const SHAPE: &str = "\
 Read from a Kubernetes API alone; nothing is changed there. What may not be read is named, and what hangs on it is null, as pools and claims are where \
-there is no Karpenter (`karpenter` is false).
+there is no Karpenter (`karpenter` is false). Ages and what is left are by the cluster's own clock.
 
 JSON `stackhand.fleet/1`: `version`, `at`, `complete`, `karpenter`, `sources` [{`source`, `objects`, `unreadable`, `error`}], `classes` [{`name`, `host`, `running`, `slots`, \
 `pending`}], `nodes` [{`name`, `pool`, `claim`, `instance_type`, `capacity_type`, `zone`, `age_s`, `jobs`, `cpu`, `memory` {`requested`, `allocatable`}, `troubles`, \

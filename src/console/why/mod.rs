@@ -100,7 +100,12 @@ impl World {
     }
 }
 
-impl<'a> Why<'a> {
+impl Why<'_> {
+    /// Whether runners, pods or nodes are what stands in the way, or what it runs on.
+    pub const fn is_about_the_fleet(&self) -> bool {
+        matches!(self.answer, Answer::Queue | Answer::NoRunner | Answer::Pod | Answer::Running)
+    }
+
     fn is(&mut self, answer: Answer, words: impl Into<String>) {
         (self.answer, self.words) = (answer, words.into());
     }

@@ -70,6 +70,10 @@ fn state(world: &World, job: &Job, now: Timestamp) -> Vec<String> {
     } else if job.is_failure() {
         lines.push("GitLab's reason has not been read yet".to_owned());
     }
+    if let Some(why) = world.why(job.id, now).filter(|why| why.is_about_the_fleet()) {
+        lines.push(why.words);
+        lines.extend(why.facts.into_iter().map(|fact| format!("  {fact}")));
+    }
     lines.extend(verdict(world, job));
     if let Some(failure) = world.failures.get(job.id) {
         lines.extend(past(world, failure, server_now));

@@ -282,6 +282,26 @@ impl App {
                     ActionId::AppHelp,
                 ],
             },
+            Scope::Fleet => match self.screen.place() {
+                Place::Alerts { .. } => &[
+                    ActionId::ListOpen,
+                    ActionId::JobsExplain,
+                    ActionId::AlertsAck,
+                    ActionId::AlertsSilence,
+                    ActionId::ListFilter,
+                    ActionId::ViewBack,
+                    ActionId::AppHelp,
+                ],
+                _ => &[
+                    ActionId::ListOpen,
+                    ActionId::JobsExplain,
+                    ActionId::RunnersPause,
+                    ActionId::NodesCordon,
+                    ActionId::ListFilter,
+                    ActionId::ListSort,
+                    ActionId::AppHelp,
+                ],
+            },
             Scope::Preview => &[ActionId::PreviewConfirm, ActionId::PreviewRows, ActionId::PreviewCancel],
             _ => match self.screen.place() {
                 Place::Overview => &[

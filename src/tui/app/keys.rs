@@ -6,7 +6,7 @@ use super::overlay::{Overlay, sigil};
 use super::preview::Preview;
 use super::{App, Bookmark, Wish};
 use crate::ci::{JobId, Timestamp};
-use crate::console::actions::{Plan, Verb};
+use crate::console::actions::{Object, Plan, Verb};
 use crate::console::effect::Fetch;
 use crate::console::event::Intent;
 use crate::console::fleet::System;
@@ -209,10 +209,13 @@ impl App {
             }
             ActionId::AlertsAck => {
                 if self.screen.failures(self.cx(now)).is_none() {
-                    self.say(false, "acknowledge a class or a signature: `6` lists them", now);
+                    self.say(false, "acknowledge a class, a signature or an alert: `6` and `g a` list them", now);
                     return Vec::new();
                 }
                 self.react(Reaction::Ask { what: Ask::Note, text: String::new() }, now)
+            }
+            ActionId::RunnersPause | ActionId::NodesCordon | ActionId::PodsDelete | ActionId::AlertsSilence => {
+                self.plan_fleet(action, now)
             }
             ActionId::JobsExplain => {
                 self.explain(now);
@@ -341,6 +344,46 @@ impl App {
             Verb::Retry if is_group => Plan::retry_group(&self.world, jobs, now),
             _ => Plan::for_jobs(&self.world, verb, jobs, now),
         };
+        self.overlay = Some(Overlay::Preview(Box::new(Preview::new(plan))));
+        Vec::new()
+    }
+
+    /// Opens the preview of a plan for what of the fleet is under the cursor.
+    fn plan_fleet(&mut self, action: ActionId, now: Timestamp) -> Vec<Wish> {
+        let objects = self.screen.selection(self.cx(now)).objects;
+        let fleet = &self.world.fleet.objects;
+        let verb_of = |object: &Object| match (action, object) {
+            (ActionId::RunnersPause, Object::Runner(id)) => {
+                let is_paused = fleet.runner(*id).and_then(|runner| runner.is_paused);
+                Some(if is_paused == Some(true) { Verb::Resume } else { Verb::Pause })
+            }
+            (ActionId::NodesCordon, Object::Node(node)) => {
+                let is_cordoned = fleet.node(&node.name).is_some_and(|node| node.is_cordoned);
+                Some(if is_cordoned { Verb::Uncordon } else { Verb::Cordon })
+            }
+            (ActionId::PodsDelete, Object::Pod(_)) => Some(Verb::Delete),
+            (ActionId::AlertsSilence, Object::Silence(_)) => Some(Verb::Silence),
+            _ => None,
+        };
+        let Some((verb, object)) = objects.into_iter().find_map(|object| Some((verb_of(&object)?, object))) else {
+            let what = match action {
+                ActionId::RunnersPause => "no runner of GitLab's list",
+                ActionId::NodesCordon => "no node",
+                ActionId::PodsDelete => "no pod of a job",
+                _ => "no alert of Alertmanager's",
+            };
+            self.say(false, format!("{what} is under the cursor"), now);
+            return Vec::new();
+        };
+        if verb == Verb::Silence {
+            return self.react(Reaction::Ask { what: Ask::Silence, text: String::new() }, now);
+        }
+        self.preview_fleet(verb, vec![object], now)
+    }
+
+    /// Opens the preview of a plan for the fleet.
+    pub(super) fn preview_fleet(&mut self, verb: Verb, objects: Vec<Object>, now: Timestamp) -> Vec<Wish> {
+        let plan = Plan::for_fleet(&self.world, verb, objects, now);
         self.overlay = Some(Overlay::Preview(Box::new(Preview::new(plan))));
         Vec::new()
     }

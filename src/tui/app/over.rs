@@ -8,6 +8,7 @@ use super::palette::{Choice, PALETTE, Palette, Typed};
 use super::preview::Confirmed;
 use super::{App, Wish};
 use crate::ci::Timestamp;
+use crate::console::actions::{Object, Silence, Verb};
 use crate::console::event::Intent;
 use crate::console::failures::Ack;
 use crate::console::registry::ActionId;
@@ -43,6 +44,17 @@ impl App {
         vec![Wish::Intend(Intent::Acknowledge(ack))]
     }
 
+    /// Plans to silence the alert under the cursor, with a note.
+    fn silenced(&mut self, length: Duration, note: &str, now: Timestamp) -> Vec<Wish> {
+        let until = self.world.server_time(now).plus(length);
+        let silence = |object| match object {
+            Object::Silence(silence) => Some(Object::Silence(Silence { until, why: note.into(), ..silence })),
+            _ => None,
+        };
+        let objects = self.screen.selection(self.cx(now)).objects.into_iter().filter_map(silence).collect();
+        self.preview_fleet(Verb::Silence, objects, now)
+    }
+
     /// The line that is being typed, wherever it is.
     pub(super) fn line(&mut self) -> Option<&mut Line> {
         match &mut self.overlay {
@@ -58,7 +70,9 @@ impl App {
     pub(super) fn line_changed(&mut self, now: Timestamp) {
         match &mut self.overlay {
             Some(Overlay::Teach(teach)) => teach.changed(&self.world.failures),
-            Some(Overlay::Prompt { what: Ask::Note, line, error, .. }) => *error = note(line.text()).err(),
+            Some(Overlay::Prompt { what: Ask::Note | Ask::Silence, line, error, .. }) => {
+                *error = note(line.text()).err()
+            }
             Some(Overlay::Prompt { what, line, error, .. }) => {
                 let look = Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs };
                 let cx = Cx { world: &self.world, look, now, marks: &self.marks };
@@ -158,7 +172,7 @@ impl App {
     /// Closes what lies over the screen; a filter goes back to what it was.
     fn dismiss(&mut self, now: Timestamp) -> Vec<Wish> {
         if let Some(Overlay::Prompt { what, before, .. }) = self.overlay.take()
-            && what != Ask::Note
+            && !matches!(what, Ask::Note | Ask::Silence)
         {
             let look = Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs };
             let cx = Cx { world: &self.world, look, now, marks: &self.marks };
@@ -179,13 +193,16 @@ impl App {
     fn accept(&mut self, now: Timestamp) -> Vec<Wish> {
         match self.overlay.take() {
             Some(Overlay::Teach(teach)) => self.taught(teach),
-            Some(Overlay::Prompt { what: Ask::Note, line, before, .. }) => match note(line.text()) {
-                Ok((length, text)) => self.acknowledged(length, &text, now),
-                Err(error) => {
-                    self.overlay = Some(Overlay::Prompt { what: Ask::Note, line, before, error: Some(error) });
-                    Vec::new()
+            Some(Overlay::Prompt { what: what @ (Ask::Note | Ask::Silence), line, before, .. }) => {
+                match note(line.text()) {
+                    Ok((length, text)) if what == Ask::Silence => self.silenced(length, &text, now),
+                    Ok((length, text)) => self.acknowledged(length, &text, now),
+                    Err(error) => {
+                        self.overlay = Some(Overlay::Prompt { what, line, before, error: Some(error) });
+                        Vec::new()
+                    }
                 }
-            },
+            }
             Some(Overlay::Prompt { what, mut line, before, .. }) => {
                 let look = Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs };
                 let cx = Cx { world: &self.world, look, now, marks: &self.marks };

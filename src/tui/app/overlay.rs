@@ -41,5 +41,6 @@ pub fn sigil(what: Ask) -> &'static str {
         Ask::Only => "&",
         Ask::Without => "!&",
         Ask::Note => "note:",
+        Ask::Silence => "silence:",
     }
 }

@@ -1,11 +1,14 @@
-//! Alerts: our own findings and what Alertmanager holds, in one list; each opens the screen that explains it. Nothing is changed here.
+//! Alerts: our own findings and what Alertmanager holds, in one list; each opens the screen that explains it, and may be acknowledged or silenced.
 
 mod explain;
 mod rows;
 
+use std::sync::Arc;
+
 use ratatui::layout::Rect;
 
 use crate::ci::Timestamp;
+use crate::console::actions::{Object, Silence};
 use crate::console::effect::Focus;
 use crate::console::fleet::{Alarm, AlarmId, AlarmState, Source};
 use crate::console::fresh::Freshness;
@@ -102,7 +105,7 @@ fn place_of(cx: Cx<'_>, alarm: &Alarm<'_>) -> Place {
 
 impl Screen for AlertsScreen {
     fn scope(&self) -> Scope {
-        Scope::List
+        Scope::Fleet
     }
 
     fn place(&self) -> Place {
@@ -111,7 +114,7 @@ impl Screen for AlertsScreen {
 
     fn settle(&mut self, cx: Cx<'_>, area: Rect) {
         let rows = parts(cx, area);
-        let now = (cx.world.fleet.revision, self.filtered.changes());
+        let now = (cx.world.revision, self.filtered.changes());
         if self.worked_out == Some(now) {
             self.list.resettle(rows, cx.now);
             return;
@@ -119,7 +122,12 @@ impl Screen for AlertsScreen {
         self.worked_out = Some(now);
         let mut alarms = cx.world.fleet.alarms();
         match self.filtered.sort {
-            Sort::Severity => {}
+            // What somebody looks after comes last among its like.
+            Sort::Severity => {
+                alarms.sort_by_key(|alarm| {
+                    (alarm.state(), alarm.loudness(), rows::ack(cx, alarm).is_some(), alarm.since())
+                });
+            }
             Sort::Since => alarms.sort_by_key(Alarm::since),
             Sort::Name => alarms.sort_by(|a, b| (a.name(), a.subject()).cmp(&(b.name(), b.subject()))),
         }
@@ -170,9 +178,6 @@ impl Screen for AlertsScreen {
             (ActionId::ListLeft, _) => Reaction::Back,
             (ActionId::ListOpen | ActionId::ListRight, Some(alarm)) => Reaction::Go(place_of(cx, alarm)),
             (ActionId::JobsExplain, Some(alarm)) => Reaction::Explain(Explained::Told(explain::alarm(cx, alarm))),
-            (ActionId::AlertsAck, Some(_)) => {
-                Reaction::say("alerts are only shown in this version; silence them at Alertmanager")
-            }
             (ActionId::TroubleNext | ActionId::TroublePrev, _) => {
                 let firing: Vec<AlarmId> =
                     alarms.iter().filter(|alarm| alarm.state() == AlarmState::Firing).map(Alarm::id).collect();
@@ -193,8 +198,22 @@ impl Screen for AlertsScreen {
         self.filtered.typed(text)
     }
 
-    fn selection(&self, _cx: Cx<'_>) -> Selection {
-        Selection::default()
+    fn selection(&self, cx: Cx<'_>) -> Selection {
+        // How long and why is asked before it is planned.
+        let objects = match self.list.id() {
+            Some(AlarmId::Told(fingerprint)) => {
+                let (fingerprint, until) = (fingerprint.clone(), cx.server_now());
+                vec![Object::Silence(Silence { fingerprint, until, why: "".into() })]
+            }
+            _ => Vec::new(),
+        };
+        Selection { objects, ..Selection::default() }
+    }
+
+    fn failures(&self, cx: Cx<'_>) -> Option<(Arc<str>, Option<Arc<str>>)> {
+        let alarms = cx.world.fleet.alarms();
+        let alarm = find(&alarms, self.list.id()?)?;
+        Some((alarm.name().into(), Some(alarm.subject().into())))
     }
 
     fn focus(&self, _cx: Cx<'_>) -> Focus {

@@ -1,6 +1,7 @@
 //! What a row of the alerts says.
 
 use crate::ci::short;
+use crate::console::failures::Ack;
 use crate::console::filter::{Field, Filter, Subject, Value};
 use crate::console::fleet::{Alarm, AlarmState, Loudness};
 use crate::console::state::JobState;
@@ -78,8 +79,16 @@ pub fn row<'a>(cx: Cx<'a>, alarm: &Alarm<'_>, filter: &Filter) -> Row<'a> {
     }
 }
 
-/// Who raises it, and who silenced it.
+/// Who looks after it.
+pub fn ack<'a>(cx: Cx<'a>, alarm: &Alarm<'_>) -> Option<&'a Ack> {
+    cx.world.history.value.as_ref()?.ack(alarm.name(), Some(alarm.subject()), cx.server_now())
+}
+
+/// Who looks after it, or silenced it, or else raises it.
 fn by(cx: Cx<'_>, alarm: &Alarm<'_>) -> String {
+    if let Some(ack) = ack(cx, alarm) {
+        return format!("{} ack", ack.who);
+    }
     match alarm {
         Alarm::Own { .. } => "own".to_owned(),
         Alarm::Told(told) => {

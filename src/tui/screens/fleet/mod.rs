@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use ratatui::layout::Rect;
 
 use crate::ci::{JobId, Timestamp};
+use crate::console::actions::{InCluster, Object};
 use crate::console::effect::Focus;
 use crate::console::fleet::Tree;
 use crate::console::registry::{ActionId, Scope};
@@ -145,6 +146,26 @@ impl FleetScreen {
     }
 }
 
+/// What can be acted on: the thing itself, and what it stands on.
+fn objects_of(cx: Cx<'_>, id: &FleetId) -> Vec<Object> {
+    let fleet = &cx.world.fleet.objects;
+    let node = |name: &str| {
+        let node = fleet.node(name)?;
+        Some(Object::Node(InCluster { namespace: "".into(), name: node.name.clone(), uid: node.uid.0.clone() }))
+    };
+    match id {
+        FleetId::Runner(name) => fleet.runner_named(name).map(|runner| Object::Runner(runner.id)).into_iter().collect(),
+        FleetId::Node(_, name) | FleetId::IdleNode(name) => node(name).into_iter().collect(),
+        FleetId::Pod(uid) => {
+            let Some(pod) = fleet.pod(uid) else { return Vec::new() };
+            let (namespace, name, uid) = (pod.namespace.clone(), pod.name.clone(), pod.uid.0.clone());
+            let below = pod.node.as_deref().and_then(node);
+            [Object::Pod(InCluster { namespace, name, uid })].into_iter().chain(below).collect()
+        }
+        FleetId::Group(_) | FleetId::Idle => Vec::new(),
+    }
+}
+
 fn pod_of(cx: Cx<'_>, job: JobId) -> Option<Uid> {
     cx.world.fleet.objects.pods_of_job(job).first().map(|pod| pod.uid.clone())
 }
@@ -162,7 +183,7 @@ fn open_job(cx: Cx<'_>, uid: &Uid) -> Reaction {
 
 impl Screen for FleetScreen {
     fn scope(&self) -> Scope {
-        Scope::List
+        Scope::Fleet
     }
 
     fn place(&self) -> Place {
@@ -267,13 +288,14 @@ impl Screen for FleetScreen {
     }
 
     fn selection(&self, cx: Cx<'_>) -> Selection {
-        let job = match self.list.id() {
-            Some(FleetId::Pod(uid)) => cx.world.fleet.objects.pod(uid).and_then(|pod| pod.says.job),
+        let pod = match self.list.id() {
+            Some(FleetId::Pod(uid)) => cx.world.fleet.objects.pod(uid),
             _ => None,
         };
-        let job = job.filter(|job| cx.world.job(*job).is_some());
+        let job = pod.and_then(|pod| pod.says.job).filter(|job| cx.world.job(*job).is_some());
         let pipeline = job.and_then(|job| cx.world.home(job)).map(|facts| facts.pipeline.id);
-        Selection { jobs: job.into_iter().collect(), pipeline, ..Selection::default() }
+        let objects = self.list.id().map_or_else(Vec::new, |id| objects_of(cx, id));
+        Selection { jobs: job.into_iter().collect(), pipeline, objects, ..Selection::default() }
     }
 
     fn focus(&self, _cx: Cx<'_>) -> Focus {

@@ -233,7 +233,7 @@ impl Screen for JobScreen {
                 Ask::Search => view.search(doc, pattern),
                 Ask::Only => view.filter(doc, pattern, context, false),
                 Ask::Without => view.filter(doc, pattern, 0, true),
-                Ask::Filter | Ask::Note => {}
+                Ask::Filter | Ask::Note | Ask::Silence => {}
             }
         }
         Ok(())
