@@ -1,5 +1,6 @@
 //! The rows of the Errors screen: class ▸ signature, with what waits for them and what a retry would take.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -62,7 +63,9 @@ pub struct Sum {
 
 /// Groups what failed since a moment: most blocked jobs first, then most jobs.
 pub fn rows(world: &World, now: Timestamp, since: Timestamp, new_since: Timestamp) -> Vec<ClassRow> {
-    let all: Vec<&Failure> = world.failures.iter().map(|failure| &**failure).filter(|f| f.at >= since).collect();
+    let seated: Vec<Cow<'_, Failure>> =
+        world.failures.iter().filter(|failure| failure.at >= since).map(|failure| seated(world, failure)).collect();
+    let all: Vec<&Failure> = seated.iter().map(|failure| &**failure).collect();
     let memory = Memory::about(world, &all);
     let (pasts, flakes) = (memory.pasts(since, now), memory.flakes());
     let mut classes: BTreeMap<&str, BTreeMap<Option<&str>, Vec<&Failure>>> = BTreeMap::new();
@@ -99,6 +102,20 @@ pub fn rows(world: &World, now: Timestamp, since: Timestamp, new_since: Timestam
         .collect();
     rows.sort_by(|a, b| (a.sum.rank(), &a.class).cmp(&(b.sum.rank(), &b.class)));
     rows
+}
+
+/// A failure with the runner and the node on which its job was seen, where neither GitLab nor the log tells them.
+fn seated<'a>(world: &World, failure: &'a Failure) -> Cow<'a, Failure> {
+    let Some(seat) = world.fleet.outcomes.seat_of(failure.job) else { return Cow::Borrowed(failure) };
+    let (runner, host) = (failure.runner.is_none(), failure.host.is_none() && seat.node.is_some());
+    if !runner && !host {
+        return Cow::Borrowed(failure);
+    }
+    Cow::Owned(Failure {
+        runner: failure.runner.clone().or_else(|| Some(Arc::clone(&seat.runner))),
+        host: failure.host.clone().or_else(|| seat.node.clone()),
+        ..failure.clone()
+    })
 }
 
 /// A signature that only keeps the words of the cause has holes around them: who noticed it says less, and takes the column's width.

@@ -203,6 +203,32 @@ fn ends_of_jobs_are_counted_where_they_were_seen_running() {
 }
 
 #[test]
+fn a_failure_stands_where_its_job_was_seen() {
+    let mut night = whole();
+    let home = night.core.home(JobId(KOKKOS)).unwrap().pipeline.clone();
+    let job = night.core.job(JobId(KOKKOS)).unwrap().clone();
+    let (at, failed) = (night.now, Job { status: Status::Failed, finished_at: Some(night.now), runner: None, ..job });
+    let failure = crate::taxonomy::Failure::of(&failed, &home, at);
+    assert_eq!((failure.runner.clone(), failure.host.clone()), (None, None), "neither GitLab nor the log says where");
+    let running = |job| {
+        let state = serde_json::json!({"running": {"startedAt": at.to_string()}});
+        let (runner, node) = ("runner-x86-v3-pub-gitlab-runner-6c9d7b8f5-7x2lp", Some("ip-10-0-1-7"));
+        pod(at, &Made { job, runner, node, package: "kokkos", state, phase: "Running", age: 60 })
+    };
+    let sick: Vec<_> = (1..=12).map(running).collect();
+    listed(&mut night, Source::Pods, &sick);
+    for job in 1..=12 {
+        night.tell(Event::Judged(
+            crate::taxonomy::Failure { job: JobId(job), package: None, hash: None, stack: None, ..failure.clone() }
+                .into(),
+        ));
+    }
+    let rows = crate::console::failures::rows(&night.core, at, at.shifted(-60_000), at);
+    let place = rows.iter().find_map(|row| row.sum.place.as_ref()).map(|place| place.value.to_string());
+    assert_eq!(place.as_deref(), Some("ip-10-0-1-7"));
+}
+
+#[test]
 fn the_alerts_in_every_state() {
     let cases = vec![
         ("normal", whole()),
