@@ -143,7 +143,7 @@ async fn setup(globals: &Globals, ask: &Ask, running: &Running, folder: &Scratch
     let name = "demo";
     let mut wanted = Wanted::new(globals)?
         .in_folder(&folder.0)
-        .at_endpoints(name, &running.endpoints().to_string())
+        .at_endpoints(name, &served(running, folder)?.to_string())
         .map_err(|error| {
             Failure::new(Exit::Failed, format!("the practice world told of {error}; report this as a bug"))
         })?
@@ -154,6 +154,10 @@ async fn setup(globals: &Globals, ask: &Ask, running: &Running, folder: &Scratch
         .with(name, "poll.background", "5s")
         .with(name, "poll.pipelines", "5s");
     if !globals.readonly {
+        // Whoever practises may do everything.
+        for key in ["runners", "nodes", "pods"] {
+            wanted = wanted.with(name, &format!("actions.{key}"), "true");
+        }
         wanted = wanted.with(name, "actions.mode", "rw");
     }
     if ask.headless {

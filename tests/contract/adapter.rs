@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use stackhand::adapters::gitlab::{ChildCursor, GitLab, JobNeeds, PipelineQuery, Settings};
 use stackhand::ci::{JobId, Pipeline, Status};
+use stackhand::fleet::Runner;
 use stackhand::sandbox::{Fault, FaultKind, OPENING, Options, Running, Sandbox};
 
 async fn world(jobs: usize) -> Running {
@@ -162,4 +163,22 @@ fn the_adapters_documents_select_only_known_fields() {
         }
     }
     assert!(checked > 20, "only {checked} fields were found");
+}
+
+#[tokio::test]
+async fn a_runner_is_paused_by_who_may_and_takes_jobs_again() {
+    let running = world(600).await;
+    let gitlab = adapter(&running, Some(&running.token));
+    let by_graphql = gitlab.runners_graphql().await.unwrap();
+    let by_rest = gitlab.runners_rest().await.unwrap();
+    let ids = |runners: &[Runner]| runners.iter().map(|runner| runner.id).collect::<BTreeSet<_>>();
+    assert!(by_graphql.len() > 20, "{}", by_graphql.len());
+    assert_eq!(ids(&by_graphql), ids(&by_rest));
+    let id = by_rest[0].id;
+    assert_eq!(gitlab.set_paused(id, true).await.unwrap().is_paused, Some(true));
+    assert_eq!(gitlab.runner(id).await.unwrap().is_paused, Some(true));
+    let reader = adapter(&running, Some(&running.read_token));
+    assert!(reader.set_paused(id, false).await.is_err(), "who may only read changes nothing");
+    assert_eq!(gitlab.runner(id).await.unwrap().is_paused, Some(true));
+    assert_eq!(gitlab.set_paused(id, false).await.unwrap().is_paused, Some(false));
 }

@@ -35,7 +35,18 @@ async fn selectors_are_answered_and_the_rest_is_refused_by_name() {
     let slots: f64 = ask(&running, "gitlab_runner_concurrent").await.iter().sum();
     assert!(slots > 10.0, "{slots}");
     let prometheus = Prometheus::new(&Settings::new(&running.prometheus)).unwrap();
-    for query in ["sum(gitlab_runner_jobs)", "gitlab_runner_jobs[5m]", "gitlab_runner_jobs{a=}"] {
+    // What the console asks.
+    let (sum, slots) = (
+        ask(&running, "sum(gitlab_runner_concurrent)").await,
+        ask(&running, "max by (pod)(gitlab_runner_concurrent)").await,
+    );
+    assert!((sum[0] - slots.iter().sum::<f64>()).abs() < 1e-9 && slots.len() > 10, "{sum:?} {slots:?}");
+    assert_eq!(ask(&running, "min(karpenter_cluster_state_synced)").await, [1.0]);
+    let used = r#"max by (nodepool)(karpenter_nodepools_usage{resource_type="cpu"})"#;
+    assert_eq!(ask(&running, used).await.len(), 10);
+    let launches = "sum by (zone,reason)(increase(karpenter_cloudprovider_instance_launch_failures_total[15m]))";
+    assert!(ask(&running, launches).await.is_empty());
+    for query in ["avg(gitlab_runner_jobs)", "gitlab_runner_jobs[5m]", "gitlab_runner_jobs{a=}"] {
         let fault = prometheus.query(query, None).await.unwrap_err();
         assert!(matches!(fault.kind, FaultKind::Refused { status: 400 | 422 }), "{query}: {fault}");
     }

@@ -177,7 +177,7 @@ impl Cluster {
         if self.machines.get(&id).is_none_or(|machine| machine.doom.is_none()) {
             return;
         }
-        *self.tallies.interruptions.entry("spot_interrupted").or_default() += 1;
+        self.tallies.interrupted.push((self.now, "spot_interrupted"));
         let told = || Saying::warning("karpenter", "SpotInterrupted", "Spot interruption warning was triggered");
         self.say_of_node(id, told());
         self.say_of_claim(id, told());
@@ -195,7 +195,7 @@ impl Cluster {
         machine.is_down = true;
         let is_up = |job: &JobId| self.pods.get(job).is_some_and(|pod| pod.state == State::Running);
         let left: Vec<JobId> = machine.pods.iter().copied().filter(is_up).collect();
-        *self.tallies.interruptions.entry("instance_terminated").or_default() += 1;
+        self.tallies.interrupted.push((self.now, "instance_terminated"));
         for job in left {
             self.over(job, Outcome::Shutdown);
         }

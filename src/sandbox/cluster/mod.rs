@@ -63,8 +63,8 @@ enum Timer {
 /// What has been counted since the beginning.
 #[derive(Debug, Default)]
 pub struct Tallies {
-    /// By type of message.
-    pub interruptions: BTreeMap<&'static str, u64>,
+    /// Messages about machines, by their type.
+    pub interrupted: Vec<(Timestamp, &'static str)>,
     /// By pool.
     pub ordered: BTreeMap<&'static str, u64>,
 }

@@ -56,7 +56,11 @@ impl Request {
     /// The field of a JSON or form body, or of the query.
     pub fn field(&self, name: &str) -> Option<String> {
         if let Ok(json) = serde_json::from_slice::<serde_json::Value>(&self.body) {
-            return json.get(name).and_then(|v| v.as_str()).map(str::to_owned);
+            return match json.get(name)? {
+                serde_json::Value::String(text) => Some(text.clone()),
+                serde_json::Value::Null => None,
+                other => Some(other.to_string()),
+            };
         }
         let text = String::from_utf8_lossy(&self.body);
         let pair = text.split('&').filter_map(|p| p.split_once('=')).find(|(key, _)| *key == name);

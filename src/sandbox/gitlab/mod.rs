@@ -71,6 +71,7 @@ impl Visit<'_> {
             ["user"] if get => self.user(),
             ["runners", "all"] | ["projects", _, "runners"] if get => self.runners(),
             ["runners", runner] if get => self.runner(runner),
+            ["runners", runner] if self.request.method == ::http::Method::PUT => self.change_runner(runner),
             ["runners", runner, "jobs"] if get => self.runner_jobs(runner),
             ["runners", runner, "managers"] if get => self.runner_managers(runner),
             ["projects", _] if get => {

@@ -1,4 +1,4 @@
-//! Runners over REST. `runners/all` is open to the operator, who is an administrator here.
+//! Runners over REST. `runners/all` is open to the operator, who is an administrator here. They can be paused and resumed, and not changed otherwise.
 
 use crate::ci::Status;
 
@@ -40,6 +40,20 @@ impl Visit<'_> {
     pub(super) fn runner(&self, id: &str) -> Reply {
         let (_, runner) = self.find_runner(id)?;
         Ok(Answer::json(200, &self.view().runner_details(runner)).unless_known(self.request))
+    }
+
+    /// Of what GitLab lets one change, whether it is paused.
+    pub(super) fn change_runner(&mut self, id: &str) -> Reply {
+        let (index, _) = self.find_runner(id)?;
+        match self.request.field("paused").as_deref() {
+            Some(word @ ("true" | "false")) => self.world.set_paused(index, word == "true"),
+            Some(_) => return Err(Answer::refusal(400, "paused is invalid")),
+            None => {
+                return Err(Answer::refusal(400, "id, paused are missing, at least one parameter must be provided"));
+            }
+        }
+        let (_, runner) = self.find_runner(id)?;
+        Ok(Answer::json(200, &self.view().runner_details(runner)))
     }
 
     pub(super) fn runner_managers(&self, id: &str) -> Reply {

@@ -1,15 +1,16 @@
 //! The numbers of the practice cluster: what runner managers and Karpenter export, and a Prometheus that has scraped them just now.
 //!
-//! `/karpenter/metrics` and `/runners/MANAGER/metrics` are expositions in text. `/api/v1/query` answers a selector of one metric, with any
-//! matchers of its labels, at this moment: nothing else of PromQL (no functions, no operators, no ranges, no other time), which is refused
-//! as an execution error (422), and what is no PromQL at all as bad data (400). There is no history and no alerting. Histograms are left out; so are families
-//! that nobody reads.
+//! `/karpenter/metrics` and `/runners/MANAGER/metrics` are expositions in text. `/api/v1/query` answers, at this moment, a selector of one metric with
+//! any matchers of its labels, the increase of a counter (to the one, not extrapolated; only of interruptions, which have a history), and the
+//! sum, least or most of either. Nothing else of PromQL: it is refused as an execution error (422), and what is no PromQL at all as bad data (400).
+//! There is no alerting. Histograms are left out; so are families that nobody reads.
 //!
-//! * `series`: the numbers; `query`: selectors; this file: the socket.
+//! * `series`: the numbers; `query`: what is asked; this file: the socket.
 
 mod query;
 mod series;
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -24,7 +25,8 @@ use tokio::net::TcpListener;
 use super::SandboxError;
 use super::gitlab::Request;
 use super::kube::Kube;
-use query::{QueryError, Selector};
+use query::{Fold, Query, QueryError};
+use series::Family;
 
 /// Takes a free port, and says where it is.
 pub async fn open() -> Result<(TcpListener, String), SandboxError> {
@@ -79,19 +81,38 @@ fn answer(kube: &Kube, request: &Request) -> (u16, &'static str, String) {
 }
 
 fn asked(kube: &Kube, text: &str) -> Result<Value, QueryError> {
-    let selector = Selector::parse(text)?;
-    Ok(kube.look(|cluster, world| {
-        let at = world.now().millis() as f64 / 1_000.0;
-        let families = series::karpenter(cluster).into_iter().chain(series::managers(world));
-        let mut result = Vec::new();
-        for family in families.filter(|family| family.name == selector.name) {
+    let Query { selector, increase_ms, fold } = Query::parse(text)?;
+    kube.look(|cluster, world| {
+        let families = series::karpenter(cluster).into_iter().chain(series::scraped(world));
+        let families: Vec<Family> = families.filter(|family| family.name == selector.name).collect();
+        let mut found: Vec<(BTreeMap<String, String>, f64)> = Vec::new();
+        for family in &families {
             for (labels, value) in family.samples.iter().filter(|(labels, _)| selector.takes(labels)) {
-                let mut metric: serde_json::Map<String, Value> =
-                    labels.iter().map(|(key, value)| ((*key).to_owned(), value.clone().into())).collect();
-                metric.insert("__name__".to_owned(), family.name.into());
-                result.push(json!({ "metric": metric, "value": [at, value.to_string()] }));
+                let value = match increase_ms {
+                    None => *value,
+                    Some(length) => series::increase(cluster, family.name, labels, world.now().shifted(-length))
+                        .ok_or(QueryError::NotPlayed)?,
+                };
+                let mut metric: BTreeMap<String, String> =
+                    labels.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+                // What is worked out is no longer the metric.
+                if increase_ms.is_none() && fold.is_none() {
+                    metric.insert("__name__".to_owned(), family.name.to_owned());
+                }
+                found.push((metric, value));
             }
         }
-        json!({ "resultType": "vector", "result": result })
-    }))
+        if let Some(Fold { kind, by }) = fold {
+            let mut groups: BTreeMap<BTreeMap<String, String>, f64> = BTreeMap::new();
+            for (mut metric, value) in found {
+                metric.retain(|label, _| by.contains(label));
+                groups.entry(metric).and_modify(|sum| *sum = kind.of(*sum, value)).or_insert(value);
+            }
+            found = groups.into_iter().collect();
+        }
+        let at = world.now().millis() as f64 / 1_000.0;
+        let result =
+            found.into_iter().map(|(metric, value)| json!({ "metric": metric, "value": [at, value.to_string()] }));
+        Ok(json!({ "resultType": "vector", "result": result.collect::<Vec<_>>() }))
+    })
 }

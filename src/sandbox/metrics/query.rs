@@ -1,4 +1,5 @@
-//! Selectors of one metric: a name, and matchers of its labels.
+//! The part of PromQL that is played: a selector of one metric (a name, and matchers of its labels), its increase over a time, and the sum, least
+//! or most of either, whole or by labels.
 
 use regex::Regex;
 
@@ -10,7 +11,7 @@ pub enum QueryError {
     #[error("invalid parameter \"query\": {0}")]
     Bad(String),
     #[error(
-        "the practice world's Prometheus answers selectors of one metric at this moment, like metric{{label=\"value\"}}, and nothing else of PromQL"
+        "the practice world's Prometheus answers metric{{label=\"value\"}}, increase(…[15m]) of it, and sum, min or max by (label) of either, and nothing else of PromQL"
     )]
     NotPlayed,
 }
@@ -26,6 +27,81 @@ enum Matcher {
 pub struct Selector {
     pub name: String,
     matchers: Vec<(String, Matcher)>,
+}
+
+/// What is asked.
+#[derive(Debug)]
+pub struct Query {
+    pub selector: Selector,
+    /// How much it grew in this time, in milliseconds, in place of what it is.
+    pub increase_ms: Option<i64>,
+    pub fold: Option<Fold>,
+}
+
+/// What becomes of many series.
+#[derive(Debug)]
+pub struct Fold {
+    pub kind: FoldKind,
+    /// The labels that stay.
+    pub by: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FoldKind {
+    Sum,
+    Min,
+    Max,
+}
+
+impl FoldKind {
+    pub fn of(self, a: f64, b: f64) -> f64 {
+        match self {
+            Self::Sum => a + b,
+            Self::Min => a.min(b),
+            Self::Max => a.max(b),
+        }
+    }
+}
+
+impl Query {
+    /// Reads a query.
+    pub fn parse(text: &str) -> Result<Self, QueryError> {
+        let text = text.trim();
+        let kinds = [("sum", FoldKind::Sum), ("min", FoldKind::Min), ("max", FoldKind::Max)];
+        let folded = kinds.into_iter().find_map(|(word, kind)| {
+            let rest = text.strip_prefix(word)?.trim_start();
+            (rest.starts_with('(') || rest.starts_with("by")).then_some((kind, rest))
+        });
+        let Some((kind, rest)) = folded else { return Self::inner(text) };
+        let (by, rest) = match rest.strip_prefix("by") {
+            Some(rest) => {
+                let list = rest.trim_start().strip_prefix('(').ok_or(QueryError::NotPlayed)?;
+                let (list, rest) = list.split_once(')').ok_or_else(|| bad("parse error: unclosed left parenthesis"))?;
+                (list.split(',').map(|label| label.trim().to_owned()).collect(), rest.trim_start())
+            }
+            None => (Vec::new(), rest),
+        };
+        let inner = rest.strip_prefix('(').and_then(|rest| rest.trim_end().strip_suffix(')'));
+        let inner = inner.ok_or(QueryError::NotPlayed)?;
+        Ok(Self { fold: Some(Fold { kind, by }), ..Self::inner(inner)? })
+    }
+
+    fn inner(text: &str) -> Result<Self, QueryError> {
+        let text = text.trim();
+        let Some(ranged) = text.strip_prefix("increase(").and_then(|rest| rest.strip_suffix("])")) else {
+            return Ok(Self { selector: Selector::parse(text)?, increase_ms: None, fold: None });
+        };
+        let (selector, range) = ranged.rsplit_once('[').ok_or(QueryError::NotPlayed)?;
+        let (number, unit) = range.split_at(range.len().saturating_sub(1));
+        let unit = match unit {
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => return Err(QueryError::NotPlayed),
+        };
+        let number: i64 = number.parse().map_err(|_| QueryError::NotPlayed)?;
+        Ok(Self { selector: Selector::parse(selector)?, increase_ms: Some(number * unit), fold: None })
+    }
 }
 
 fn bad(why: &str) -> QueryError {
@@ -137,6 +213,18 @@ mod tests {
         ] {
             let selector = Selector::parse(query).unwrap();
             assert_eq!((selector.name.as_str(), selector.takes(&labels)), ("m", takes), "{query}");
+        }
+        for (query, increase_ms, by) in [
+            ("increase(m[15m])", Some(900_000), None),
+            ("sum(m)", None, Some(0)),
+            ("max by (a, b)(m{a=\"b\"})", None, Some(2)),
+            ("sum(increase(m{a=\"b\"}[2h]))", Some(7_200_000), Some(0)),
+        ] {
+            let read = Query::parse(query).unwrap();
+            assert_eq!((read.increase_ms, read.fold.map(|fold| fold.by.len())), (increase_ms, by), "{query}");
+        }
+        for query in ["avg(m)", "sum(m) + 1", "increase(m[15])", "increase(m)", "sum(rate(m[5m]))"] {
+            assert_eq!(Query::parse(query).unwrap_err(), QueryError::NotPlayed, "{query}");
         }
         for query in ["sum(m)", "m[5m]", "m{} + 1", "1", "m{a=\"b\"}[5m]", "rate(m{a=\"b\"}[5m])"] {
             assert_eq!(Selector::parse(query).unwrap_err(), QueryError::NotPlayed, "{query}");

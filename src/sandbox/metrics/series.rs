@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::super::cluster::Cluster;
 use super::super::fleet::{Host, Runner};
 use super::super::world::World;
-use crate::ci::Status;
+use crate::ci::{Status, Timestamp};
 
 pub type Labels = BTreeMap<&'static str, String>;
 
@@ -37,7 +37,11 @@ pub fn karpenter(cluster: &Cluster) -> Vec<Family> {
         (labels([("instance_type", &made), ("capacity_type", capacity), ("zone", zone)]), price)
     });
     let told = cluster.tallies();
-    let messages = told.interruptions.iter().map(|(kind, count)| (labels([("message_type", kind)]), *count as f64));
+    let mut counted: BTreeMap<&str, u64> = BTreeMap::new();
+    for (_, kind) in &told.interrupted {
+        *counted.entry(kind).or_default() += 1;
+    }
+    let messages = counted.into_iter().map(|(kind, count)| (labels([("message_type", kind)]), count as f64));
     let created = told.ordered.iter().map(|(pool, count)| {
         let labels = labels([("nodepool", *pool), ("reason", "provisioned"), ("min_values_relaxed", "false")]);
         (labels, *count as f64)
@@ -60,6 +64,11 @@ pub fn karpenter(cluster: &Cluster) -> Vec<Family> {
             help: "Number of nodeclaims created in total by Karpenter. Labeled by reason the nodeclaim was created, the owning nodepool, and if min values was relaxed for this nodeclaim.",
             samples: created.collect(),
         },
+        gauge(
+            "karpenter_cluster_state_synced",
+            "Returns 1 if cluster state is synced and 0 otherwise.",
+            vec![(labels([]), 1.0)],
+        ),
         gauge("karpenter_nodepools_cost_total", "Total cost of the nodepool, in USD an hour.", cost.collect()),
         gauge(
             "karpenter_nodepools_limit",
@@ -118,6 +127,23 @@ fn gathered(world: &World, wanted: impl Fn(&Runner) -> bool) -> [Family; 4] {
 /// What all runner managers of the cluster export.
 pub fn managers(world: &World) -> [Family; 4] {
     gathered(world, |_| true)
+}
+
+/// The same, with the label that Prometheus gives a target: the pod.
+pub fn scraped(world: &World) -> [Family; 4] {
+    let mut all = managers(world);
+    for (labels, _) in all.iter_mut().flat_map(|family| &mut family.samples) {
+        let pod = labels.get("runner_name").cloned().unwrap_or_default();
+        labels.insert("pod", pod);
+    }
+    all
+}
+
+/// How much a series grew since a moment; `None` of what has no history.
+pub fn increase(cluster: &Cluster, name: &str, labels: &Labels, since: Timestamp) -> Option<f64> {
+    let kind = labels.get("message_type").filter(|_| name == "karpenter_interruption_received_messages_total")?;
+    let told = cluster.tallies().interrupted.iter().rev().take_while(|(at, _)| *at >= since);
+    Some(told.filter(|(_, told)| told == kind).count() as f64)
 }
 
 /// What one of them exports; `None` when there is none of that name.

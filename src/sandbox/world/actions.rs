@@ -21,6 +21,14 @@ pub enum Refusal {
 }
 
 impl World {
+    /// Keeps new jobs away from a runner, or lets it take jobs again; those that run go on.
+    pub fn set_paused(&mut self, runner: usize, is_paused: bool) {
+        if let Some(runner) = self.runners.get_mut(runner) {
+            runner.paused = is_paused;
+            self.settle();
+        }
+    }
+
     /// Runs a job again as a new one. What was skipped because of it goes back to `created`.
     pub fn retry_job(&mut self, id: JobId) -> Result<JobId, Refusal> {
         let new = self.renew(id)?;

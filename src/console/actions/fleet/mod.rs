@@ -170,6 +170,11 @@ fn alert(world: &World, verb: Verb, silence: &Silence) -> Result<Shown, String> 
     Ok(Shown { name: format!("{} {subject}", told.name).trim_end().into(), status: FIRING, about })
 }
 
+/// `3 jobs run there and go on`
+fn go_on(count: u64, noun: &str) -> String {
+    format!("{} {}", plural(count, noun), if count == 1 { "runs there and goes on" } else { "run there and go on" })
+}
+
 const fn runner_of(object: &Object) -> Option<RunnerId> {
     match object {
         Object::Runner(id) => Some(*id),
@@ -205,7 +210,7 @@ impl Draft {
                 let running = world.running_by_runner();
                 let jobs: u64 = paused.iter().filter_map(|id| running.get(id)).sum();
                 if jobs > 0 {
-                    self.notes.push(format!("{} run there and go on", plural(jobs, "job")));
+                    self.notes.push(go_on(jobs, "job"));
                 }
                 let Some(queues) = world.queues(now) else {
                     self.notes.push("whether others take the jobs that wait is not known".to_owned());
@@ -222,7 +227,7 @@ impl Draft {
                 let pods = |target: &Target| world.fleet.objects.pods_on(&target.name).filter(|pod| pod.is_job).count();
                 let pods: usize = self.targets.iter().map(pods).sum();
                 if pods > 0 {
-                    self.notes.push(format!("{} run there and go on", plural(pods as u64, "pod")));
+                    self.notes.push(go_on(pods as u64, "pod"));
                 }
                 self.notes
                     .push("Karpenter does not remove a closed node before it is empty; open it again later".to_owned());

@@ -154,7 +154,7 @@ fn a_runner_is_paused_if_it_is_at_work_and_jobs_go_on() {
     assert_eq!((made.targets.len(), &*made.targets[0].status, made.summary().as_str()), (1, AT_WORK, "pause 1 runner"));
     let unsaid = "GitLab does not say whether it is paused";
     assert_eq!(skips(&made), ["is paused already", unsaid, "no longer known"]);
-    assert!(made.notes.contains(&"1 job run there and go on".to_owned()), "{:?}", made.notes);
+    assert!(made.notes.contains(&"1 job runs there and goes on".to_owned()), "{:?}", made.notes);
     assert_eq!((made.typed, made.refused), (None, None), "the other one takes such jobs");
     let back = plan(&world, Verb::Resume, runners(&[10]));
     assert_eq!(&*back.targets[0].status, PAUSED);
