@@ -69,6 +69,14 @@ fn way_to(name: &str) -> (&'static str, &'static str) {
         "CiStage" => {
             ("{ project(fullPath: \"spack/spack-packages\") { jobs(first: 1) { nodes { stage { ", " } } } } }")
         }
+        "CiRunnerConnection" => ("{ project(fullPath: \"spack/spack-packages\") { runners(first: 1) { ", " } } }"),
+        "CiRunnerManagerConnection" => {
+            ("{ project(fullPath: \"spack/spack-packages\") { runners(first: 1) { nodes { managers { ", " } } } } }")
+        }
+        "CiRunnerManager" => (
+            "{ project(fullPath: \"spack/spack-packages\") { runners(first: 1) { nodes { managers { nodes { ",
+            " } } } } } }",
+        ),
         "CiRunner" => {
             ("{ project(fullPath: \"spack/spack-packages\") { jobs(first: 1) { nodes { runner { ", " } } } } }")
         }

@@ -274,7 +274,7 @@ pub struct Access {
     notification_level: u8,
 }
 
-const RUNNER_VERSION: &str = "19.2.0";
+pub const RUNNER_VERSION: &str = "19.2.0";
 const RUNNER_REVISION: &str = "4d2a6c1b";
 
 impl<'a> View<'a> {
@@ -464,7 +464,7 @@ impl<'a> View<'a> {
             revision: RUNNER_REVISION,
             platform: runner.platform,
             architecture: runner.architecture,
-            contacted_at: self.contact(runner),
+            contacted_at: contact(self.world, runner),
             maintenance_note: None,
             projects: [],
             groups: [],
@@ -480,18 +480,18 @@ impl<'a> View<'a> {
             platform: runner.platform,
             architecture: runner.architecture,
             created_at: runner.created_at,
-            contacted_at: self.contact(runner),
+            contacted_at: contact(self.world, runner),
             ip_address: "10.0.31.118",
             status: status(runner),
         }
     }
+}
 
-    /// GitLab writes this down only every 40 to 55 minutes.
-    fn contact(self, runner: &Runner) -> Timestamp {
-        let every = 2_500_000 + (runner.id.0 as i64 % 10) * 80_000;
-        let now = runner.silent_since.unwrap_or_else(|| self.world.now()).millis();
-        Timestamp::from_millis(now - now % every)
-    }
+/// When a runner was heard of; GitLab writes this down only every 40 to 55 minutes.
+pub fn contact(world: &World, runner: &Runner) -> Timestamp {
+    let every = 2_500_000 + (runner.id.0 as i64 % 10) * 80_000;
+    let now = runner.silent_since.unwrap_or_else(|| world.now()).millis();
+    Timestamp::from_millis(now - now % every)
 }
 
 /// The short form of a runner.

@@ -4,10 +4,11 @@ use serde_json::{Map, Value, json};
 
 use crate::ci::{JobId, Status, Timestamp};
 
+use super::super::super::fleet::Runner;
 use super::super::super::mishaps::MishapId;
 use super::super::super::world::{Job, Pipeline, World};
 use super::super::cursor;
-use super::super::wire::{PROJECT_ID, PROJECT_PATH, is_bridge, queued_seconds, run_seconds};
+use super::super::wire::{self, PROJECT_ID, PROJECT_PATH, is_bridge, queued_seconds, run_seconds};
 use super::syntax::Field;
 
 /// The world, and what the query that is being answered costs.
@@ -72,6 +73,44 @@ impl Resolver<'_> {
             }
             "pipelines" => self.pipelines(f),
             "jobs" => self.jobs(self.world.jobs().rev(), f),
+            "runners" => {
+                let mut all: Vec<&Runner> = self.world.runners().iter().collect();
+                all.sort_by_key(|runner| std::cmp::Reverse(runner.id));
+                connection(f, "CiRunnerConnection", &all, |r| r.id.0, |r, fields| self.runner(r, fields))
+            }
+            _ => Value::Null,
+        })
+    }
+
+    fn runner(&self, r: &Runner, fields: &[Field]) -> Value {
+        let heard = || time(wire::contact(self.world, r));
+        object(fields, "CiRunner", |f| match f.name.as_str() {
+            "id" => gid("Ci::Runner", r.id),
+            "description" => (*r.description).into(),
+            "shortSha" => (*r.token).into(),
+            "status" => upper(wire::status(r)),
+            "paused" => r.paused.into(),
+            "contactedAt" => heard(),
+            "tagList" => json!(r.tags),
+            "runUntagged" => false.into(),
+            "accessLevel" => if r.protected { "REF_PROTECTED" } else { "NOT_PROTECTED" }.into(),
+            "managers" => connection(
+                f,
+                "CiRunnerManagerConnection",
+                &[r],
+                |r| r.id.0,
+                |r, fields| {
+                    object(fields, "CiRunnerManager", |f| match f.name.as_str() {
+                        "id" => gid("Ci::RunnerManager", r.id),
+                        "systemId" => (*r.system_id).into(),
+                        "version" => wire::RUNNER_VERSION.into(),
+                        "contactedAt" => heard(),
+                        "status" => upper(wire::status(r)),
+                        "platformName" => r.platform.into(),
+                        _ => r.architecture.into(),
+                    })
+                },
+            ),
             _ => Value::Null,
         })
     }
@@ -192,13 +231,9 @@ impl Resolver<'_> {
             "refName" => (*pipeline.git_ref).into(),
             "shortSha" => pipeline.commit.sha.get(..8).into(),
             "webPath" => format!("/{PROJECT_PATH}/-/jobs/{}", j.id).into(),
-            "runner" => j.runner.and_then(|i| self.world.runners().get(i)).map_or(Value::Null, |r| {
-                object(&f.fields, "CiRunner", |f| match f.name.as_str() {
-                    "id" => gid("Ci::Runner", r.id),
-                    "description" => (*r.description).into(),
-                    _ => (*r.token).into(),
-                })
-            }),
+            "runner" => {
+                j.runner.and_then(|i| self.world.runners().get(i)).map_or(Value::Null, |r| self.runner(r, &f.fields))
+            }
             "pipeline" => self.pipeline(pipeline, &f.fields),
             "project" => self.project(&f.fields),
             "downstreamPipeline" => {

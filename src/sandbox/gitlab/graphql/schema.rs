@@ -31,6 +31,7 @@ const TYPES: &[Type] = &[
             ("pipeline", Object("Pipeline")),
             ("pipelines", Connection("PipelineConnection")),
             ("jobs", Connection("CiJobConnection")),
+            ("runners", Connection("CiRunnerConnection")),
         ],
     ),
     ("PipelineConnection", &[("count", Leaf), ("nodes", Object("Pipeline")), ("pageInfo", Object("PageInfo"))]),
@@ -109,7 +110,39 @@ const TYPES: &[Type] = &[
     ("CiBuildNeedConnection", &[("nodes", Object("CiBuildNeed")), ("pageInfo", Object("PageInfo"))]),
     ("CiBuildNeed", &[("id", Leaf), ("name", Leaf)]),
     ("CiStage", &[("id", Leaf), ("name", Leaf), ("status", Leaf)]),
-    ("CiRunner", &[("id", Leaf), ("description", Leaf), ("shortSha", Leaf)]),
+    ("CiRunnerConnection", &[("count", Leaf), ("nodes", Object("CiRunner")), ("pageInfo", Object("PageInfo"))]),
+    (
+        "CiRunner",
+        &[
+            ("id", Leaf),
+            ("description", Leaf),
+            ("shortSha", Leaf),
+            ("status", Leaf),
+            ("paused", Leaf),
+            ("contactedAt", Leaf),
+            ("tagList", Leaf),
+            ("runUntagged", Leaf),
+            ("accessLevel", Leaf),
+            ("maintenanceNote", Leaf),
+            ("managers", Connection("CiRunnerManagerConnection")),
+        ],
+    ),
+    (
+        "CiRunnerManagerConnection",
+        &[("count", Leaf), ("nodes", Object("CiRunnerManager")), ("pageInfo", Object("PageInfo"))],
+    ),
+    (
+        "CiRunnerManager",
+        &[
+            ("id", Leaf),
+            ("systemId", Leaf),
+            ("version", Leaf),
+            ("contactedAt", Leaf),
+            ("status", Leaf),
+            ("platformName", Leaf),
+            ("architectureName", Leaf),
+        ],
+    ),
 ];
 
 /// What a caller may ask for in one query.
