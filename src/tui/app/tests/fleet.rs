@@ -5,9 +5,9 @@ mod made;
 use made::*;
 
 use super::night::Night;
-use super::{SIZES, over};
+use super::{SIZES, Wish, over};
 use crate::ci::{Job, JobId, PipelineId, Status};
-use crate::console::event::Event;
+use crate::console::event::{Event, Intent};
 use crate::console::fleet::{News, Phase, Source, SourceState};
 use crate::fleet::{Kind, Uid};
 use crate::tui::glyphs::Glyphs;
@@ -334,4 +334,56 @@ fn keys_of_every_level_never_panic() {
             night.draw(width, height);
         }
     }
+}
+
+/// The title line of the preview that lies over the screen.
+fn preview(night: &mut Night) -> String {
+    let text = night.text(100, 30);
+    text.lines().find(|line| line.contains(" preview ")).unwrap_or_else(|| panic!("no preview: {text}")).to_owned()
+}
+
+#[test]
+fn keys_plan_what_may_be_done_to_the_fleet() {
+    let mut night = opened(whole(), "5 /");
+    night.write("runner:7x2lp");
+    night.press("⏎ j p");
+    assert!(preview(&mut night).contains("Pause preview  1 target"));
+    assert!(
+        night.text(100, 30).contains("this is off; turn it on with actions.runners = true"),
+        "{}",
+        night.text(100, 30)
+    );
+    over("fleet-pause", night, &[(100, 30), (80, 24)]);
+
+    let mut night = opened(whole(), "5 /");
+    night.write("node:ip-10-0-2-9 state:failed");
+    night.press("⏎ j j D");
+    assert!(preview(&mut night).contains("Cordon preview"));
+
+    let mut night = opened(whole(), "5 /");
+    night.write("kokkos");
+    night.press("⏎ G x");
+    assert!(night.text(100, 30).contains("is running; cancel or wait for it instead"), "{}", night.text(100, 30));
+
+    let mut night = opened(whole(), "5 p");
+    assert!(night.text(100, 30).contains("no runner of GitLab's list is under the cursor"), "a group is no runner");
+}
+
+#[test]
+fn alerts_are_acknowledged_and_silenced_with_a_note() {
+    let mut night = opened(whole(), "g a a");
+    night.write("2h asked uo");
+    let wishes = night.press("⏎");
+    let Some(Wish::Intend(Intent::Acknowledge(ack))) = wishes.into_iter().next() else { panic!("nothing was said") };
+    assert_eq!((&*ack.note, ack.until.unwrap().since(ack.created).as_secs()), ("asked uo", 7_200));
+    assert!(ack.fingerprint.is_some(), "one subject, not all of its kind");
+
+    let mut night = opened(whole(), "g a /");
+    night.write("ContainerOOMKilled");
+    night.press("⏎ X");
+    assert!(night.press("⏎").is_empty(), "a note is needed");
+    night.write("known since yesterday");
+    night.press("⏎");
+    assert!(preview(&mut night).contains("Silence preview"));
+    over("alerts-silence", night, &[(100, 30)]);
 }
