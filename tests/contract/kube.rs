@@ -399,7 +399,7 @@ async fn the_adapter_cordons_a_node_and_deletes_a_pod_whose_job_then_fails() {
     let job: u64 = pod["metadata"]["annotations"]["job.runner.gitlab.com/id"].as_str().unwrap().parse().unwrap();
     let nodes = cluster.list(&Kind::Nodes).await.unwrap();
     let node = nodes.into_iter().find(|object| object.id.name == node).unwrap();
-    assert_eq!(cluster.cordon(allowed, &node.id, Run::Dry).await.unwrap().json["spec"]["unschedulable"], true);
+    assert_eq!(cluster.cordon(allowed, &node.id, Run::Dry).await.unwrap().json()["spec"]["unschedulable"], true);
     assert_eq!(api.running.kube_mutations(), (1, 0), "a dry run changes nothing");
     cluster.cordon(allowed, &node.id, Run::Real).await.unwrap();
     let now = api.get(&format!("/api/v1/nodes/{}", node.id.name)).await.1;

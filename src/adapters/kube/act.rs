@@ -47,7 +47,7 @@ impl Cluster {
         let patch = json!({"metadata": {"uid": node.uid}, "spec": {"unschedulable": is_off}});
         let json =
             self.change(&what, Method::PATCH, &address, "application/strategic-merge-patch+json", &patch).await?;
-        Object::of(Box::new(json)).map_err(|error| Fault::new(FaultKind::Garbled, what, error))
+        Object::of(json).map_err(|error| Fault::new(FaultKind::Garbled, what, error))
     }
 
     /// Deletes a pod, unless another one has its name by now.

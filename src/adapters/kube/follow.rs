@@ -197,7 +197,7 @@ impl Follower {
             .map_err(|error| garbled(format!("a line that is no event: {}", cut(&error.to_string()))))?;
         match event.kind.as_str() {
             "ADDED" | "MODIFIED" => {
-                let object = Object::of(event.object).map_err(garbled)?;
+                let object = Object::of(*event.object).map_err(garbled)?;
                 let version = object.version.clone();
                 let changes = self.known.apply(object);
                 if self.known.len() > self.cluster.settings.most_objects {
@@ -212,7 +212,7 @@ impl Follower {
                 Ok(false)
             }
             "DELETED" => {
-                let object = Object::of(event.object).map_err(garbled)?;
+                let object = Object::of(*event.object).map_err(garbled)?;
                 self.progress(object.version.clone());
                 if let Some(change) = self.known.delete(object) {
                     self.tell(Update::Change(change)).await?;

@@ -85,7 +85,7 @@ impl Cluster {
             drop(body);
             let count = page.items.len();
             for json in page.items {
-                objects.push(Object::of(Box::new(json)).map_err(|error| Trouble::garbled(&what, error))?);
+                objects.push(Object::of(json).map_err(|error| Trouble::garbled(&what, error))?);
             }
             if objects.len() > self.settings.most_objects {
                 let most = self.settings.most_objects;

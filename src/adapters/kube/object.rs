@@ -17,12 +17,13 @@ pub struct Object {
     pub id: Id,
     /// Another one means another state. It has no order.
     pub version: String,
-    pub json: Box<Value>,
+    /// As text: thousands are held at once while they are listed, and as values they take five times as much.
+    text: Box<str>,
 }
 
 impl Object {
     /// Takes a value for an object; what is missing is a fragment.
-    pub(super) fn of(mut json: Box<Value>) -> Result<Self, String> {
+    pub(super) fn of(mut json: Value) -> Result<Self, String> {
         let metadata = json.get_mut("metadata").and_then(Value::as_object_mut).ok_or("an object has no metadata")?;
         metadata.remove("managedFields");
         if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
@@ -34,6 +35,12 @@ impl Object {
         if id.uid.is_empty() || id.name.is_empty() || version.is_empty() {
             return Err("an object lacks its name, uid or resourceVersion".to_owned());
         }
-        Ok(Self { id, version, json })
+        Ok(Self { id, version, text: json.to_string().into() })
+    }
+
+    /// What it says.
+    pub fn json(&self) -> Value {
+        // It was written from a value.
+        serde_json::from_str(&self.text).unwrap_or_default()
     }
 }

@@ -116,7 +116,7 @@ fn take(fleet: &mut Fleet, kind: Kind, objects: &[kube::Object]) -> Read {
     let mut seen: HashSet<Uid> = HashSet::new();
     let mut unreadable = 0;
     for object in objects {
-        match Object::read(kind, &object.json) {
+        match Object::read(kind, &object.json()) {
             Ok(read) => {
                 seen.insert(read.uid().clone());
                 fleet.upsert(read);

@@ -129,7 +129,7 @@ impl Watched {
     /// Reads one object. One that cannot be used stays as it was known before, and nothing counts as absent meanwhile.
     fn read(&mut self, kind: Kind, object: &kube::Object) -> Option<Change> {
         let uid = Uid(object.id.uid.as_str().into());
-        match Object::read(kind, &object.json) {
+        match Object::read(kind, &object.json()) {
             Ok(read) => {
                 self.unreadable.remove(&uid);
                 let machine = match &read {

@@ -2,7 +2,7 @@ use super::super::known::Known;
 use super::*;
 
 fn object(name: &str, uid: &str, version: &str) -> Object {
-    Object::of(Box::new(node(name, uid, version))).unwrap()
+    Object::of(node(name, uid, version)).unwrap()
 }
 
 #[test]
@@ -27,9 +27,9 @@ fn what_is_told_twice_or_too_late_changes_nothing() {
 fn what_nobody_reads_is_left_out() {
     let json = json!({"metadata": {"name": "a", "uid": "u", "resourceVersion": "1", "managedFields": [{"f:x": {}}],
         "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}", "kept": "yes"}}, "spec": {"x": 1}});
-    let object = Object::of(Box::new(json)).unwrap();
+    let object = Object::of(json).unwrap();
     let left = json!({"metadata": {"name": "a", "uid": "u", "resourceVersion": "1", "annotations": {"kept": "yes"}}, "spec": {"x": 1}});
-    assert_eq!(*object.json, left);
+    assert_eq!(object.json(), left);
 }
 
 proptest::proptest! {

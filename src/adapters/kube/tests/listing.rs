@@ -21,8 +21,8 @@ async fn pages_are_followed_to_the_end() {
     assert_eq!(first.id.name, "runner-t1aa0bb1-project-57-concurrent-206-19c008b7");
     assert_eq!((&*first.id.uid, &*first.id.namespace), ("4bc813e9-f44a-4d52-947f-7b95b90b87c7", "pipeline"));
     assert_eq!(first.version, "441");
-    assert_eq!(first.json["metadata"]["labels"]["gitlab/ci_job_size"], "huge");
-    assert!(objects.iter().all(|object| object.json["metadata"].get("managedFields").is_none()));
+    assert_eq!(first.json()["metadata"]["labels"]["gitlab/ci_job_size"], "huge");
+    assert!(objects.iter().all(|object| object.json()["metadata"].get("managedFields").is_none()));
     let seen = server.seen();
     let lines: Vec<_> = seen.iter().map(|request| request.lines().next().unwrap()).collect();
     let path = "GET /api/v1/namespaces/pipeline/pods?labelSelector=spack.io%2Frunner%3Dtrue&limit=500";
