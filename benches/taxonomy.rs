@@ -2,7 +2,7 @@
 //! does not grow with it. With `-- cuts` it cuts every labelled log in two at every byte instead, and looks that each half-and-half is judged
 //! like the whole.
 
-#![expect(clippy::expect_used, reason = "a benchmark may give up")]
+#![expect(clippy::expect_used, clippy::print_stdout, reason = "a benchmark may give up, and tells what it found")]
 
 mod timing;
 mod made {

@@ -116,7 +116,7 @@ impl Why<'_> {
         let took = job.run_time(server_now).map(precise);
         match job.status {
             Status::Success => {
-                self.is(Answer::Succeeded, took.map_or("it succeeded".into(), |t| format!("it succeeded after {t}")))
+                self.is(Answer::Succeeded, took.map_or("it succeeded".into(), |t| format!("it succeeded after {t}")));
             }
             Status::Failed => self.ask_failure(world, took),
             Status::Canceled | Status::Canceling => self.is(Answer::Canceled, "it was canceled"),
@@ -134,7 +134,7 @@ impl Why<'_> {
             Status::Pending => self.ask_queue(world, now),
             Status::Running => self.ask_pod(world, server_now),
             Status::WaitingForResource => {
-                self.is(Answer::Queue, "it waits for its resource group: another job holds it")
+                self.is(Answer::Queue, "it waits for its resource group: another job holds it");
             }
             Status::Preparing => self.is(Answer::Queue, "GitLab prepares what it needs beside its runner"),
             Status::Scheduled => self.is(Answer::Queue, "it starts at its time"),
@@ -160,7 +160,7 @@ impl Why<'_> {
             Transient::Yes => Some(format!("stackhand retry {}", self.job.id)),
             Transient::Maybe | Transient::No | Transient::Unknown => None,
         };
-        self.advice = rule.map(|rule| rule.runbook.to_string()).or(retry);
+        self.advice = rule.map(|rule| rule.runbook.clone()).or(retry);
     }
 
     fn ask_needs(&mut self, world: &World) {
@@ -180,12 +180,11 @@ impl Why<'_> {
             names.join(", ") + &(if more > 0 { format!(", and {more} more") } else { String::new() })
         };
         if !roots.is_empty() {
-            let failed: Vec<_> = roots.iter().copied().collect();
             self.is(
                 Answer::Blocked,
-                format!("{} that it needs failed: {}", plural(failed.len() as u64, "job"), list(&failed)),
+                format!("{} that it needs failed: {}", plural(roots.len() as u64, "job"), list(&roots)),
             );
-            let id = failed.first().and_then(|at| home?.jobs.value.iter().find(|job| job.name == *graph.name(*at)));
+            let id = roots.first().and_then(|at| home?.jobs.value.iter().find(|job| job.name == *graph.name(*at)));
             self.advice = id.map(|root| format!("stackhand why {}", root.id));
         } else if open.is_empty() {
             self.is(Answer::Unknown, "all that it needs is done; GitLab has not queued it yet");

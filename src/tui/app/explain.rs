@@ -11,6 +11,7 @@ use crate::ci::{Job, JobId, SpecName, Timestamp, precise, short};
 use crate::console::failures::Memory;
 use crate::console::fault::FaultKind;
 use crate::console::text::{clean, head, plural};
+use crate::console::why::Why;
 use crate::console::world::World;
 use crate::taxonomy::judge::{Count, Reach};
 use crate::taxonomy::{Failure, Transient};
@@ -70,7 +71,7 @@ fn state(world: &World, job: &Job, now: Timestamp) -> Vec<String> {
     } else if job.is_failure() {
         lines.push("GitLab's reason has not been read yet".to_owned());
     }
-    if let Some(why) = world.why(job.id, now).filter(|why| why.is_about_the_fleet()) {
+    if let Some(why) = world.why(job.id, now).filter(Why::is_about_the_fleet) {
         lines.push(why.words);
         lines.extend(why.facts.into_iter().map(|fact| format!("  {fact}")));
     }

@@ -71,7 +71,7 @@ impl App {
         match &mut self.overlay {
             Some(Overlay::Teach(teach)) => teach.changed(&self.world.failures),
             Some(Overlay::Prompt { what: Ask::Note | Ask::Silence, line, error, .. }) => {
-                *error = note(line.text()).err()
+                *error = note(line.text()).err();
             }
             Some(Overlay::Prompt { what, line, error, .. }) => {
                 let look = Look { theme: &self.setup.theme, glyphs: &self.setup.glyphs };
