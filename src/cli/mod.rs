@@ -42,6 +42,8 @@ use assemble::{Setup, Wanted};
 use exit::{Exit, Failure};
 use out::Out;
 
+use tokio::runtime::Builder;
+
 use crate::console::actions;
 
 /// How long tasks that cannot be cut off may take to end.
@@ -50,8 +52,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Does what the command line says.
 pub fn run(args: Args) -> ExitCode {
     let out = Out { ascii: args.globals.ascii };
-    let ended = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    let ended = runtime(args.verb.as_ref())
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Failed, format!("cannot start: {error}; raise the limit of threads")))
@@ -67,6 +68,26 @@ pub fn run(args: Args) -> ExitCode {
                 out.note(&failure.to_string());
             }
             failure.exit().into()
+        }
+    }
+}
+
+/// Two threads where a core runs beside a face; what does one thing and ends needs one.
+fn runtime(verb: Option<&Verb>) -> Builder {
+    match verb {
+        Some(
+            Verb::Generate(_)
+            | Verb::Fleet(_)
+            | Verb::Classify(_)
+            | Verb::Rules(_)
+            | Verb::Config(_)
+            | Verb::Completions { .. }
+            | Verb::Man { .. },
+        ) => Builder::new_current_thread(),
+        _ => {
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(2);
+            builder
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::spawn_blocking;
 
 use super::error::EnvironmentFault;
@@ -61,9 +62,13 @@ pub(super) fn read_now(path: &Path, limit: usize) -> Result<Option<Vec<u8>>, Env
     Ok(Some(bytes))
 }
 
-/// Does what takes long where it holds nobody up.
+/// Does what takes long where it holds nobody up. Where there is one thread there is nobody else, and what another thread leaves unused of its memory
+/// is saved.
 pub(super) async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, EnvironmentFault> + Send + 'static,
 ) -> Result<T, EnvironmentFault> {
+    if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
+        return work();
+    }
     spawn_blocking(work).await.map_err(|error| EnvironmentFault::Read(io::Error::other(error)))?
 }

@@ -28,19 +28,12 @@ fn job(id: u64, status: Status, tags: &[&str]) -> Job {
 
 fn runner(id: u64, description: &str, tag: &str, status: RunnerStatus) -> Arc<Runner> {
     Arc::new(Runner {
-        id: RunnerId(id),
-        description: description.into(),
         status,
         is_paused: Some(false),
-        contacted_at: Some(at(0)),
         tags: Some([Arc::from(tag)].into()),
         runs_untagged: Some(false),
         is_protected: Some(false),
-        platform: None,
-        architecture: None,
-        version: None,
-        managers: Vec::new(),
-        note: None,
+        ..Runner::new(RunnerId(id), description)
     })
 }
 

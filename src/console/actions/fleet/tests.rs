@@ -18,19 +18,12 @@ fn at(seconds: i64) -> Timestamp {
 
 fn runner_of(id: u64, description: &str, tags: &[&str], is_paused: Option<bool>) -> Arc<Runner> {
     Arc::new(Runner {
-        id: RunnerId(id),
-        description: description.into(),
         status: RunnerStatus::Online,
         is_paused,
-        contacted_at: Some(at(0)),
         tags: Some(tags.iter().map(|tag| (*tag).into()).collect()),
         runs_untagged: Some(false),
         is_protected: Some(false),
-        platform: None,
-        architecture: None,
-        version: None,
-        managers: Vec::new(),
-        note: None,
+        ..Runner::new(RunnerId(id), description)
     })
 }
 
