@@ -8,7 +8,7 @@
 //!   goes from GitHub to GitLab and which statuses come back. Pure.
 //! * The console's mind: [`console`] holds the `World` of known facts, turns an `Event` into changes and `Effect`s, and owns the one road of
 //!   actions (plan → guard → hold → waves → outcome → audit). Pure.
-//! * The outside: [`adapters`] (GitLab, mirrors, Kubernetes, Prometheus, Alertmanager, gpg, git, the store, the clock, the
+//! * The outside: [`adapters`] (GitLab, GitHub, mirrors, Kubernetes, Prometheus, Alertmanager, gpg, git, the store, the clock, the
 //!   terminal), and [`controller`], which runs the dispatcher and the executor.
 //! * Faces: [`tui`] draws, [`cli`] prints, [`config`] tells both what the user wants.
 //! * The practice world: [`sandbox`], an embedded GitLab, an S3 and a Kubernetes API on loopback that `stackhand demo` and most tests talk to.
