@@ -2,12 +2,13 @@
 //!
 //! # Rooms
 //!
-//! * Nouns, what exists: [`spack`], [`ci`]. Pure.
+//! * Nouns, what exists: [`spack`], [`ci`], [`forge`]. Pure.
 //! * Judgements, what follows from what exists: [`generation`] makes child pipelines, [`taxonomy`] says why jobs failed, [`cache`] how
-//!   big and healthy the binary caches are and what could go, [`fleet`] why nothing starts, what is sick and what it costs. Pure.
+//!   big and healthy the binary caches are and what could go, [`fleet`] why nothing starts, what is sick and what it costs, [`bridge`] what
+//!   goes from GitHub to GitLab and which statuses come back. Pure.
 //! * The console's mind: [`console`] holds the `World` of known facts, turns an `Event` into changes and `Effect`s, and owns the one road of
 //!   actions (plan → guard → hold → waves → outcome → audit). Pure.
-//! * The outside: [`adapters`] (GitLab, mirrors, Kubernetes, Prometheus, Alertmanager, gpg, git, the store, the clock, the
+//! * The outside: [`adapters`] (GitLab, GitHub, mirrors, Kubernetes, Prometheus, Alertmanager, gpg, git, the store, the clock, the
 //!   terminal), and [`controller`], which runs the dispatcher and the executor.
 //! * Faces: [`tui`] draws, [`cli`] prints, [`config`] tells both what the user wants.
 //! * The practice world: [`sandbox`], an embedded GitLab, an S3 and a Kubernetes API on loopback that `stackhand demo` and most tests talk to.
@@ -35,9 +36,16 @@
 //! * **plan**: ids *and* states as shown, before anything is sent. **hold**: the time in which a confirmed plan can be undone. **wave**: how
 //!   many of its targets are sent at once.
 //! * **root**: a prefix at which one binary cache lies. **hole**: a spec without its binary. **orphan**: a blob that no manifest names.
+//! * **bridge**: what carries pull requests, protected branches and tags from GitHub to GitLab, and statuses back. Never a trigger job.
+//! * **head**: the newest commit of a pull request. **test merge**: GitHub's own merge of it. **tested**: GitLab's pipeline of a commit has ended.
+//! * **verdict**: what happens to something (push, pushed, wait, refuse, look). **reason**: why; the verdict follows from it.
+//! * **want**: a fact that a decision waits for. **trouble**: what failed, and until when it is left alone.
+//! * **pass**: one round of the bridge over everything. **replay**: a recorded pass, decided again.
+//! * **commit status**: what one context says about a commit on GitHub; a **check** is what another service says.
 //! * **loop**: a supervised task of the controller. **audit**: the append-only record of every action.
 
 pub mod adapters;
+pub mod bridge;
 pub mod cache;
 pub mod ci;
 pub mod cli;
@@ -45,6 +53,7 @@ pub mod config;
 pub mod console;
 pub mod controller;
 pub mod fleet;
+pub mod forge;
 pub mod generation;
 pub mod sandbox;
 pub mod spack;

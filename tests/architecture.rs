@@ -13,29 +13,49 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Nouns know nothing but the words of their own trade.
     ("spack", &[]),
     ("ci", &[]),
+    // For moments only.
+    ("forge", &["ci"]),
     // Judgements know the nouns.
     ("generation", &["spack", "ci"]),
     ("taxonomy", &["spack", "ci"]),
     ("cache", &["spack", "ci"]),
     ("fleet", &["spack", "ci"]),
+    ("bridge", &["ci", "forge"]),
     // Plain data: any floor above the judgements may read it.
     ("config", &[]),
-    ("console", &["spack", "ci", "generation", "taxonomy", "cache", "fleet", "config"]),
-    ("adapters", &["spack", "ci", "generation", "taxonomy", "cache", "fleet", "console", "config"]),
-    ("controller", &["spack", "ci", "generation", "taxonomy", "cache", "fleet", "console", "adapters", "config"]),
+    ("console", &["spack", "ci", "forge", "generation", "taxonomy", "cache", "fleet", "bridge", "config"]),
+    ("adapters", &["spack", "ci", "forge", "generation", "taxonomy", "cache", "fleet", "bridge", "console", "config"]),
+    (
+        "controller",
+        &[
+            "spack",
+            "ci",
+            "forge",
+            "generation",
+            "taxonomy",
+            "cache",
+            "fleet",
+            "bridge",
+            "console",
+            "adapters",
+            "config",
+        ],
+    ),
     // A face knows the mind, never the outside: it cannot tell whether its core is in-process.
-    ("tui", &["spack", "ci", "generation", "taxonomy", "cache", "fleet", "console", "config"]),
+    ("tui", &["spack", "ci", "forge", "generation", "taxonomy", "cache", "fleet", "bridge", "console", "config"]),
     // Writes wire JSON with types of its own, so that a mistake in an adapter is not mirrored.
-    ("sandbox", &["spack", "ci", "generation"]),
+    ("sandbox", &["spack", "ci", "forge", "generation"]),
     (
         "cli",
         &[
             "spack",
             "ci",
+            "forge",
             "generation",
             "taxonomy",
             "cache",
             "fleet",
+            "bridge",
             "console",
             "adapters",
             "controller",
@@ -47,7 +67,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms without I/O, without a clock, without a screen.
-const PURE: &[&str] = &["spack", "ci", "generation", "taxonomy", "cache", "fleet", "console"];
+const PURE: &[&str] = &["spack", "ci", "forge", "generation", "taxonomy", "cache", "fleet", "bridge", "console"];
 
 /// What a pure room must not name.
 const IMPURE: &[&str] = &[

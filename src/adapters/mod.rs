@@ -6,6 +6,7 @@ pub mod clock;
 pub mod dynamic_mapping;
 pub mod environment;
 pub mod git;
+pub mod github;
 pub mod gitlab;
 pub mod gpg;
 pub mod kube;

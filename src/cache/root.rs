@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::ci::pull_request_of;
+
 /// One cache root: a prefix below which `v3/`, `blobs/` or `build_cache/` lie.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Root {
@@ -102,8 +104,8 @@ impl RootKind {
     }
 
     fn pull_request(parts: &[&str]) -> Option<Self> {
-        let at = parts.iter().take(2).position(|part| pr_name(part).is_some())?;
-        let (number, branch) = pr_name(parts.get(at)?)?;
+        let at = parts.iter().take(2).position(|part| pull_request_of(part).is_some())?;
+        let (number, branch) = pull_request_of(parts.get(at)?)?;
         let project = parts.get(..at)?.first().map(|project| (*project).into());
         // Branches may hold `/`; what stands last is the stack.
         let (more, stack) = match parts.get(at + 1..)? {
@@ -113,15 +115,6 @@ impl RootKind {
         let branch = [&[branch], more].concat().join("/").into();
         Some(Self::PullRequest { project, number, branch, stack })
     }
-}
-
-/// `pr1234_branch`, as the bridge names branches.
-fn pr_name(part: &str) -> Option<(u64, &str)> {
-    let (number, branch) = part.strip_prefix("pr")?.split_once('_')?;
-    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    Some((number.parse().ok()?, branch))
 }
 
 /// `v1.2`, `v2025.11.1`.

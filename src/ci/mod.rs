@@ -14,6 +14,6 @@ mod time;
 pub use graph::{Need, NeedsGraph, NodeIx, NodeState, Problem};
 pub use ids::{Iid, JobId, PipelineId, RunnerId};
 pub use job::{Job, JobKind, RunnerRef, SpecName};
-pub use pipeline::{Pipeline, stack_of};
+pub use pipeline::{Pipeline, pull_request_of, stack_of};
 pub use status::{FailureReason, ReasonFamily, Status, Word};
 pub use time::{Timestamp, precise, short};

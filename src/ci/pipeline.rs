@@ -57,9 +57,15 @@ impl Pipeline {
 
     /// The GitHub pull request that the branch name tells: `pr51234_hdf5` → 51234.
     pub fn pull_request(&self) -> Option<u64> {
-        let (number, _) = self.git_ref.strip_prefix("pr")?.split_once('_')?;
-        number.parse().ok()
+        pull_request_of(&self.git_ref).map(|(number, _)| number)
     }
+}
+
+/// The pull request that a branch of GitLab is for, and its branch on GitHub: `pr51234_hdf5` → 51234, `hdf5`.
+pub fn pull_request_of(git_ref: &str) -> Option<(u64, &str)> {
+    let (number, branch) = git_ref.strip_prefix("pr")?.split_once('_')?;
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+    Some((number.parse().ok().filter(|_| is_number)?, branch))
 }
 
 /// The stack that a generate or trigger job of a parent pipeline belongs to.
@@ -75,7 +81,7 @@ mod tests {
     fn branch_names_tell_the_pull_request() {
         let pr = |git_ref| Pipeline::new(PipelineId(1), git_ref, Status::Running).pull_request();
         assert_eq!(pr("pr51234_hdf5"), Some(51_234));
-        assert_eq!([pr("develop"), pr("pr_x"), pr("pr12"), pr("prod_1")], [None; 4]);
+        assert_eq!([pr("develop"), pr("pr_x"), pr("pr12"), pr("prod_1"), pr("pr+1_x")], [None; 5]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::Document;
 use super::document::always;
+use crate::ci::pull_request_of;
 use crate::spack::yaml::Value;
 
 /// A push, as the root pipeline sees it.
@@ -119,7 +120,7 @@ pub fn turn(push: &Push<'_>, choice: &Choice, stack: &str) -> Turn {
     if push.is_tag && (push.git_ref.starts_with('v') || is_snapshot(push.git_ref)) {
         return Turn::Noop { why: "a tag: its specs were built on the branch" };
     }
-    if is_pull_request(push.git_ref) {
+    if pull_request_of(push.git_ref).is_some() {
         return match (push.project, push.changed) {
             ("spack", _) => Turn::Generate { why: "a pull request of Spack", variables: pull_request(false) },
             ("spack-packages", None) => Turn::Unknown { why: "it depends on the changed paths; name the repository" },
@@ -162,12 +163,6 @@ fn is_snapshot(tag: &str) -> bool {
                 },
             )
     })
-}
-
-/// `pr123_name`.
-fn is_pull_request(git_ref: &str) -> bool {
-    let number = git_ref.strip_prefix("pr").and_then(|rest| rest.split_once('_')).map(|(number, _)| number);
-    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn is_watched(path: &[u8], stack: &str) -> bool {

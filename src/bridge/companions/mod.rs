@@ -1,0 +1,7 @@
+//! What goes wrong beside the bridge, one judgement each. They judge; whoever runs them looks again at each item just before acting, and
+//! writes down what was done.
+
+pub mod skipped;
+pub mod stale;
+pub mod stuck;
+pub mod triggers;
