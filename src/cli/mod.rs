@@ -41,7 +41,6 @@ use args::{Globals, Verb};
 use assemble::{Setup, Wanted};
 use exit::{Exit, Failure};
 use out::Out;
-
 use tokio::runtime::Builder;
 
 use crate::console::actions;
