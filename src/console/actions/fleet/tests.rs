@@ -5,6 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::ci::{Job, JobId, Pipeline, PipelineId, RunnerRef, Status};
 use crate::console::actions::Rules;
+use crate::console::audit::AuditRow;
 use crate::console::event::Event;
 use crate::console::fleet::{Change, FleetFacts, FleetRules, News, Phase, SourceState, ToldAlert, ToldState};
 use crate::console::polling::PollRules;
@@ -173,6 +174,29 @@ fn a_node_is_closed_and_opened_by_its_uid() {
     assert_eq!(plan(&world, Verb::Uncordon, nodes()).targets.len(), 1);
     let other = InCluster { uid: "uid-of-another".into(), ..in_cluster("", "n1") };
     assert_eq!(skips(&plan(&world, Verb::Cordon, [Object::Node(other)])), ["no longer there"]);
+}
+
+#[test]
+fn what_was_closed_from_here_is_remembered_until_it_is_opened() {
+    let mut world = world(ALL);
+    let done = |verb, name: &str, seconds| {
+        let target = Target {
+            object: Object::Node(in_cluster("", name)),
+            pipeline: None,
+            name: name.into(),
+            status: SCHEDULABLE.into(),
+            tries: 1,
+            cause: "".into(),
+        };
+        let made = Plan { targets: vec![target], verb, ..plan(&self::world(ALL), verb, []) };
+        AuditRow::of(&made, &"amy".into(), AuditState::Done, String::new(), at(seconds))
+    };
+    // The newest first: n1 is not closed any more, whatever was done to it; n2 was closed elsewhere after it was opened here.
+    world.audit.value = [done(Verb::Cordon, "n1", 5), done(Verb::Cordon, "n2", 10)].into();
+    let closed = world.our_cordons(at(130));
+    assert_eq!(closed.iter().map(|(node, age)| (&*node.name, age.as_secs())).collect::<Vec<_>>(), [("n2", 120)]);
+    world.audit.value.push_front(done(Verb::Uncordon, "n2", 20));
+    assert!(world.our_cordons(at(130)).is_empty());
 }
 
 #[test]

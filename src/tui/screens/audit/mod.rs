@@ -61,7 +61,7 @@ impl AuditScreen {
                     }
                 },
             );
-            format!("{}  {}  was {}  {answer}", target.object, target.name, target.status)
+            format!("{}  {answer}  was {}  {}", target.object, target.status, target.name)
         });
         let skips = row.detail.skips.iter().map(|skip| format!("skipped {skip}"));
         for (y, line) in (inner.y..inner.bottom()).zip(lines.chain(skips)) {

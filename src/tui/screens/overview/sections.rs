@@ -116,6 +116,8 @@ pub struct FleetLine {
     slots: Option<u64>,
     pending_since: Option<Timestamp>,
     sick: usize,
+    /// Nodes that were closed from here a while ago and still are: how many, and for how long the first.
+    forgotten: Option<(usize, Duration)>,
     cost: Option<Dollars>,
     is_cost_part: bool,
 }
@@ -136,6 +138,7 @@ impl FleetLine {
             slots: slots.try_fold(0, |sum: u64, slots| Some(sum + slots?)).filter(|slots| *slots > 0),
             pending_since: pending.filter_map(|pod| pod.created).min(),
             sick: objects.nodes().filter(|node| node_state(node, cx.server_now()) == JobState::Fail).count(),
+            forgotten: forgotten(cx),
             cost: known.then(|| sums.iter().fold(Dollars::ZERO, |all, sum| all.plus(sum.known))),
             is_cost_part: sums.iter().any(|sum| sum.unpriced > 0),
         })
@@ -159,6 +162,9 @@ impl FleetLine {
             (true, 0) => "no sick node".to_owned(),
             (true, sick) => format!("{} {}", glyphs.state(JobState::Fail), plural(sick as u64, "sick node")),
         });
+        if let Some((nodes, longest)) = self.forgotten {
+            parts.push(format!("{} closed here for {}", plural(nodes as u64, "node"), short(longest)));
+        }
         if knows(Kind::Event) {
             let hour_ago = cx.server_now().shifted(-3_600_000);
             parts.push(format!("reclaims {}/h", fleet.interruptions.reclaims_since(hour_ago)));
@@ -170,6 +176,15 @@ impl FleetLine {
         }
         parts.join("  ")
     }
+}
+
+/// A node that was closed is meant to be opened again: after this, it is said.
+const CLOSED: Duration = Duration::from_hours(2);
+
+fn forgotten(cx: Cx<'_>) -> Option<(usize, Duration)> {
+    let closed: Vec<Duration> = cx.world.our_cordons(cx.now).into_iter().map(|(_, age)| age).collect();
+    let longest = closed.iter().max().copied().filter(|longest| *longest >= CLOSED)?;
+    Some((closed.len(), longest))
 }
 
 /// Sizes that are older say so.
