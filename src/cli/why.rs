@@ -23,7 +23,7 @@ Asks GitLab for the job and what it needs, and, where `[kubernetes]` is configur
 JSON `stackhand.why/1`: `version`, `project`, `job`, `name`, `pipeline`, `status` (GitLab's word), `answer` (succeeded, failed, canceled, skipped, \
 manual, needs, blocked, queue, no_runner, pod, running, unknown), `words` (the answer as a sentence), `facts` [what it rests on], `advice`, `pod` \
 {`name`, `state`, `node`, `pending` {`class`, `words`, `deadline`, `left_s`}}, `wait` {`likely_s`, `low_s`, `high_s`}, `missing` [{`link`, `why`}], \
-`complete`, `errors`. What is not known is null. `left_s` is negative when the runner has given up.
+`complete`, `errors`. What is not known is null. `wait` counts the jobs of the pipelines that were read: others may stand before it. `left_s` is negative when the runner has given up.
 
 Examples:
   stackhand why 15201234

@@ -107,3 +107,18 @@ impl AuditRow {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_older_versions_name_jobs_by_number_and_are_still_read() {
+        let old = r#"{"targets": [], "answers": [[5, {"outcome": "done", "new_job": 6}]], "skips": []}"#;
+        let new = r#"{"targets": [], "answers": [[{"kind": "job", "id": 5}, {"outcome": "done", "new_job": 6}]]}"#;
+        let read: AuditDetail = serde_json::from_str(old).unwrap();
+        assert_eq!(read.answers, [(Object::Job(JobId(5)), Outcome::Done { new_job: Some(JobId(6)) })]);
+        assert_eq!(serde_json::from_str::<AuditDetail>(new).unwrap(), read);
+        assert_eq!(serde_json::from_str::<AuditDetail>(&serde_json::to_string(&read).unwrap()).unwrap(), read);
+    }
+}

@@ -11,7 +11,7 @@ mod tests;
 mod wire;
 
 pub use api::Alertmanager;
-pub use silence::{LONGEST, NewSilence, USUAL, Unsilenced};
+pub use silence::{NewSilence, USUAL, Unsilenced};
 pub use wire::{Alert, AlertState, Matcher, Silence, SilenceState};
 
 pub use super::web::{Login, Settings};

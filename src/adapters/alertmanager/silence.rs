@@ -6,11 +6,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::ci::Timestamp;
+use crate::console::actions::LONGEST_SILENCE;
 
 /// How long a silence lasts where nothing else is asked for.
 pub const USUAL: Duration = Duration::from_hours(2);
-/// The longest that one may last.
-pub const LONGEST: Duration = Duration::from_hours(24);
 
 /// A silence that may be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +72,7 @@ impl NewSilence {
             return Err(Unsilenced::NoComment);
         }
         let length = length.unwrap_or(USUAL);
-        if !(Duration::from_mins(1)..=LONGEST).contains(&length) {
+        if !(Duration::from_mins(1)..=LONGEST_SILENCE).contains(&length) {
             return Err(Unsilenced::Length);
         }
         Ok(Self { labels, starts, length, author, comment })

@@ -4,6 +4,7 @@ use std::time::Duration;
 use super::*;
 use crate::adapters::testing::{Reply, Server, http, server};
 use crate::ci::Timestamp;
+use crate::console::actions::LONGEST_SILENCE;
 use crate::console::fault::FaultKind;
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_462_288_222);
@@ -158,10 +159,10 @@ fn what_may_not_be_silenced() {
     }
     assert_eq!(NewSilence::new(one.clone(), NOW, None, " ", "why"), Err(Unsilenced::NoAuthor));
     assert_eq!(NewSilence::new(one, NOW, None, "me", "\n"), Err(Unsilenced::NoComment));
-    for length in [Duration::ZERO, Duration::from_secs(59), LONGEST + Duration::from_millis(1), Duration::MAX] {
+    for length in [Duration::ZERO, Duration::from_secs(59), LONGEST_SILENCE + Duration::from_millis(1), Duration::MAX] {
         assert_eq!(bounded(STUCK, Some(length)), Err(Unsilenced::Length));
     }
-    assert_eq!(bounded(STUCK, Some(LONGEST)).unwrap().ends(), NOW.plus(LONGEST));
+    assert_eq!(bounded(STUCK, Some(LONGEST_SILENCE)).unwrap().ends(), NOW.plus(LONGEST_SILENCE));
 }
 
 #[test]

@@ -113,9 +113,9 @@ struct Reply {
 }
 
 #[derive(Deserialize)]
-struct Message {
+pub(super) struct Message {
     #[serde(default)]
-    message: String,
+    pub message: String,
 }
 
 #[derive(Deserialize)]
@@ -143,9 +143,9 @@ struct WireJobs {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct PageInfo {
-    has_next_page: bool,
-    end_cursor: Option<String>,
+pub(super) struct PageInfo {
+    pub has_next_page: bool,
+    pub end_cursor: Option<String>,
 }
 
 #[derive(Deserialize)]

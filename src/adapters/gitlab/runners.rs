@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::answer;
 use super::client::GitLab;
+use super::graphql::{Message, PageInfo};
 use super::read::Page;
 use super::route::Route;
 use super::wire::{gid, moment};
@@ -29,12 +30,6 @@ struct Reply {
 }
 
 #[derive(Deserialize)]
-struct Message {
-    #[serde(default)]
-    message: String,
-}
-
-#[derive(Deserialize)]
 struct Data {
     project: Option<Project>,
 }
@@ -49,13 +44,6 @@ struct Project {
 struct Connection {
     page_info: PageInfo,
     nodes: Option<Vec<Option<Node>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PageInfo {
-    has_next_page: bool,
-    end_cursor: Option<String>,
 }
 
 #[derive(Deserialize)]

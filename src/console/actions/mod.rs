@@ -11,7 +11,7 @@ mod rules;
 mod tests;
 
 pub use auto::{Asked, AutoRetry, WHO as AUTO};
-pub use fleet::{AT_WORK, CORDONED, FIRING, FleetMay, PAUSED, SCHEDULABLE};
+pub use fleet::{AT_WORK, CORDONED, FIRING, FleetMay, LONGEST_SILENCE, PAUSED, SCHEDULABLE};
 pub use group::{Trial, TrialState};
 pub use plan::{InCluster, Object, PLAN_VERSION, Plan, PlanId, Silence, Skip, Target, Verb};
 pub use queue::{Actions, Held, Outcome, Run};

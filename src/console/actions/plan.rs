@@ -141,6 +141,7 @@ pub struct InCluster {
 pub struct Silence {
     /// Of the alert, as Alertmanager gives it.
     pub fingerprint: Arc<str>,
+    /// By our own clock: Alertmanager's is not known.
     pub until: Timestamp,
     pub why: Arc<str>,
 }

@@ -12,7 +12,9 @@ use super::fleet::{Source, System};
 use super::text::{clean, plural};
 use super::world::{Needs, World};
 use crate::ci::{Job, JobId, JobKind, Status, Timestamp, precise, short};
-use crate::fleet::{Forecast, Interrupted, NoForecast, Pending, Place, PodState, Queue, Takers, Thresholds, forecast};
+use crate::fleet::{
+    Forecast, Host, Interrupted, NoForecast, Pending, Place, PodState, Queue, Takers, Thresholds, forecast,
+};
 use crate::taxonomy::Transient;
 
 /// What stands in the way, or stood.
@@ -72,7 +74,7 @@ pub struct Why<'a> {
     pub advice: Option<String>,
     pub place: Place<'a>,
     pub pending: Option<Pending>,
-    /// Until its runner takes it, where that can be told.
+    /// Until its runner takes it, if no jobs of other pipelines than those that were read wait before it.
     pub wait: Option<Forecast>,
 }
 
@@ -119,7 +121,8 @@ impl Why<'_> {
                 self.is(Answer::Succeeded, took.map_or("it succeeded".into(), |t| format!("it succeeded after {t}")));
             }
             Status::Failed => self.ask_failure(world, took),
-            Status::Canceled | Status::Canceling => self.is(Answer::Canceled, "it was canceled"),
+            Status::Canceled => self.is(Answer::Canceled, "it was canceled"),
+            Status::Canceling => self.is(Answer::Canceled, "it is being canceled, and still runs its clean-up"),
             Status::Skipped => {
                 self.ask_needs(world);
                 if self.answer != Answer::Blocked {
@@ -236,12 +239,15 @@ impl Why<'_> {
         let server_now = world.server_time(now);
         for class in world.runner_classes().iter().filter(|class| classes.contains(&class.name)) {
             let known = |number: Option<u64>| number.map_or("?".to_owned(), |number| number.to_string());
-            self.facts.push(format!("{}: {} of {} slots busy", class.name, known(class.running), known(class.slots)));
+            // Outside of the cluster only jobs of pipelines that were read tell.
+            let part = if class.host == Host::Cluster || class.running.is_none() { "" } else { "at least " };
+            let (running, slots) = (known(class.running), known(class.slots));
+            self.facts.push(format!("{}: {part}{running} of {slots} slots busy", class.name));
         }
         // Where GitLab orders them by id, those before it are served first.
         let ahead = queue.waiting.iter().filter(|other| **other < self.job.id).count() as u64;
         self.facts.push(format!(
-            "{} with the same tags wait, {ahead} of them before it",
+            "of the pipelines that were read, {} with the same tags wait, {ahead} of them before it; others may wait as well",
             plural(queue.waiting.len() as u64, "job")
         ));
         if let (Some(median), Some(p95)) = (queue.median, queue.p95) {
@@ -260,7 +266,7 @@ impl Why<'_> {
         match forecast(ahead + 1, &starts, since, &world.fleet.rules.thresholds, server_now) {
             Ok(wait) => {
                 self.facts.push(format!(
-                    "about {} more, between {} and {}, as fast as jobs started lately",
+                    "if no others wait: about {} more, between {} and {}, as fast as jobs started lately",
                     short(wait.likely),
                     short(wait.low),
                     short(wait.high)

@@ -46,7 +46,7 @@ impl App {
 
     /// Plans to silence the alert under the cursor, with a note.
     fn silenced(&mut self, length: Duration, note: &str, now: Timestamp) -> Vec<Wish> {
-        let until = self.world.server_time(now).plus(length);
+        let until = now.plus(length);
         let silence = |object| match object {
             Object::Silence(silence) => Some(Object::Silence(Silence { until, why: note.into(), ..silence })),
             _ => None,

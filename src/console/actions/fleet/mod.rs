@@ -36,6 +36,8 @@ pub struct FleetMay {
 const PODS_AT_ONCE: usize = 5;
 const PODS_AN_HOUR: usize = 20;
 const HOUR: Duration = Duration::from_hours(1);
+/// The longest that a silence may last.
+pub const LONGEST_SILENCE: Duration = Duration::from_hours(24);
 
 impl FleetMay {
     /// The setting that stands in the way of a verb, if one does.
@@ -62,7 +64,7 @@ impl Plan {
                 (Object::Runner(id), None) => runner(world, verb, *id),
                 (Object::Node(node), None) => self::node(world, verb, node),
                 (Object::Pod(pod), None) => self::pod(world, verb, pod),
-                (Object::Silence(silence), None) => alert(world, verb, silence),
+                (Object::Silence(silence), None) => alert(world, verb, silence, now),
                 (Object::Job(_) | Object::Pipeline(_), None) => Err(misplaced(verb)),
             };
             match considered {
@@ -157,9 +159,12 @@ fn pod(world: &World, verb: Verb, wanted: &InCluster) -> Result<Shown, String> {
     Ok(Shown { name: pod.name.clone(), status: pod.phase.word(), about: format!("job {id} {}", job.status).into() })
 }
 
-fn alert(world: &World, verb: Verb, silence: &Silence) -> Result<Shown, String> {
+fn alert(world: &World, verb: Verb, silence: &Silence, now: Timestamp) -> Result<Shown, String> {
     if verb != Verb::Silence {
         return Err(misplaced(verb));
+    }
+    if silence.until.since(now) > LONGEST_SILENCE {
+        return Err(format!("may be silenced for {} at most", short(LONGEST_SILENCE)));
     }
     let told = world.fleet.told.iter().find(|told| told.fingerprint == silence.fingerprint).ok_or("no longer fires")?;
     if !told.silenced_by.is_empty() {

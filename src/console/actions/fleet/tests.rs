@@ -238,6 +238,8 @@ fn an_alert_is_silenced_once_it_fires_and_for_a_reason() {
     };
     let made = plan(&world, Verb::Silence, [silence("f1"), silence("f2")]);
     assert_eq!(&*made.targets[0].name, "PodStuck runner-1");
+    let long = Silence { fingerprint: "f1".into(), until: at(2 * 86_400), why: "watching".into() };
+    assert_eq!(skips(&plan(&world, Verb::Silence, [Object::Silence(long)])), ["may be silenced for 24h at most"]);
     assert!(made.targets[0].cause.ends_with("watching"), "{}", made.targets[0].cause);
     assert_eq!(skips(&made), ["no longer fires"]);
 }

@@ -202,7 +202,7 @@ impl Screen for AlertsScreen {
         // How long and why is asked before it is planned.
         let objects = match self.list.id() {
             Some(AlarmId::Told(fingerprint)) => {
-                let (fingerprint, until) = (fingerprint.clone(), cx.server_now());
+                let (fingerprint, until) = (fingerprint.clone(), cx.now);
                 vec![Object::Silence(Silence { fingerprint, until, why: "".into() })]
             }
             _ => Vec::new(),
