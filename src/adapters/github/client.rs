@@ -182,6 +182,8 @@ fn fault_of(what: &str, error: &octocrab::Error, now: Timestamp) -> Fault {
         let status = source.status_code.as_u16();
         let kind = match status {
             401 => FaultKind::Unauthorized,
+            // Its headers are lost here; its words tell a limit from a missing right.
+            403 if !source.message.to_ascii_lowercase().contains("rate limit") => FaultKind::Forbidden,
             403 | 429 => FaultKind::RateLimited { until: Some(now.plus(Duration::from_secs(60))) },
             404 => FaultKind::NotFound,
             500.. => FaultKind::Server { status },

@@ -160,9 +160,10 @@ impl GitHub {
                 let kind = if is_missing { FaultKind::NotFound } else { FaultKind::Garbled };
                 return Err(Fault::new(kind, what, format!("no list of pull requests: {}", said.join("; "))));
             };
+            let is_clean = said.is_empty();
             left_out.extend(said);
             for node in page.nodes {
-                match read(node) {
+                match read(node, is_clean) {
                     Ok(seen) => drop(prs.insert(seen.pr.number, seen)),
                     Err(why) => left_out.push(why),
                 }
@@ -177,16 +178,22 @@ impl GitHub {
     }
 }
 
-/// Reads one pull request. A bad one spoils no other.
-fn read(node: Option<Value>) -> Result<SeenPr, String> {
+/// Reads one pull request. A bad one spoils no other. Unless the whole answer `is_clean`, what is null may be what could not be told.
+fn read(node: Option<Value>, is_clean: bool) -> Result<SeenPr, String> {
     let node = node.ok_or("GitHub left one out")?;
     let number = node.get("number").map_or_else(|| "?".to_owned(), ToString::to_string);
-    let node: Node = serde_json::from_value(node)
-        .map_err(|error| format!("pull request {} cannot be read: {}", cut(&number), cut(&error.to_string())))?;
+    let bad = |why: &str| format!("pull request {} cannot be read: {}", cut(&number), cut(why));
+    let node: Node = serde_json::from_value(node).map_err(|error| bad(&error.to_string()))?;
+    let state = match node.state.as_str() {
+        "OPEN" => PrState::Open,
+        "MERGED" => PrState::Merged,
+        "CLOSED" => PrState::Closed,
+        other => return Err(bad(&format!("its state `{other}` is not known"))),
+    };
     let (mut checks, mut statuses) = (Vec::new(), Vec::new());
-    let mut has_all = true;
+    let mut has_all = is_clean;
     if let Some(rollup) = node.status_check_rollup {
-        has_all = !rollup.contexts.page_info.has_next_page;
+        has_all &= !rollup.contexts.page_info.has_next_page;
         for context in rollup.contexts.nodes {
             match context {
                 Some(Entry::CheckRun { name, conclusion, completed_at }) => {
@@ -211,7 +218,8 @@ fn read(node: Option<Value>) -> Result<SeenPr, String> {
         }
     }
     let labels = match node.labels {
-        None => Items::whole([]),
+        // They are a list, if an empty one; without it, nothing is known of them.
+        None => Items { listed: Vec::new(), is_whole: false },
         Some(labels) => Items {
             is_whole: !labels.page_info.has_next_page && labels.nodes.iter().all(Option::is_some),
             listed: labels.nodes.into_iter().flatten().map(|label| label.name).collect(),
@@ -219,11 +227,7 @@ fn read(node: Option<Value>) -> Result<SeenPr, String> {
     };
     let pr = PullRequest {
         number: PrNumber(node.number),
-        state: match node.state.as_str() {
-            "OPEN" => PrState::Open,
-            "MERGED" => PrState::Merged,
-            _ => PrState::Closed,
-        },
+        state,
         is_draft: node.is_draft,
         head: node.head_ref_oid,
         head_ref: node.head_ref_name,

@@ -120,6 +120,37 @@ async fn one_bad_pull_request_spoils_no_other_and_makes_the_list_incomplete() {
 }
 
 #[tokio::test]
+async fn what_is_null_beside_errors_is_unknown_and_no_state_is_made_up() {
+    let server = server(|_, _| {
+        let (mut bare, mut odd) = (node(1), node(2));
+        bare["statusCheckRollup"] = Value::Null;
+        bare["labels"] = Value::Null;
+        odd["state"] = json!("LOCKED");
+        let mut answer = page(vec![bare, odd], None);
+        answer["errors"] = json!([{"message": "timeout"}]);
+        ok(&answer)
+    })
+    .await;
+    let open = github(&server).open_prs().await.unwrap();
+    let [SeenPr { pr, statuses }] = open.prs.as_slice() else { panic!("{:?}", open.prs) };
+    assert_eq!(pr.has_label("pipelines:urgent"), None);
+    assert!(!pr.checks.is_whole && !statuses.is_whole, "no checks are not the same as none that could be told");
+    assert_eq!(open.left_out[1], "pull request 2 cannot be read: its state `LOCKED` is not known");
+}
+
+#[tokio::test]
+async fn an_app_without_the_right_is_told_apart_from_one_that_is_too_fast() {
+    for (message, kind) in [
+        ("Resource not accessible by integration", FaultKind::Forbidden),
+        ("You have exceeded a secondary rate limit", FaultKind::RateLimited { until: None }),
+    ] {
+        let server = server(move |_, _| refuse(403, "content-type: application/json\r\n", message)).await;
+        let fault = app(&server).open_prs().await.unwrap_err();
+        assert_eq!(std::mem::discriminant(&fault.kind), std::mem::discriminant(&kind), "{fault}");
+    }
+}
+
+#[tokio::test]
 async fn a_page_that_is_too_much_for_github_is_halved() {
     let server = server(|_, request| {
         if body(request)["variables"]["first"] == json!(25) {
@@ -226,13 +257,18 @@ async fn no_fault_holds_the_token() {
     assert_eq!((fault.kind, fault.detail.contains("canary")), (FaultKind::Local, false));
 }
 
-#[tokio::test]
-async fn an_app_makes_its_token_once_and_uses_it() {
+/// A client that is an App.
+fn app(server: &Server) -> GitHub {
     use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
     use aws_lc_rs::rsa::{KeyPair, KeySize};
     let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
     let der: Pkcs8V1Der = key.as_der().unwrap();
-    let pem = pem_of(der.as_ref());
+    let access = Access::App { id: 1, installation: 2, key: SecretString::from(pem_of(der.as_ref())) };
+    GitHub::new(Settings { access, ..settings(&server.url) }, 7).unwrap()
+}
+
+#[tokio::test]
+async fn an_app_makes_its_token_once_and_uses_it() {
     let server = server(|_, request| {
         if request.starts_with("POST /app/installations/2/access_tokens") {
             let body = json!({"token": "ghs_made", "expires_at": "2999-01-01T00:00:00Z", "permissions": {"statuses": "write"}});
@@ -241,8 +277,7 @@ async fn an_app_makes_its_token_once_and_uses_it() {
         ok(&json!({"total_count": 0, "statuses": []}))
     })
     .await;
-    let access = Access::App { id: 1, installation: 2, key: SecretString::from(pem) };
-    let github = GitHub::new(Settings { access, ..settings(&server.url) }, 7).unwrap();
+    let github = app(&server);
     for _ in 0..2 {
         github.statuses(&sha("a")).await.unwrap();
     }
