@@ -10,8 +10,6 @@ mod outcomes;
 mod source;
 mod subject;
 mod sums;
-#[cfg(test)]
-mod tests;
 mod tree;
 mod update;
 

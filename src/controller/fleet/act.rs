@@ -23,21 +23,20 @@ pub(in crate::controller) struct Actor<'a> {
 impl Actor<'_> {
     /// Does it, if the configuration lets it be done and it still is as shown.
     pub async fn act(&self, verb: Verb, target: &Target) -> Outcome {
-        match &target.object {
-            Object::Runner(id) => self.set_runner(verb, *id, target).await,
-            Object::Node(node) => self.set_node(verb, node).await,
-            Object::Pod(pod) => self.delete_pod(pod).await,
-            Object::Silence(silence) => self.silence(silence).await,
-            Object::Job(_) | Object::Pipeline(_) => {
-                Outcome::Failed { reason: format!("not sent: that is nothing to {}", verb.word()) }
-            }
+        match (verb, &target.object) {
+            (Verb::Pause, Object::Runner(id)) => self.set_runner(true, *id, target).await,
+            (Verb::Resume, Object::Runner(id)) => self.set_runner(false, *id, target).await,
+            (Verb::Cordon, Object::Node(node)) => self.set_node(true, node).await,
+            (Verb::Uncordon, Object::Node(node)) => self.set_node(false, node).await,
+            (Verb::Delete, Object::Pod(pod)) => self.delete_pod(pod).await,
+            (Verb::Silence, Object::Silence(silence)) => self.silence(silence).await,
+            _ => Outcome::Failed { reason: format!("not sent: that is nothing to {}", verb.word()) },
         }
     }
 
     /// Pauses or resumes a runner, if it still is as shown.
-    async fn set_runner(&self, verb: Verb, id: RunnerId, target: &Target) -> Outcome {
+    async fn set_runner(&self, is_paused: bool, id: RunnerId, target: &Target) -> Outcome {
         let gitlab = self.gitlab;
-        let is_paused = verb == Verb::Pause;
         if !self.fleet.may.runners {
             return off();
         }
@@ -62,15 +61,14 @@ impl Actor<'_> {
     }
 
     /// Closes a node for new pods, or opens it again.
-    async fn set_node(&self, verb: Verb, node: &InCluster) -> Outcome {
+    async fn set_node(&self, is_closed: bool, node: &InCluster) -> Outcome {
         let Some(allowed) = Allowed::by_configuration(self.fleet.may.nodes) else { return off() };
         let (cluster, id) = match self.cluster().await {
             Ok(cluster) => (cluster, identity(node)),
             Err(fault) => return unread(&fault),
         };
-        let change = async |run| match verb {
-            Verb::Cordon => cluster.cordon(allowed, &id, run).await,
-            _ => cluster.uncordon(allowed, &id, run).await,
+        let change = async |run| {
+            if is_closed { cluster.cordon(allowed, &id, run).await } else { cluster.uncordon(allowed, &id, run).await }
         };
         tried(change(Run::Dry).await, async || change(Run::Real).await).await
     }

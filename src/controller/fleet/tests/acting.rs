@@ -84,6 +84,22 @@ async fn not_one_request_is_sent_while_actions_are_off() {
 }
 
 #[tokio::test]
+async fn a_verb_that_does_not_fit_changes_nothing() {
+    let health = Health::default();
+    let server = served(&health, answer).await;
+    for (verb, object) in [
+        (Verb::Delete, node()),
+        (Verb::Retry, pod()),
+        (Verb::Cordon, pod()),
+        (Verb::Silence, Object::Runner(RunnerId(7))),
+    ] {
+        let Outcome::Failed { reason } = act(&server, ALL, verb, &target(object, "running")).await else { panic!() };
+        assert_eq!(reason, format!("not sent: that is nothing to {}", verb.word()));
+    }
+    assert_eq!(server.seen(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_runner_is_read_again_and_then_paused() {
     let health = Health::default();
     let server = served(&health, answer).await;

@@ -81,8 +81,6 @@ fn the_fleet_in_every_state() {
 
 #[test]
 fn every_level_opens() {
-    let mut night = opened(whole(), "5 / p o d");
-    night.press("Esc 5");
     let mut filtered = opened(whole(), "5 /");
     filtered.write("state:run,wait,warn,fail");
     over("fleet-filtered", filtered, &[(120, 30), (80, 24)]);
