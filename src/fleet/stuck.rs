@@ -59,6 +59,10 @@ impl Uses {
         self.0.push_back(usage);
     }
 
+    pub fn last(&self) -> Option<&Usage> {
+        self.0.back()
+    }
+
     /// Judges the pod by its samples.
     pub fn judge(&self, thresholds: &Thresholds, now: Timestamp) -> Stuck {
         let window = thresholds.time(Knob::StuckWindow);

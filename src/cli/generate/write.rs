@@ -11,6 +11,9 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::out::{self, Out};
 use crate::generation::{Copy, Document, Form, Options, occasion};
 
+/// A pipeline of two megabytes is written in some thirty pieces.
+const BUFFER: usize = 64 << 10;
+
 /// Where everything goes.
 #[derive(Debug)]
 pub struct Places {
@@ -146,7 +149,7 @@ impl Staged {
         name.push(format!(".{}.part", std::process::id()));
         let part = folder.join(name);
         self.0.push((part.clone(), place.to_owned()));
-        let mut file = BufWriter::new(std::fs::File::create(&part).map_err(told)?);
+        let mut file = BufWriter::with_capacity(BUFFER, std::fs::File::create(&part).map_err(told)?);
         fill(&mut file).and_then(|()| file.flush()).map_err(told)
     }
 

@@ -32,7 +32,7 @@ pub enum Verb {
     /// A node takes no more pods; those that run go on.
     Cordon,
     Uncordon,
-    /// A pod whose job is over.
+    /// A pod whose job is over or hangs.
     Delete,
     /// An alert, for a while.
     Silence,

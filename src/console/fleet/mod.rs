@@ -26,7 +26,7 @@ pub use sums::{ClassTrend, Counts};
 pub use tree::{GroupRow, NodeRow, RunnerRow, Sums, Tree, WINDOW, architecture};
 
 use crate::ci::Timestamp;
-use crate::fleet::{Busy, Findings, Fleet, HostNames, Interruptions, Ledger, Place, Thresholds};
+use crate::fleet::{Busy, Findings, Fleet, HostNames, Interruptions, Ledger, Place, Pod, Stuck, Thresholds, Uid, Uses};
 
 /// What the fleet is judged and counted by: configuration.
 #[derive(Debug, Clone, Default)]
@@ -48,6 +48,8 @@ pub struct FleetFacts {
     /// The sources that are configured. Nothing else is asked, and of nothing else anything is known.
     pub sources: BTreeMap<Source, SourceFacts>,
     pub metrics: Metrics,
+    /// What pods of the jobs' namespace used lately, by name: series may be told before their pods.
+    uses: BTreeMap<Arc<str>, Uses>,
     pub ledger: Ledger,
     pub interruptions: Interruptions,
     pub outcomes: Outcomes,
@@ -94,6 +96,20 @@ impl FleetFacts {
     /// What is known of how busy runners are, besides pods.
     pub fn busy(&self) -> Busy {
         Busy { running: None, slots_of_runner: self.metrics.slots.clone(), slots_of_class: self.rules.slots.clone() }
+    }
+
+    /// Whether a pod does nothing, by what it used.
+    pub fn stillness_of(&self, pod: &Pod, server_now: Timestamp) -> Stuck {
+        let uses = self.uses.get(&pod.name).filter(|_| pod.is_job && pod.namespace == self.rules.namespace);
+        uses.map_or(Stuck::Unknown, |uses| uses.judge(&self.rules.thresholds, server_now))
+    }
+
+    /// The same of every job pod; `None` while no use was told, though pods run.
+    pub(in crate::console) fn stillness(&self, server_now: Timestamp) -> Option<Vec<(Uid, Stuck)>> {
+        self.sources.get(&Source::Uses)?.state.heard?;
+        let is_told = !self.uses.is_empty() || self.counts.busy == 0;
+        let judged = |pod: &Pod| (pod.uid.clone(), self.stillness_of(pod, server_now));
+        is_told.then(|| self.objects.pods().filter(|pod| pod.is_job).map(judged).collect())
     }
 
     /// The place of a pod's job.

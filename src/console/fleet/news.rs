@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::alarms::{Silence, ToldAlert};
 use super::source::{Source, SourceState};
-use crate::fleet::{Kind, LaunchFailures, Object, Offer, Runner, Uid};
+use crate::fleet::{Kind, LaunchFailures, Object, Offer, Runner, Uid, Usage};
 
 /// One thing that a source tells.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub enum News {
     /// What machines cost by the hour.
     Prices(Vec<(Offer, f64)>),
     Metrics(Metrics),
+    /// What pods have used, by name, each in the order of time.
+    Uses(Vec<(Arc<str>, Usage)>),
     /// Everything that Alertmanager holds.
     Alerts {
         alerts: Vec<Arc<ToldAlert>>,

@@ -20,6 +20,8 @@ pub enum Source {
     Runners,
     Prices,
     Metrics,
+    /// What the scripts of job pods use.
+    Uses,
     Alerts,
 }
 
@@ -47,7 +49,7 @@ impl System {
 }
 
 impl Source {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Pods,
         Self::Nodes,
         Self::Events,
@@ -57,6 +59,7 @@ impl Source {
         Self::Runners,
         Self::Prices,
         Self::Metrics,
+        Self::Uses,
         Self::Alerts,
     ];
 
@@ -71,6 +74,7 @@ impl Source {
             Self::Runners => "runners",
             Self::Prices => "prices",
             Self::Metrics => "metrics",
+            Self::Uses => "use of pods",
             Self::Alerts => "alerts",
         }
     }
@@ -79,7 +83,7 @@ impl Source {
         match self {
             Self::Pods | Self::Nodes | Self::Events | Self::Claims | Self::Pools | Self::Managers => System::Kubernetes,
             Self::Runners => System::GitLab,
-            Self::Prices | Self::Metrics => System::Prometheus,
+            Self::Prices | Self::Metrics | Self::Uses => System::Prometheus,
             Self::Alerts => System::Alertmanager,
         }
     }
@@ -92,7 +96,7 @@ impl Source {
             Self::Events => Some(Kind::Event),
             Self::Claims => Some(Kind::Claim),
             Self::Pools => Some(Kind::Pool),
-            Self::Runners | Self::Prices | Self::Metrics | Self::Alerts => None,
+            Self::Runners | Self::Prices | Self::Metrics | Self::Uses | Self::Alerts => None,
         }
     }
 

@@ -1,10 +1,14 @@
 //! What each piece of news changes. A change of an object costs in proportion to that change.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Change, FleetFacts, News, Source};
 use crate::ci::Timestamp;
-use crate::fleet::{Kind, Object, Uid};
+use crate::fleet::{Kind, Object, Uid, Usage};
+
+/// Uses that nothing was added to for so long are of the past.
+const PASSED: Duration = Duration::from_mins(15);
 
 impl FleetFacts {
     /// Takes in what a source tells. Objects carry the time of their server.
@@ -34,6 +38,7 @@ impl FleetFacts {
                 }
             }
             News::Metrics(metrics) => self.metrics = metrics.clone(),
+            News::Uses(told) => self.take_uses(told),
             News::Alerts { alerts, silences } => {
                 self.told.clone_from(alerts);
                 self.silences.clone_from(silences);
@@ -78,8 +83,20 @@ impl FleetFacts {
     fn forget(&mut self, kind: Kind, uid: &Uid) {
         if kind == Kind::Pod {
             self.uncount(uid);
+            if let Some(pod) = self.objects.pod(uid) {
+                self.uses.remove(&pod.name);
+            }
         }
         self.objects.delete(kind, uid);
+    }
+
+    fn take_uses(&mut self, told: &[(Arc<str>, Usage)]) {
+        for (pod, usage) in told {
+            self.uses.entry(pod.clone()).or_default().push(*usage);
+        }
+        // Series of pods that are gone end.
+        let Some(newest) = told.iter().map(|(_, usage)| usage.at).max() else { return };
+        self.uses.retain(|_, uses| uses.last().is_some_and(|last| newest.since(last.at) <= PASSED));
     }
 
     fn uncount(&mut self, uid: &Uid) {

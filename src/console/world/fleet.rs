@@ -132,6 +132,7 @@ impl World {
             })
             .collect();
         let knows_jobs = self.jobs_known() == Completeness::Whole;
+        let stuck = fleet.stillness(server_now);
         let facts = Facts {
             classes: Some(&classes),
             queues: queues.as_deref(),
@@ -139,6 +140,7 @@ impl World {
             launch_failures: fleet.metrics.launch_failures.as_deref(),
             spot_interruptions: fleet.metrics.reclaims,
             synced: fleet.metrics.synced,
+            stuck: stuck.as_deref(),
             infra: self.infra_figures(server_now).filter(|_| knows_jobs),
             sources: &sources,
             ..Facts::of(&fleet.objects, &fleet.rules.hosts)

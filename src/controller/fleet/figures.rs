@@ -14,7 +14,7 @@ use crate::console::fault::Fault;
 use crate::console::fleet::{Metrics, News, PoolUse};
 use crate::fleet::{LaunchFailures, Offer};
 
-const RIGHT: &str = "ask Prometheus: a login that its proxy takes (prometheus.token_env)";
+pub(super) const RIGHT: &str = "ask Prometheus: a login that its proxy takes (prometheus.token_env)";
 /// Machine types in one query: there are some ten thousand series in all.
 const TYPES: usize = 100;
 /// How long new types wait for others, before their prices are asked for.
@@ -131,7 +131,7 @@ async fn metrics(prometheus: &Prometheus) -> Result<Metrics, Fault> {
     })
 }
 
-async fn vector(prometheus: &Prometheus, query: &str) -> Result<Vec<Series>, Fault> {
+pub(super) async fn vector(prometheus: &Prometheus, query: &str) -> Result<Vec<Series>, Fault> {
     let answer = prometheus.query(query, None).await?;
     Ok(match answer.data {
         Data::Vector(series) => series,

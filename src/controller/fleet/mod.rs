@@ -12,6 +12,7 @@ mod follower;
 mod runners;
 #[cfg(test)]
 mod tests;
+mod uses;
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -96,12 +97,12 @@ impl FleetOutside {
                 gitlab.has_token() && has_others
             }
         };
-        // Prices are asked for by the machines that there are.
-        let is_priced = self.cluster.is_some();
+        // Prices are asked for by the machines that there are, uses mean something beside their pods.
+        let has_cluster = self.cluster.is_some();
         let is_twice = self.cluster.as_ref().is_some_and(|cluster| cluster.namespace == cluster.manager_namespace);
         let is_asked = |source: &Source| {
             is_configured(source.system())
-                && (*source != Source::Prices || is_priced)
+                && (!matches!(source, Source::Prices | Source::Uses) || has_cluster)
                 && (*source != Source::Managers || !is_twice)
         };
         Source::ALL.into_iter().filter(is_asked).collect()
@@ -145,6 +146,13 @@ pub(super) fn start(
             let (prometheus, teller) = (Arc::clone(prometheus), teller(Source::Prices));
             supervise(tasks, vec![teller.clone()], pace.again, move || {
                 figures::follow_prices(Arc::clone(&prometheus), teller.clone(), known_types.clone(), pace)
+            });
+        }
+        if let Some(cluster) = outside.cluster.as_ref().filter(|_| sources.contains(&Source::Uses)) {
+            let (prometheus, teller) = (Arc::clone(prometheus), teller(Source::Uses));
+            let namespace = cluster.namespace.clone();
+            supervise(tasks, vec![teller.clone()], pace.again, move || {
+                uses::follow(Arc::clone(&prometheus), teller.clone(), namespace.clone(), pace)
             });
         }
         let (prometheus, teller) = (Arc::clone(prometheus), teller(Source::Metrics));

@@ -1,5 +1,6 @@
 //! What becomes of pods: made when a runner takes a job, bound, run, over, removed.
 
+use super::super::Scenario;
 use super::super::fleet::Host;
 use super::super::gitlab::PROJECT_ID;
 use super::super::rng::Rng;
@@ -77,6 +78,7 @@ impl Cluster {
             started: None,
             deleted: None,
             tries: 0,
+            hangs: false,
         };
         self.pods.insert(id, pod);
         self.tell_pod(id);
@@ -87,6 +89,9 @@ impl Cluster {
         let (Some(job), Some(pod)) = (world.job(id), self.pods.get_mut(&id)) else { return };
         pod.planned_end = job.planned_end.unwrap_or(self.now);
         pod.fate = job.mishap.map(|mishap| mishap.get().cause);
+        // In a bad night some hang that will go on by themselves.
+        let one_of = Rng::of(self.seed, "hangs", id.0).below(10);
+        pod.hangs = pod.has_fate(&["stuck_or_timeout_failure"]) || self.scenario == Scenario::Outage && one_of == 0;
         self.look_for_room(id);
     }
 

@@ -37,6 +37,7 @@ use event::{About, Events, Saying};
 use machine::{Machine, Stage};
 pub use objects::{Change, Kind, Object, Objects};
 use pod::JobPod;
+pub use pod::Used;
 use pools::{POOLS, Pool, Type};
 
 /// Something that will happen.
@@ -152,6 +153,11 @@ impl Cluster {
 
     pub fn tallies(&self) -> &Tallies {
         &self.tallies
+    }
+
+    /// What every pod has used by a moment, by name.
+    pub fn used_at(&self, at: Timestamp) -> impl Iterator<Item = (&str, Used)> {
+        self.pods.values().filter_map(move |pod| Some((&*pod.name, pod.used_at(at)?)))
     }
 
     /// What a pool uses and may use of a resource, by pool: processors first, then bytes of memory.

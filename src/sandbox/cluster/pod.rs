@@ -70,10 +70,38 @@ pub struct JobPod {
     pub deleted: Option<Timestamp>,
     /// Tells one wait for a machine from the next.
     pub tries: u32,
+    /// Its script does nothing after a quarter of its time.
+    pub hangs: bool,
+}
+
+/// What a pod has used by a moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Used {
+    /// Seconds of processors.
+    pub cpu: f64,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Bytes of its network.
+    pub received: u64,
+    pub sent: u64,
 }
 
 impl JobPod {
     pub fn has_fate(&self, fates: &[&str]) -> bool {
         self.fate.is_some_and(|fate| fates.contains(&fate))
+    }
+
+    /// What it has used by a moment at which its script runs; `None` at any other.
+    pub fn used_at(&self, at: Timestamp) -> Option<Used> {
+        let started = self.started.filter(|started| *started <= at && self.state == State::Running)?;
+        let quiet_from = started.shifted(self.planned_end.since(started).as_millis() as i64 / 4);
+        let busy = if self.hangs { at.min(quiet_from) } else { at }.since(started).as_secs();
+        Some(Used {
+            cpu: busy as f64 * self.cpu as f64 / 1_100.0,
+            // It is never the same for long while anything happens.
+            memory: 300_000_000 + busy * 7_919_003 % (self.memory / 2).max(1),
+            received: 40_000_000 + busy * 21_000,
+            sent: 900_000 + busy * 3_100,
+        })
     }
 }

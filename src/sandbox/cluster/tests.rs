@@ -239,3 +239,23 @@ fn a_deleted_pod_fails_its_job_and_a_cordoned_node_takes_none() {
         assert!(cluster.machines.get(&id).is_none_or(|machine| machine.pods.is_subset(&had)));
     }
 }
+
+#[test]
+fn in_an_outage_some_pods_hang_and_their_use_stands_still() {
+    let (mut world, mut cluster) = at_opening(Scenario::Outage, 1_200);
+    let (mut stuck, mut working) = (0, 0);
+    for minute in (0..60).step_by(5) {
+        let now = OPENING.shifted(minute * 60_000);
+        world.advance_to(now);
+        cluster.catch_up(&world);
+        let before: BTreeMap<&str, Used> = cluster.used_at(now.shifted(-9 * 60_000)).collect();
+        for (pod, used) in cluster.used_at(now) {
+            match before.get(pod) {
+                Some(was) if *was == used => stuck += 1,
+                Some(_) => working += 1,
+                None => {}
+            }
+        }
+    }
+    assert!(stuck > 0 && working > stuck, "{stuck} stand still by production's rule, {working} work");
+}

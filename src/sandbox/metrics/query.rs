@@ -11,7 +11,7 @@ pub enum QueryError {
     #[error("invalid parameter \"query\": {0}")]
     Bad(String),
     #[error(
-        "the practice world's Prometheus answers metric{{label=\"value\"}}, increase(…[15m]) of it, and sum, min or max by (label) of either, and nothing else of PromQL"
+        "the practice world's Prometheus answers metric{{label=\"value\"}}, increase(…[15m]) of it, and sum, min or max by (label) of either; over a time only what containers use; and nothing else of PromQL"
     )]
     NotPlayed,
 }

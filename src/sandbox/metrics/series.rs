@@ -139,6 +139,32 @@ pub fn scraped(world: &World) -> [Family; 4] {
     all
 }
 
+/// What the kubelets' cAdvisor exports of the scripts of jobs, by a moment; it alone has a history.
+pub fn containers(cluster: &Cluster, at: Timestamp) -> Vec<Family> {
+    let mut families = [
+        ("container_cpu_usage_seconds_total", "counter", "Cumulative cpu time consumed in seconds."),
+        (
+            "container_memory_usage_bytes",
+            "gauge",
+            "Current memory usage in bytes, including all memory regardless of when it was accessed",
+        ),
+        ("container_network_receive_bytes_total", "counter", "Cumulative count of bytes received"),
+        ("container_network_transmit_bytes_total", "counter", "Cumulative count of bytes transmitted"),
+    ]
+    .map(|(name, kind, help)| Family { name, kind, help, samples: Vec::new() });
+    for (pod, used) in cluster.used_at(at) {
+        let script = labels([("namespace", "pipeline"), ("pod", pod), ("container", "build")]);
+        // All containers of a pod share its network, which is told with the one that holds it.
+        let network = labels([("namespace", "pipeline"), ("pod", pod), ("interface", "eth0")]);
+        let [cpu, memory, received, sent] = &mut families;
+        cpu.samples.push((script.clone(), used.cpu));
+        memory.samples.push((script, used.memory as f64));
+        received.samples.push((network.clone(), used.received as f64));
+        sent.samples.push((network, used.sent as f64));
+    }
+    families.into()
+}
+
 /// How much a series grew since a moment; `None` of what has no history.
 pub fn increase(cluster: &Cluster, name: &str, labels: &Labels, since: Timestamp) -> Option<f64> {
     let kind = labels.get("message_type").filter(|_| name == "karpenter_interruption_received_messages_total")?;

@@ -1,4 +1,4 @@
-//! Plans for the fleet: pausing runners, closing nodes, deleting pods that outlived their jobs, silencing alerts.
+//! Plans for the fleet: pausing runners, closing nodes, deleting pods that outlived their jobs or are stuck, silencing alerts.
 //!
 //! Each kind is off until the configuration turns it on. What is worth a second look (jobs that go on, tags that nobody would serve) is said in
 //! the preview, and typed. Machines are never deleted or drained, nor are runners.
@@ -17,7 +17,7 @@ use crate::console::fleet::{Alarm, Source};
 use crate::console::fresh::Freshness;
 use crate::console::text::plural;
 use crate::console::world::World;
-use crate::fleet::{Node, Pod, orphaned_by_pause};
+use crate::fleet::{Node, Pod, Stuck, orphaned_by_pause};
 
 /// What of the fleet may be changed. Nothing is, unless the configuration says so.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct FleetMay {
     pub runners: bool,
     /// Cordon and uncordon nodes.
     pub nodes: bool,
-    /// Delete pods of jobs that are over.
+    /// Delete pods of jobs that are over, or that are stuck.
     pub pods: bool,
     /// Silence alerts at Alertmanager.
     pub silences: bool,
@@ -63,7 +63,7 @@ impl Plan {
                 (_, Some(plan)) => Err(format!("already part of {plan}")),
                 (Object::Runner(id), None) => runner(world, verb, *id),
                 (Object::Node(node), None) => self::node(world, verb, node),
-                (Object::Pod(pod), None) => self::pod(world, verb, pod),
+                (Object::Pod(pod), None) => self::pod(world, verb, pod, now),
                 (Object::Silence(silence), None) => alert(world, verb, silence, now),
                 (Object::Job(_) | Object::Pipeline(_), None) => Err(misplaced(verb)),
             };
@@ -140,7 +140,7 @@ fn node(world: &World, verb: Verb, wanted: &InCluster) -> Result<Shown, String> 
     }
 }
 
-fn pod(world: &World, verb: Verb, wanted: &InCluster) -> Result<Shown, String> {
+fn pod(world: &World, verb: Verb, wanted: &InCluster, now: Timestamp) -> Result<Shown, String> {
     if verb != Verb::Delete {
         return Err(misplaced(verb));
     }
@@ -153,10 +153,24 @@ fn pod(world: &World, verb: Verb, wanted: &InCluster) -> Result<Shown, String> {
     }
     let id = pod.says.job.filter(|_| !pod.says.has_two_jobs).ok_or("does not say whose pod it is")?;
     let job = world.job(id).ok_or_else(|| format!("its job {id} is not known here; open its pipeline first"))?;
-    if !job.status.is_terminal() {
-        return Err(format!("its job {id} is {}; cancel or wait for it instead", job.status));
-    }
-    Ok(Shown { name: pod.name.clone(), status: pod.phase.word(), about: format!("job {id} {}", job.status).into() })
+    let server_now = world.server_time(now);
+    let about = match world.fleet.stillness_of(pod, server_now) {
+        _ if job.status.is_terminal() => format!("job {id} {}", job.status),
+        Stuck::Stuck(still) => {
+            let since = short(server_now.since(still.since));
+            format!("job {id} {} and will fail; no CPU, memory or bytes for {since}", job.status)
+        }
+        Stuck::Unknown => {
+            return Err(format!(
+                "its job {id} is {}, and whether it hangs is not known; cancel it instead",
+                job.status
+            ));
+        }
+        Stuck::Active | Stuck::Quiet(_) => {
+            return Err(format!("its job {id} is {} and does not hang; cancel or wait for it instead", job.status));
+        }
+    };
+    Ok(Shown { name: pod.name.clone(), status: pod.phase.word(), about: about.into() })
 }
 
 fn alert(world: &World, verb: Verb, silence: &Silence, now: Timestamp) -> Result<Shown, String> {

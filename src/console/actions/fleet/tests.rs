@@ -9,7 +9,7 @@ use crate::console::audit::AuditRow;
 use crate::console::event::Event;
 use crate::console::fleet::{Change, FleetFacts, FleetRules, News, Phase, SourceState, ToldAlert, ToldState};
 use crate::console::polling::PollRules;
-use crate::fleet::{Kind, Object as Thing, Runner, RunnerStatus};
+use crate::fleet::{Kind, Object as Thing, Runner, RunnerStatus, Usage};
 
 const P: PipelineId = PipelineId(1);
 
@@ -214,10 +214,29 @@ fn only_pods_of_jobs_that_are_over_are_deleted_and_the_job_is_typed() {
         [
             "is no pod of a job; others are never deleted from here",
             "is no pod of a job; others are never deleted from here",
-            "its job 1 is running; cancel or wait for it instead",
+            "its job 1 is running, and whether it hangs is not known; cancel it instead",
             "its job 99 is not known here; open its pipeline first",
         ]
     );
+}
+
+#[test]
+fn a_pod_that_does_nothing_is_deleted_though_its_job_runs() {
+    let asked = |busy: fn(i64) -> i64| {
+        let mut world = world(ALL);
+        let uses = (0..12).map(|minute| {
+            let used = busy(minute) as f64;
+            ("p1".into(), Usage { at: at(minute * 60), cpu: used, memory: used, received: used, sent: used })
+        });
+        drop(world.update(Event::FleetTold(vec![News::Uses(uses.collect())].into()), at(12 * 60)));
+        Plan::for_fleet(&world, Verb::Delete, [Object::Pod(in_cluster("pipeline", "p1"))], at(12 * 60))
+    };
+    let hangs = asked(|minute| minute.min(2));
+    assert_eq!(hangs.targets.len(), 1, "{:?}", hangs.skips);
+    assert_eq!(&*hangs.targets[0].cause, "job 1 running and will fail; no CPU, memory or bytes for 7m");
+    assert_eq!(hangs.typed.as_deref(), Some("1"));
+    let works = asked(|minute| minute);
+    assert_eq!(skips(&works), ["its job 1 is running and does not hang; cancel or wait for it instead"]);
 }
 
 #[test]

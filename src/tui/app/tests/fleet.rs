@@ -361,7 +361,11 @@ fn keys_plan_what_may_be_done_to_the_fleet() {
     let mut night = opened(whole(), "5 /");
     night.write("kokkos");
     night.press("⏎ G x");
-    assert!(night.text(100, 30).contains("is running; cancel or wait for it instead"), "{}", night.text(100, 30));
+    assert!(
+        night.text(100, 30).contains("whether it hangs is not known; cancel it instead"),
+        "{}",
+        night.text(100, 30)
+    );
 
     let mut night = opened(whole(), "5 p");
     assert!(night.text(100, 30).contains("no runner of GitLab's list is under the cursor"), "a group is no runner");

@@ -199,6 +199,7 @@ pub(super) fn whole() -> Night {
     let metrics =
         Metrics { synced: Some(1.0), reclaims: Some(12.0), launch_failures: Some(Vec::new()), ..Metrics::default() };
     answered(&mut night, Source::Metrics, News::Metrics(metrics));
+    answered(&mut night, Source::Uses, News::Uses(Vec::new()));
     let silence = Silence {
         id: "s1".into(),
         matches: "alertname=\"GitlabPipelinePodStuck\"".into(),
