@@ -7,6 +7,7 @@ mod made {
     pub mod bytes;
     pub mod caches;
     pub mod dice;
+    pub mod fleet;
     pub mod log;
     pub mod world;
 }
@@ -26,9 +27,11 @@ use stackhand::console::audit::{AuditRow, AuditState};
 use stackhand::console::caches::Inside;
 use stackhand::console::effect::Fetch;
 use stackhand::console::event::{Event, Intent};
+use stackhand::console::fleet::{Change, FleetFacts, FleetRules, News, Phase, Source, SourceState};
 use stackhand::console::input::{Code, InputEvent, Key};
 use stackhand::console::state::JobState;
 use stackhand::console::world::World;
+use stackhand::fleet::Kind;
 use stackhand::tui::app::{App, Loader, Setup, Wish};
 use stackhand::tui::glyphs::Glyphs;
 use stackhand::tui::keys::{Chord, Keymap};
@@ -58,6 +61,7 @@ fn main() {
     stage.app.set_theme(theme("dusk"));
     traffic(&mut sheet, &mut stage, "dusk");
     caches(&mut sheet);
+    fleet(&mut sheet);
     // Last: jobs change, and the one whose log is open is no longer on top.
     pages(&mut sheet, &mut stage);
     sheet.close();
@@ -275,6 +279,47 @@ fn caches(sheet: &mut Sheet) {
     sheet.row("key to frame, order of 100,000 specs, 200x50", ms(16), &sorted);
     let typed = prepared_keys(&mut stage, 5, &format!("{specs} /"), &["p", "y", "0", "4", "2", "BS", "BS"]);
     sheet.row("filter keystroke over 100,000 specs", ms(16), &typed);
+}
+
+/// 5,000 pods on 500 nodes, opened down to the pods, where one changes with every frame and where none does.
+fn fleet(sheet: &mut Sheet) {
+    let objects = made::fleet::read(&made::fleet::objects());
+    let changed = |source: Source, changes: Vec<Change>| News::Changed { source, changes };
+    let of = |wanted: Kind| objects.iter().filter(move |(kind, _)| *kind == wanted).map(|(_, object)| object);
+    let sources = [(Source::Pools, Kind::Pool), (Source::Nodes, Kind::Node), (Source::Claims, Kind::Claim)];
+    let mut news = Vec::new();
+    for (source, kind) in sources.into_iter().chain([(Source::Pods, Kind::Pod)]) {
+        let seen = Arc::new(of(kind).map(|object| object.uid().clone()).collect());
+        news.push(changed(source, of(kind).cloned().map(Change::Put).chain([Change::Listed { seen }]).collect()));
+        let state = SourceState { phase: Phase::Live, heard: Some(NOW), ..SourceState::default() };
+        news.push(News::Seen { source, state });
+    }
+    let mut world = Tree::new(CHILDREN).told();
+    let rules =
+        FleetRules { namespace: "pipeline".into(), manager_namespace: "gitlab".into(), ..FleetRules::default() };
+    world.fleet = FleetFacts::of(rules, [Source::Pods, Source::Nodes, Source::Claims, Source::Pools]).into();
+    let mut stage = Stage::of(world, LARGE);
+    stage.app.follow(Event::FleetTold(news.into()), NOW);
+    let pod = Change::Put(of(Kind::Pod).next_back().expect("a pod").clone());
+    let keys: Vec<Key> = KEYS.iter().map(|text| key(text)).collect();
+    for size in [SMALL, LARGE] {
+        stage.size = size;
+        for (name, way) in [("fleet", "5"), ("fleet, opened", "5 l l l")] {
+            stage.go(way);
+            let steps = measure(400, |turn| {
+                stage.press(keys.get(turn % keys.len()).copied().expect("a key"));
+                stage.frame()
+            });
+            sheet.compare(&format!("key to frame, {name}, {}x{}", size.width, size.height), ms(16), &steps, steps.p99);
+            let moved = measure(100, |turn| {
+                stage.app.follow(Event::FleetTold(vec![changed(Source::Pods, vec![pod.clone()])].into()), NOW);
+                stage.press(keys.get(turn % keys.len()).copied().expect("a key"));
+                stage.frame()
+            });
+            let what = format!("key to frame, {name}, a pod changed, {}x{}", size.width, size.height);
+            sheet.compare(&what, ms(16), &moved, moved.p99);
+        }
+    }
 }
 
 /// How long keys take to their frames, each time from the same place.

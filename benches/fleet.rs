@@ -3,30 +3,28 @@
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a benchmark may give up")]
 
 mod timing;
+mod made {
+    pub mod fleet;
+}
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use stackhand::ci::Timestamp;
 use stackhand::fleet::{
     Facts, Fleet, HostNames, Kind, Ledger, Load, Object, Offer, Pending, Place, PodState, Thresholds, judge,
 };
 
+use made::fleet::{NODES, PENDING, PODS};
 use timing::{Sheet, measure, prepared};
-
-const PODS: usize = 5_000;
-const NODES: usize = 500;
-/// Of the pods, so many are pending: every one of them is held against every pool.
-const PENDING: usize = 500;
 
 const TEN_FRAMES: Duration = Duration::from_millis(160);
 
 fn main() {
     let mut sheet = Sheet::open("fleet");
-    let objects = objects();
-    let read = || objects.iter().map(|(kind, object)| Object::read(*kind, object).expect("an object"));
-    sheet.row("5,000 pods, 500 nodes and claims: read", Duration::from_millis(500), &measure(5, |_| read().count()));
-    let all: Vec<Object> = read().collect();
+    let objects = made::fleet::objects();
+    let what = format!("{PODS} pods, {NODES} nodes and claims: read");
+    sheet.row(&what, Duration::from_millis(500), &measure(5, |_| made::fleet::read(&objects)));
+    let all: Vec<Object> = made::fleet::read(&objects).into_iter().map(|(_, object)| object).collect();
     let build = || {
         let mut fleet = Fleet::default();
         for object in &all {
@@ -68,36 +66,4 @@ fn main() {
     let change = prepared(2_000, |_| one.clone(), |object| fleet.upsert(object));
     sheet.row("one pod changed", Duration::from_micros(20), &change);
     sheet.close();
-}
-
-/// Copies of the samples under names of their own.
-fn objects() -> Vec<(Kind, Value)> {
-    let first =
-        |text: &str, n: usize| -> Value { serde_json::from_str::<Value>(text).expect("a list")["items"][n].clone() };
-    let pods = include_str!("../src/fleet/testdata/pods.json");
-    let (running, pending) = (first(pods, 0), first(pods, 5));
-    let node = first(include_str!("../src/fleet/testdata/nodes.json"), 0);
-    let claim = first(include_str!("../src/fleet/testdata/nodeclaims.json"), 0);
-    let pools: Value = serde_json::from_str(include_str!("../src/fleet/testdata/nodepools.json")).expect("a list");
-    let mut all = Vec::new();
-    all.extend(pools["items"].as_array().expect("pools").iter().map(|pool| (Kind::Pool, pool.clone())));
-    for n in 0..NODES {
-        let (mut node, mut claim) = (node.clone(), claim.clone());
-        let machine = json!(format!("aws:///z/i-{n}"));
-        node["metadata"]["name"] = json!(format!("node-{n}"));
-        node["spec"]["providerID"] = machine.clone();
-        claim["metadata"]["name"] = json!(format!("claim-{n}"));
-        claim["status"]["providerID"] = machine;
-        all.extend([(Kind::Node, node), (Kind::Claim, claim)]);
-    }
-    for n in 0..PODS {
-        let mut pod = if n < PENDING { pending.clone() } else { running.clone() };
-        pod["metadata"]["name"] = json!(format!("pod-{n}"));
-        pod["metadata"]["annotations"]["job.runner.gitlab.com/id"] = json!(n.to_string());
-        if n >= PENDING {
-            pod["spec"]["nodeName"] = json!(format!("node-{}", n % NODES));
-        }
-        all.push((Kind::Pod, pod));
-    }
-    all
 }
