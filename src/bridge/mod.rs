@@ -5,6 +5,7 @@
 //!   looks, adds the fact and decides again.
 //! * [`PrDecision`] and [`RefDecision`] carry a reason, from which the verdict and what GitHub is told follow; [`PushBatch`]es are what goes
 //!   to GitLab, [`StatusPlan`] what goes to GitHub.
+//! * [`Note`]s are what is worth keeping for the next pass, [`Decided`] is a decision as it is written down.
 //! * [`Recording`] is a pass written down. Decided again, it tells what another version does otherwise.
 //! * [`companions`] judge what goes wrong beside the bridge: pipelines that never started or never end, dead trigger jobs, old branches.
 //!
@@ -14,6 +15,7 @@ pub mod companions;
 mod decide;
 mod input;
 mod looked;
+mod memory;
 pub mod names;
 mod pass;
 mod pipelines;
@@ -30,6 +32,7 @@ mod watermark;
 pub use decide::{PrDecision, TestedAs};
 pub use input::{Ancestry, BranchInput, Merge, OnGitLab, PrInput, PushRecord, TagInput, TestMerge};
 pub use looked::{Fault, Looked, Trouble};
+pub use memory::{Decided, Note, Subject};
 pub use pass::{PassInput, PassOutput};
 pub use pipelines::{Main, PipelineSeen, newest_per_sha};
 pub use push::{Expects, PushBatch, RefKind, RefUpdate, fetch_branch, fetch_tag};

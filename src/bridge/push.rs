@@ -16,7 +16,7 @@ pub enum RefKind {
 }
 
 impl RefKind {
-    const fn folder(self) -> &'static str {
+    pub(super) const fn folder(self) -> &'static str {
         match self {
             Self::Branch => "refs/heads/",
             Self::Tag => "refs/tags/",

@@ -9,6 +9,7 @@ mod answer;
 mod client;
 mod limits;
 mod prs;
+mod rest;
 mod settings;
 mod statuses;
 #[cfg(test)]

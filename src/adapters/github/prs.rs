@@ -27,7 +27,7 @@ const QUERY: &str = "query Prs($owner:String!,$name:String!,$first:Int!,$after:S
 /// The smallest page that is tried when GitHub finds a larger one too much.
 const LEAST: u32 = 10;
 /// No repository has more pages; a list that goes on is a loop.
-const MOST_PAGES: usize = 500;
+pub(super) const MOST_PAGES: usize = 500;
 
 /// A pull request, and the statuses that GitHub shows on its head.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use super::*;
 use crate::adapters::testing::{Reply, Server, http, server};
 use crate::ci::Timestamp;
 use crate::console::fault::FaultKind;
-use crate::forge::{CommitState, CommitStatus, Conclusion, Mergeable, Sha};
+use crate::forge::{CommitState, CommitStatus, Conclusion, Mergeable, PrNumber, PrState, Sha};
 
 const CANARY: &str = "ghp_canary0123456789";
 
@@ -458,4 +458,37 @@ fn repository() -> Value {
         fields.insert(name.to_owned(), value);
     }
     Value::Object(fields)
+}
+
+#[tokio::test]
+async fn case_E03_a_pull_request_is_read_again_as_it_is_now() {
+    let server = server(|at, request| {
+        assert!(request.starts_with("GET /repos/spack/spack-packages/pulls/7 "), "{request}");
+        let merged = if at == 2 { json!("2026-11-30T06:00:00Z") } else { Value::Null };
+        ok(&json!({
+            "number": 7, "state": if at == 0 { "open" } else { "closed" }, "draft": true, "merged_at": merged,
+            "head": {"sha": "a".repeat(40), "ref": "x", "repo": null}, "base": {"ref": "develop"},
+            "updated_at": "2026-11-30T06:00:00Z", "labels": [{"name": "l"}], "mergeable": null,
+            "merge_commit_sha": "b".repeat(40),
+        }))
+    })
+    .await;
+    let github = github(&server);
+    for state in [PrState::Open, PrState::Closed, PrState::Merged] {
+        let pr = github.pr(PrNumber(7)).await.unwrap();
+        assert_eq!((pr.state, pr.is_draft, pr.head, pr.head_repo), (state, true, sha("a"), None));
+        assert_eq!((pr.mergeable, pr.checks.is_whole), (Mergeable::Unknown, false));
+    }
+}
+
+#[tokio::test]
+async fn protected_branches_are_listed_to_the_end_by_those_that_say_so() {
+    let server = server(|at, _| {
+        let branch = |n: usize| json!({"name": format!("b{n}"), "protected": n != 3});
+        ok(&json!((if at == 0 { 0..100 } else { 100..101 }).map(branch).collect::<Vec<_>>()))
+    })
+    .await;
+    let names = github(&server).protected_branches().await.unwrap();
+    assert_eq!((names.len(), names.iter().any(|name| &**name == "b3")), (100, false));
+    assert_eq!(server.seen().len(), 2);
 }

@@ -1,5 +1,5 @@
 //! What is remembered between runs: the audit, failures and what belongs to them, needs of pipelines, durations of
-//! builds, and small texts by name.
+//! builds, what bridges did and decided, and small texts by name.
 //!
 //! One SQLite file in WAL mode: several processes may read and write it at once. The controller opens it and hands
 //! plain rows up and down. A row that was acknowledged is on the disk. A file that cannot be used is never repaired,
@@ -7,6 +7,7 @@
 //! is kept for ever.
 
 mod audit;
+mod bridge;
 mod caches;
 mod durations;
 mod error;
@@ -18,6 +19,7 @@ mod open;
 mod tests;
 
 pub use audit::AuditId;
+pub use bridge::{BridgeMemory, KnownStatus};
 pub use caches::KnownManifests;
 pub use error::{StoreError, StoreFault};
 pub use open::Store;

@@ -9,10 +9,11 @@ use super::error::{StoreError, StoreFault};
 use crate::ci::Timestamp;
 
 /// Every step of the schema, in order. Each ends by writing its number into `user_version`; steps that were released never change.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_failures.sql"),
     include_str!("migrations/0003_caches.sql"),
+    include_str!("migrations/0004_bridge.sql"),
 ];
 
 /// "StHk", as the first migration writes it.

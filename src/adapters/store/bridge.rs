@@ -1,0 +1,227 @@
+//! What bridges did, told and decided: what a pass needs of those before it. Each bridge has a name, so that several share one file.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::{Store, StoreError};
+use crate::bridge::{Decided, Note, Posted, PushRecord};
+use crate::ci::Timestamp;
+use crate::forge::Sha;
+
+const DAY: i64 = 24 * 3_600_000;
+/// Pushes and statuses are of use while their branches may exist; stale branches go after 100 days.
+const KEPT: i64 = 130 * DAY;
+const DECISIONS_KEPT: i64 = 90 * DAY;
+
+/// A status that GitHub shows, by our own records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownStatus {
+    pub posted: Posted,
+    /// It was sent, and nobody knows whether it arrived.
+    pub is_uncertain: bool,
+}
+
+/// Everything that one bridge remembers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BridgeMemory {
+    pub pushes: Vec<PushRecord>,
+    pub statuses: Vec<KnownStatus>,
+    /// By subject.
+    pub notes: BTreeMap<String, Note>,
+}
+
+impl Store {
+    /// What a bridge remembers. A row that cannot be read is left out, and is found out again.
+    pub async fn bridge_memory(&self, bridge: &str) -> Result<BridgeMemory, StoreError> {
+        let read = async {
+            let pushes = sqlx::query("SELECT body FROM bridge_pushes WHERE bridge = ? ORDER BY at, \"commit\"")
+                .bind(bridge)
+                .fetch_all(&self.pool)
+                .await?;
+            let statuses = sqlx::query("SELECT body, is_uncertain FROM bridge_statuses WHERE bridge = ?")
+                .bind(bridge)
+                .fetch_all(&self.pool)
+                .await?;
+            let notes = sqlx::query("SELECT body, subject FROM bridge_notes WHERE bridge = ?")
+                .bind(bridge)
+                .fetch_all(&self.pool)
+                .await?;
+            Ok(BridgeMemory {
+                pushes: pushes.iter().filter_map(body).collect(),
+                statuses: statuses
+                    .iter()
+                    .filter_map(|row| Some(KnownStatus { posted: body(row)?, is_uncertain: row.get("is_uncertain") }))
+                    .collect(),
+                notes: notes.iter().filter_map(|row| Some((row.get("subject"), body(row)?))).collect(),
+            })
+        };
+        read.await.map_err(|error| self.failed(error))
+    }
+
+    /// Remembers a push that GitLab accepted.
+    pub async fn put_push(&self, bridge: &str, push: &PushRecord) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO bridge_pushes (bridge, \"commit\", pr, at, body) VALUES (?, ?, ?, ?, ?) \
+             ON CONFLICT (bridge, \"commit\") DO UPDATE SET pr = excluded.pr, at = excluded.at, body = excluded.body",
+        )
+        .bind(bridge)
+        .bind(push.commit.as_str())
+        .bind(push.pr.0.cast_signed())
+        .bind(push.at.millis())
+        .bind(text(push))
+        .execute(&self.pool)
+        .await
+        .map(drop)
+        .map_err(|error| self.failed(error))
+    }
+
+    /// Remembers what GitHub shows of a context on a commit. It is uncertain from before it is sent until it was answered.
+    pub async fn put_status(
+        &self,
+        bridge: &str,
+        posted: &Posted,
+        is_uncertain: bool,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO bridge_statuses (bridge, sha, context, at, is_uncertain, body) VALUES (?, ?, ?, ?, ?, ?) \
+             ON CONFLICT (bridge, sha, context) DO UPDATE SET at = excluded.at, is_uncertain = excluded.is_uncertain, \
+             body = excluded.body",
+        )
+        .bind(bridge)
+        .bind(posted.sha.as_str())
+        .bind(posted.context.to_ascii_lowercase())
+        .bind(now.millis())
+        .bind(is_uncertain)
+        .bind(text(posted))
+        .execute(&self.pool)
+        .await
+        .map(drop)
+        .map_err(|error| self.failed(error))
+    }
+
+    /// Remembers what was found out; an empty note forgets.
+    pub async fn put_notes(
+        &self,
+        bridge: &str,
+        notes: impl IntoIterator<Item = (&String, &Note)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let write = async {
+            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            for (subject, note) in notes {
+                if note.is_empty() {
+                    sqlx::query("DELETE FROM bridge_notes WHERE bridge = ? AND subject = ?")
+                        .bind(bridge)
+                        .bind(subject)
+                        .execute(&mut *transaction)
+                        .await?;
+                    continue;
+                }
+                sqlx::query(
+                    "INSERT INTO bridge_notes (bridge, subject, at, body) VALUES (?, ?, ?, ?) \
+                     ON CONFLICT (bridge, subject) DO UPDATE SET at = excluded.at, body = excluded.body",
+                )
+                .bind(bridge)
+                .bind(subject)
+                .bind(now.millis())
+                .bind(text(note))
+                .execute(&mut *transaction)
+                .await?;
+            }
+            transaction.commit().await
+        };
+        write.await.map_err(|error| self.failed(error))
+    }
+
+    /// Writes down the decisions that are not those that were written last, and forgets what is long past.
+    pub async fn put_decisions(&self, bridge: &str, decided: &[Decided], now: Timestamp) -> Result<(), StoreError> {
+        let write = async {
+            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            let last: Vec<(String, String, String, String)> = sqlx::query_as(
+                "SELECT subject, head, reason, told FROM bridge_decisions WHERE id IN \
+                 (SELECT max(id) FROM bridge_decisions WHERE bridge = ? GROUP BY subject)",
+            )
+            .bind(bridge)
+            .fetch_all(&mut *transaction)
+            .await?;
+            let last: BTreeMap<String, (String, String, String)> =
+                last.into_iter().map(|(subject, head, reason, told)| (subject, (head, reason, told))).collect();
+            let is_new = |one: &&Decided| {
+                let before = last.get(&one.subject);
+                before.is_none_or(|(head, reason, told)| {
+                    (head.as_str(), reason.as_str(), told.as_str()) != (one.head.as_str(), &*one.reason, &*one.told)
+                })
+            };
+            for one in decided.iter().filter(is_new) {
+                sqlx::query(
+                    "INSERT INTO bridge_decisions (bridge, subject, at, head, verdict, reason, told) \
+                     VALUES (?, ?, ?, ?, ?, ?, ?)",
+                )
+                .bind(bridge)
+                .bind(&one.subject)
+                .bind(one.at.millis())
+                .bind(one.head.as_str())
+                .bind(&*one.verdict)
+                .bind(&*one.reason)
+                .bind(&*one.told)
+                .execute(&mut *transaction)
+                .await?;
+            }
+            for (table, kept) in [
+                ("bridge_decisions", DECISIONS_KEPT),
+                ("bridge_pushes", KEPT),
+                ("bridge_statuses", KEPT),
+                ("bridge_notes", KEPT),
+            ] {
+                sqlx::query(sqlx::AssertSqlSafe(format!("DELETE FROM {table} WHERE bridge = ? AND at < ?")))
+                    .bind(bridge)
+                    .bind(now.millis() - kept)
+                    .execute(&mut *transaction)
+                    .await?;
+            }
+            transaction.commit().await
+        };
+        write.await.map_err(|error| self.failed(error))
+    }
+
+    /// What was decided about a subject, the newest first, with the bridge that decided.
+    pub async fn decisions(&self, subject: &str, most: u32) -> Result<Vec<(String, Decided)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT bridge, subject, at, head, verdict, reason, told FROM bridge_decisions WHERE subject = ? \
+             ORDER BY id DESC LIMIT ?",
+        )
+        .bind(subject)
+        .bind(most)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(|error| self.failed(error))?;
+        let one = |row: &SqliteRow| {
+            let word = |column: &str| Arc::<str>::from(row.get::<&str, _>(column));
+            let decided = Decided {
+                at: Timestamp::from_millis(row.get("at")),
+                subject: row.get("subject"),
+                head: Sha::parse(row.get("head")).ok()?,
+                verdict: word("verdict"),
+                reason: word("reason"),
+                told: word("told"),
+            };
+            Some((row.get("bridge"), decided))
+        };
+        Ok(rows.iter().filter_map(one).collect())
+    }
+}
+
+fn body<T: DeserializeOwned>(row: &SqliteRow) -> Option<T> {
+    let read = serde_json::from_str(row.get("body"));
+    read.inspect_err(|error| tracing::warn!(%error, "a row of a bridge cannot be read and is left out")).ok()
+}
+
+/// What these types hold can always be written.
+fn text(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
