@@ -105,13 +105,18 @@ pub(super) async fn run(
     };
     let read = async { bounded(stdout, limit).await.ok_or(Fault::TooMuch) };
     let listen = async { Ok(head(stderr).await) };
-    // Boxed: every question of an adapter carries this state.
-    let work = Box::pin(async {
-        let ((), said, complaint) = tokio::try_join!(write, read, listen)?;
+    let end = async {
         let status = child.wait().await.map_err(Fault::NotStarted)?;
         if status.code().is_some() {
             group.ended();
         }
+        // Of one that was killed, what it started goes too: it would hold the pipes open.
+        drop(group);
+        Ok(status)
+    };
+    // Boxed: every question of an adapter carries this state.
+    let work = Box::pin(async {
+        let ((), said, complaint, status) = tokio::try_join!(write, read, listen, end)?;
         Ok(Answer { code: status.code(), said, complaint })
     });
     tokio::time::timeout(deadline, work).await.unwrap_or(Err(Fault::Deadline))
@@ -161,13 +166,27 @@ mod tests {
         assert!(matches!(sh("echo hello", None, 5, LONG), Err(Fault::TooMuch)));
         assert!(matches!(sh("yes", None, 1 << 20, LONG), Err(Fault::TooMuch)));
         assert!(matches!(sh("exec sleep 600", None, 5, Duration::from_millis(200)), Err(Fault::Deadline)));
-        // Nor does anything that it left behind in its group when it was ended.
-        let name = format!("/tmp/stackhand-group-{}", std::process::id());
-        let script = format!("(sleep 2; touch {name}) & exec sleep 600");
-        assert!(matches!(sh(&script, None, 5, Duration::from_millis(200)), Err(Fault::Deadline)));
-        std::thread::sleep(Duration::from_millis(2_500));
-        assert!(!std::path::Path::new(&name).exists(), "a grandchild lives on");
         // What it does not read does not hold anybody up.
         assert!(matches!(sh("exit 0", Some(&vec![0; 1 << 20]), 5, LONG), Ok(Answer { code: Some(0), .. })));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_a_program_started_ends_with_it() {
+        let name = std::env::temp_dir().join(format!("stackhand-group-{}", std::process::id()));
+        for (then, deadline) in [("sleep 600", 1_000), ("kill -9 $$", 60_000)] {
+            let script = format!("sleep 600 & echo $! > {}; {then}", name.display());
+            let answer = sh(&script, None, 5, Duration::from_millis(deadline));
+            assert!(matches!(answer, Err(Fault::Deadline) | Ok(Answer { code: None, .. })));
+            let line = format!("/proc/{}/cmdline", std::fs::read_to_string(&name).unwrap().trim());
+            let is_gone = || std::fs::read(&line).map_or(true, |line| line.is_empty());
+            for _ in 0..500 {
+                if !is_gone() {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+            }
+            assert!(is_gone(), "{then}: a grandchild lives on");
+        }
+        let _ = std::fs::remove_file(name);
     }
 }

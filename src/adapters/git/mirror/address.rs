@@ -38,12 +38,8 @@ impl Address {
             "https" => "https",
             "http" if is_here => "http",
             "http" => return wrong("is plain HTTP, which anybody on the way can read and change; use https"),
-            "ssh"
-                if url.host_str().is_some_and(|host| !host.is_empty())
-                    && !url.host_str().unwrap_or_default().starts_with('-') =>
-            {
-                "ssh"
-            }
+            "ssh" if url.host_str().is_some_and(|host| !host.is_empty() && !host.starts_with('-')) => "ssh",
+            "ssh" => return wrong("names no host; write ssh://git@HOST/GROUP/NAME.git"),
             "file" if url.host_str().is_none() => "file",
             other => return wrong(&format!("begins with {other}, which is not used; use https or ssh")),
         };
@@ -87,7 +83,8 @@ mod tests {
             ("ext://x/y", Credentials::Nobody, "use https or ssh"),
             ("git://gitlab.spack.io/x", Credentials::Nobody, "use https or ssh"),
             ("--upload-pack=x", Credentials::Nobody, "write https://"),
-            ("ssh://-oProxyCommand=id/x", ssh(), "no URL"),
+            ("ssh://-oProxyCommand=id/x", ssh(), "names no host"),
+            ("ssh://git@-oProxyCommand=id/x", ssh(), "names no host"),
             ("https://h/x?private_token=canary", token(), "take away"),
             ("https://h/x", ssh(), "give a token"),
             ("ssh://git@h/x", token(), "needs a key"),

@@ -77,9 +77,8 @@ async fn case_E34_equal_inputs_give_equal_commits_and_a_push_again_changes_nothi
     assert_eq!(show("--format=%B"), format!("Merge {} into {}", story.clean, story.tested));
     assert_eq!(
         show("--format=%an <%ae> %at|%cn <%ce> %cI"),
-        "spackbot <noreply@spack.io> 1790000004|spackbot <noreply@spack.io> 2026-09-21T14:13:24+00:00"
+        "spackbot <noreply@spack.io> 1790000004|spackbot <noreply@spack.io> 2026-09-21T14:13:24Z"
     );
-    assert_eq!(show("--name-only"), show("--name-only"));
     let files = world.git(&world.path("mirror/repository.git"), &["show", &format!("{}:b", commits[0])], "");
     assert_eq!(files, "x");
     let push = batch(&[("pr1_x", &commits[0], Expects::Absent)]);
