@@ -93,19 +93,20 @@ async fn blobs<'a>(git: &Git, objects: impl IntoIterator<Item = &'a str>) -> Res
     let said = git.feed(&["cat-file", "--batch"], (objects.join("\n") + "\n").as_bytes()).await?;
     let mut rest = said.as_slice();
     let mut blobs = Vec::new();
-    for object in objects {
-        let (blob, after) = blob(rest).ok_or_else(|| GitError::Damaged { what: format!("the object {object}") })?;
+    for name in objects {
+        let (blob, after) =
+            object(rest, "blob").ok_or_else(|| GitError::Damaged { what: format!("the object {name}") })?;
         blobs.push(blob.to_vec());
         rest = after;
     }
     Ok(blobs)
 }
 
-/// `<object> blob <size>\n<content>\n`
-fn blob(said: &[u8]) -> Option<(&[u8], &[u8])> {
+/// The first object of what `cat-file --batch` wrote, and what follows it: `<object> <kind> <size>\n<content>\n`
+pub(super) fn object<'a>(said: &'a [u8], kind: &str) -> Option<(&'a [u8], &'a [u8])> {
     let end = memchr::memchr(b'\n', said)?;
     let header = std::str::from_utf8(said.get(..end)?).ok()?;
-    let size: usize = header.split_once(" blob ")?.1.parse().ok()?;
+    let size: usize = header.split_once(' ')?.1.strip_prefix(kind)?.strip_prefix(' ')?.parse().ok()?;
     let content = said.get(end + 1..)?;
     Some((content.get(..size)?, content.get(size..)?.strip_prefix(b"\n")?))
 }
@@ -126,9 +127,9 @@ mod tests {
 
     #[test]
     fn truncated_contents_are_noticed() {
-        assert_eq!(blob(b"x blob 3\nabc\nrest"), Some((&b"abc"[..], &b"rest"[..])));
+        assert_eq!(object(b"x blob 3\nabc\nrest", "blob"), Some((&b"abc"[..], &b"rest"[..])));
         for bad in [&b"x missing\n"[..], b"x blob 9\nabc\n", b"x blob 3\nabc", b"x blob -1\n\n", b"", b"x tree 0\n\n"] {
-            assert_eq!(blob(bad), None);
+            assert_eq!(object(bad, "blob"), None);
         }
     }
 }

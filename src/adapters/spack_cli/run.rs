@@ -10,6 +10,7 @@ use tokio::process::Command;
 use tokio::sync::mpsc;
 
 use super::ConcretizeFault;
+use crate::adapters::process::Group;
 
 /// Lines that are kept to judge an end by.
 const KEPT: usize = 200;
@@ -38,14 +39,11 @@ pub async fn concretize(ask: &Concretize, mut line: impl FnMut(&[u8])) -> Result
     let mut command = Command::new(&ask.spack);
     command.arg("-e").arg(&ask.environment).args(["concretize", "--force"]);
     command.env("SPACK_COLOR", "never").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    #[cfg(unix)]
-    command.process_group(0);
-    command.kill_on_drop(true);
-    let mut child = command.spawn().map_err(|error| match error.kind() {
+    let mut child = Group::lead(&mut command).spawn().map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => ConcretizeFault::NotFound(ask.spack.clone()),
         _ => ConcretizeFault::Start(error.to_string()),
     })?;
-    let _group = Group(child.id());
+    let _group = Group::of(&child);
     let (sender, mut lines) = mpsc::channel(64);
     let readers =
         [child.stdout.take().map(|out| spawn(out, sender.clone())), child.stderr.take().map(|err| spawn(err, sender))];
@@ -72,22 +70,6 @@ pub async fn concretize(ask: &Concretize, mut line: impl FnMut(&[u8])) -> Result
         return Err(ConcretizeFault::Killed(signal));
     }
     Err(ConcretizeFault::of(status.code().unwrap_or(-1), last.make_contiguous()))
-}
-
-/// The process group of a child; what is still in it ends with us.
-struct Group(Option<u32>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        #[cfg(unix)]
-        if let Some(group) = self.0 {
-            // There is no safe call for this in the standard library. Nothing left to end is no error.
-            let _ = std::process::Command::new("kill")
-                .args(["-KILL", "--", &format!("-{group}")])
-                .stderr(Stdio::null())
-                .status();
-        }
-    }
 }
 
 fn spawn(pipe: impl AsyncRead + Unpin + Send + 'static, sender: mpsc::Sender<Vec<u8>>) -> tokio::task::JoinHandle<()> {
