@@ -186,6 +186,9 @@ pub enum Verb {
     /// Shows runner classes, nodes, pods and pools, how they hang together, and why pods do not start.
     #[command(after_long_help = super::fleet::SHAPE)]
     Fleet(super::fleet::Ask),
+    /// Copies pull requests from GitHub to GitLab and statuses back; says what it decides and why.
+    #[command(after_long_help = super::bridge::SHAPE)]
+    Bridge(super::bridge::Ask),
     /// Shows the effective settings, and where each came from.
     #[command(after_long_help = config::SHAPE)]
     Config(config::Ask),

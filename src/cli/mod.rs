@@ -6,6 +6,7 @@
 mod act;
 mod args;
 mod assemble;
+mod bridge;
 mod cache;
 mod classify;
 mod config;
@@ -103,6 +104,7 @@ async fn dispatch(Args { globals, verb }: Args) -> Result<Exit, Failure> {
         }
         Some(Verb::Generate(ask)) => return Box::pin(generate::run(&globals, *ask)).await,
         Some(Verb::Fleet(ask)) => return Box::pin(fleet::run(&globals, &ask)).await,
+        Some(Verb::Bridge(ask)) => return Box::pin(bridge::run(&globals, &ask)).await,
         Some(Verb::Classify(ask)) => return Box::pin(classify::run(&globals, &ask)).await,
         Some(Verb::Rules(ask)) => return rules::run(&globals, &ask),
         Some(Verb::Config(ask)) => config::run(&globals, &ask)?,
@@ -160,6 +162,7 @@ async fn run_verb(setup: &Setup, verb: Verb) -> Result<Exit, Failure> {
         Verb::Generate(_)
         | Verb::Classify(_)
         | Verb::Fleet(_)
+        | Verb::Bridge(_)
         | Verb::Rules(_)
         | Verb::Config(_)
         | Verb::Demo(_)

@@ -62,8 +62,10 @@ pub struct Explained {
 
 /// The variables that may hold a token.
 fn token_names(config: &Config) -> impl Iterator<Item = &str> {
-    let Config { gitlab, prometheus, alertmanager, .. } = config;
-    gitlab.token_env.iter().chain(prometheus.token_env.iter()).chain(alertmanager.token_env.iter())
+    let Config { gitlab, github, prometheus, alertmanager, .. } = config;
+    [gitlab.token_env.iter(), github.token_env.iter(), prometheus.token_env.iter(), alertmanager.token_env.iter()]
+        .into_iter()
+        .flatten()
 }
 
 impl Loaded {

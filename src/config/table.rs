@@ -252,6 +252,66 @@ settings! {
         "A file whose first line is its bearer token; read when no variable holds one."
         token_file: Option<PathBuf> {owner} = None;
     }
+    /// Whose pull requests the bridge copies to GitLab. Without a repository there is no bridge.
+    github: Github {
+        "The repository: `OWNER/NAME`."
+        repository: String {owner} = String::new();
+        "Address of GitHub's API; that of an Enterprise server ends in `/api/v3`."
+        url: BaseUrl {owner} = BaseUrl::github();
+        "The repository's address for git; without one, it is on github.com. It names no credentials."
+        git_url: String {owner} = String::new();
+        "Environment variables that may hold the token; the first that is set counts."
+        token_env: Names {owner} = Names::of(&["STACKHAND_GITHUB_TOKEN"]);
+        "A file whose first line is the token; read when no variable holds one."
+        token_file: Option<PathBuf> {owner} = None;
+        "The number of the GitHub App as which it is asked, in place of a token; with 0, as none."
+        app: u32 {owner} = 0;
+        "The number of the App's installation."
+        installation: u32 {owner} = 0;
+        "The App's private key, as PEM."
+        app_key: Option<PathBuf> {owner} = None;
+    }
+    /// What the bridge copies, and what it waits for.
+    bridge: Bridge {
+        "The GitLab project's address for git, `https://…` or `ssh://…`; without one, that of the project. It names no credentials."
+        git_url: String {owner} = String::new();
+        "The key for ssh; without one, the token is used."
+        ssh_key: Option<PathBuf> {owner} = None;
+        "The file with the host keys of GitLab that are trusted."
+        known_hosts: Option<PathBuf> {owner} = None;
+        "The folder of the bridge's own git repository; without one, it is in the user's state folder."
+        folder: Option<PathBuf> {owner} = None;
+        "How often the bridge looks by itself."
+        every: Duration [secs(5)..=secs(86_400)] = secs(60);
+        "Pull requests into this branch wait until GitLab has tested what they branched off; without a name, none does."
+        main: String = "develop".to_owned();
+        "Check runs that must have succeeded before a pull request is copied."
+        prerequisites: Names = Names::of(&["all-prechecks"]);
+        "The label without which nothing is copied."
+        required_label: String = String::new();
+        "The label with which a pull request does not wait for main."
+        urgent_label: String = "pipelines:urgent".to_owned();
+        "Whether drafts are copied."
+        drafts: bool = false;
+        "Whether protected branches are copied."
+        branches: bool = true;
+        "Whether tags are copied."
+        tags: bool = true;
+        "Whether statuses are posted on GitHub."
+        statuses: bool = true;
+        "The name under which statuses are posted."
+        context: String = "ci/gitlab-ci".to_owned();
+        "Pull requests to which nothing has happened for longer are left alone."
+        stale_after: Duration [secs(60)..=secs(31_536_000)] = secs(172_800);
+        "Whether a head is merged again when main has moved on."
+        refresh: bool = false;
+        "What GitLab protects besides the protected branches of GitHub: names, or patterns with `*`."
+        protected: Names {owner} = Names::default();
+        "Whether protected branches that were rewritten on GitHub are rewritten on GitLab."
+        force_branches: bool {owner} = false;
+        "Whether tags that were moved on GitHub are moved on GitLab."
+        force_tags: bool {owner} = false;
+    }
     /// What the screen looks like.
     ui: Ui {
         "The theme: one that is built in or a file of the `themes` folder beside the user's configuration."

@@ -206,6 +206,11 @@ impl BaseUrl {
         Self("https://gitlab.spack.io".to_owned())
     }
 
+    /// The API of github.com.
+    pub(super) fn github() -> Self {
+        Self("https://api.github.com".to_owned())
+    }
+
     /// The address.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -8,6 +8,7 @@ mod executor;
 mod fleet;
 mod judge;
 pub mod keep;
+pub mod loops;
 mod rulebook;
 mod signers;
 mod spill;

@@ -37,7 +37,7 @@ pub struct SeenPr {
 }
 
 /// What GitHub listed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpenPrs {
     /// By number.
     pub prs: Vec<SeenPr>,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{GIVEN_TOKEN, Wanted};
+use super::{GIVEN_GITHUB_TOKEN, GIVEN_TOKEN, Wanted};
 use crate::adapters::mirror::{Credentials, S3Access};
 use crate::cli::exit::{Exit, Failure};
 
@@ -18,6 +18,7 @@ const MAX_SKEW: Duration = Duration::from_secs(300);
 #[derive(Deserialize)]
 struct Endpoints {
     gitlab: Endpoint,
+    github: Option<Forge>,
     s3: Option<Buckets>,
     kubernetes: Option<Cluster>,
     prometheus: Option<Service>,
@@ -39,6 +40,16 @@ struct Endpoint {
     url: String,
     project: String,
     token: Option<String>,
+    git_url: Option<String>,
+}
+
+/// A GitHub.
+#[derive(Deserialize)]
+struct Forge {
+    url: String,
+    repo: String,
+    token: Option<String>,
+    git_url: String,
 }
 
 /// Where the buckets of an endpoints file are, and as whom they are read.
@@ -94,10 +105,33 @@ impl Wanted {
     pub fn at_endpoints(self, flag: &str, line: &str) -> Result<Self, String> {
         // The parser's own message could quote a secret.
         let told: Result<Endpoints, _> = serde_json::from_str(line);
-        let Endpoints { gitlab: Endpoint { url, project, token }, s3, kubernetes, prometheus, alertmanager } =
+        let Endpoints { gitlab, github, s3, kubernetes, prometheus, alertmanager } =
             told.map_err(|error| format!("no endpoints at column {}", error.column()))?;
-        let here = self.at(flag, &url, &project, token).with_buckets(flag, s3);
+        let Endpoint { url, project, token, git_url } = gitlab;
+        let here = self.at(flag, &url, &project, token).with_buckets(flag, s3).with_bridge(flag, github, git_url);
         Ok(here.with_fleet(flag, kubernetes, prometheus, alertmanager))
+    }
+
+    /// Bridges from this GitHub to here, and from no other.
+    fn with_bridge(mut self, flag: &str, github: Option<Forge>, git_url: Option<String>) -> Self {
+        let (token, told) = match github {
+            Some(Forge { url, repo, token, git_url }) => {
+                (token, vec![("github.url", url), ("github.repository", repo), ("github.git_url", git_url)])
+            }
+            None => (None, vec![("github.repository", String::new())]),
+        };
+        let name = if token.is_some() { GIVEN_GITHUB_TOKEN } else { "" };
+        for (key, value) in told.into_iter().chain([
+            ("github.token_env", name.to_owned()),
+            ("github.token_file", String::new()),
+            ("github.app", "0".to_owned()),
+            ("bridge.git_url", git_url.unwrap_or_default()),
+            ("bridge.ssh_key", String::new()),
+        ]) {
+            self = self.with(flag, key, &value);
+        }
+        self.github_token = token;
+        self
     }
 
     /// Looks at this cluster and these services, and at no other: what the user's own configuration names belongs to another world.

@@ -2,6 +2,7 @@
 //!
 //! Every face starts here. Nothing is sent and nothing is judged; what the configuration says becomes what the rooms below take as arguments.
 
+mod bridge;
 mod endpoints;
 mod fleet;
 mod places;
@@ -40,6 +41,8 @@ pub struct Wanted {
     paths: Paths,
     /// A token that came with an address: from an endpoints file, or from our own practice world.
     token: Option<String>,
+    /// The same for GitHub.
+    github_token: Option<String>,
     /// A folder that is gone at the end: what the practice world leaves behind.
     scratch: Option<PathBuf>,
     /// Buckets that came with an address.
@@ -48,6 +51,7 @@ pub struct Wanted {
 
 /// How configuration calls a token that it did not have to look for.
 const GIVEN_TOKEN: &str = "GIVEN_TOKEN";
+const GIVEN_GITHUB_TOKEN: &str = "GIVEN_GITHUB_TOKEN";
 
 impl Wanted {
     /// Takes the flags, and reads the endpoints file if one is named.
@@ -60,8 +64,15 @@ impl Wanted {
             let message = format!("--token-env: the variable {name} is not set; put the token into it and export it");
             return Err(Failure::new(Exit::Config, message));
         }
-        let mut wanted =
-            Self { flags: Vec::new(), color: globals.color, paths, token: None, scratch: None, buckets: None };
+        let mut wanted = Self {
+            flags: Vec::new(),
+            color: globals.color,
+            paths,
+            token: None,
+            github_token: None,
+            scratch: None,
+            buckets: None,
+        };
         if let Some(path) = &globals.endpoints {
             wanted = read_endpoints(path, wanted)?;
         }
@@ -88,8 +99,9 @@ impl Wanted {
 
     /// The environment as configuration sees it.
     fn variables(&self) -> impl Iterator<Item = (String, String)> + use<> {
-        let given = self.token.clone().map(|token| (GIVEN_TOKEN.to_owned(), token));
-        config::environment().filter(|(name, _)| name != journal::VARIABLE).chain(given)
+        let given = |name: &str, token: &Option<String>| token.clone().map(|token| (name.to_owned(), token));
+        let given = [given(GIVEN_TOKEN, &self.token), given(GIVEN_GITHUB_TOKEN, &self.github_token)];
+        config::environment().filter(|(name, _)| name != journal::VARIABLE).chain(given.into_iter().flatten())
     }
 
     /// Reads all layers of the configuration.
@@ -125,6 +137,7 @@ impl Wanted {
             (None, _) => config::Setting::find("ui.color").map(|setting| setting.show(config)).unwrap_or_default(),
         };
         let fleet = fleet::outside(config, self.variables())?;
+        let bridge = bridge::Ends::of(&loaded, self.variables(), state.as_deref())?;
         let s3 = self.buckets.as_ref().map_or_else(|| S3Access::of(&variables()), Buckets::access);
         Ok(Setup {
             is_sparse: self.buckets.as_ref().is_some_and(|s3| s3.sparse),
@@ -143,6 +156,7 @@ impl Wanted {
                 fleet,
             },
             fleet: fleet::rules(config)?,
+            bridge,
             who: who().into(),
             paths: self.paths,
             project,
@@ -166,6 +180,8 @@ pub struct Setup {
     pub poll: PollRules,
     /// What the fleet is judged by.
     pub fleet: FleetRules,
+    /// Between what a bridge would stand, where a GitHub is configured.
+    bridge: Option<bridge::Ends>,
     pub outside: Outside,
     pub clock: Arc<dyn Clock>,
     /// Objects of binary caches have sizes, but are not stored.

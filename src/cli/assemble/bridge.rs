@@ -1,0 +1,169 @@
+//! The bridge, as the configuration describes it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use secrecy::SecretString;
+
+use super::Setup;
+use super::places::file_name;
+use crate::adapters::git::mirror::{self, Credentials, Mirror, Remote, SshKey};
+use crate::adapters::github::{self, Access, GitHub};
+use crate::bridge::Rules;
+use crate::cli::exit::{Exit, Failure};
+use crate::config::{self, Config, Loaded};
+use crate::controller::loops::bridge::{Bridge, Outside};
+use crate::forge::BranchName;
+
+/// Whom GitLab's and GitHub's git take a token from, whatever its kind.
+const GITLAB_USER: &str = "oauth2";
+const GITHUB_USER: &str = "x-access-token";
+
+/// Between what a bridge stands.
+pub(super) struct Ends {
+    owner: String,
+    repository: String,
+    access: Option<Access>,
+    github: Remote,
+    gitlab: Remote,
+    folder: Option<PathBuf>,
+    rules: Rules,
+}
+
+impl Ends {
+    /// Reads the settings; nothing is opened and nothing is sent. `None` where no GitHub is configured.
+    pub fn of(
+        loaded: &Loaded,
+        env: impl Iterator<Item = (String, String)>,
+        state: Option<&Path>,
+    ) -> Result<Option<Self>, Failure> {
+        let config = &loaded.config;
+        let Config { gitlab, github, bridge, .. } = config;
+        if github.repository.is_empty() {
+            return Ok(None);
+        }
+        let wrong = |message: String| Failure::new(Exit::Config, message);
+        let (owner, repository) = github
+            .repository
+            .split_once('/')
+            .filter(|(owner, name)| !owner.is_empty() && !name.is_empty() && !name.contains('/'))
+            .ok_or_else(|| wrong(format!("github.repository: `{}` is no OWNER/NAME", github.repository)))?;
+        let env: Vec<(String, String)> = env.collect();
+        let file = github.token_file.as_deref();
+        let token = config::service_secret(&github.token_env, file, "github.token_file", env.clone())?;
+        let gitlab_token = config::secret(loaded, env)?;
+        let access = access(config, token.clone())?;
+        let remote = |url: &str, usual: String, user: &str, token: Option<SecretString>| Remote {
+            url: if url.is_empty() { usual } else { url.to_owned() },
+            credentials: match token {
+                Some(token) => Credentials::Token { user: user.to_owned(), token },
+                None => Credentials::Nobody,
+            },
+        };
+        let usual = format!("https://github.com/{}.git", github.repository);
+        let project = gitlab.project.trim_matches('/');
+        let mut to = remote(&bridge.git_url, format!("{}/{project}.git", gitlab.url), GITLAB_USER, gitlab_token);
+        if let Some(key) = &bridge.ssh_key {
+            let known_hosts = bridge.known_hosts.clone().ok_or_else(|| {
+                wrong("bridge.known_hosts: name the file with GitLab's host keys; no key is sent to a host that is not pinned".to_owned())
+            })?;
+            to.credentials = Credentials::Ssh { key: SshKey::File(key.clone()), known_hosts };
+        }
+        Ok(Some(Self {
+            owner: owner.to_owned(),
+            repository: repository.to_owned(),
+            access,
+            github: remote(&github.git_url, usual, GITHUB_USER, token),
+            gitlab: to,
+            folder: bridge.folder.clone().or_else(|| Some(state?.join("bridge"))),
+            rules: rules(config)?,
+        }))
+    }
+}
+
+/// As whom GitHub is asked.
+fn access(config: &Config, token: Option<SecretString>) -> Result<Option<Access>, Failure> {
+    let github = &config.github;
+    if github.app == 0 {
+        return Ok(token.map(Access::Token));
+    }
+    let wrong =
+        |what: String| Failure::new(Exit::Config, format!("github.app_key: {what}; name the App's private key as PEM"));
+    let path = github.app_key.as_deref().ok_or_else(|| wrong("there is none".to_owned()))?;
+    let key = std::fs::read_to_string(path).map_err(|error| wrong(format!("{}: {error}", path.display())))?;
+    let (id, installation) = (u64::from(github.app), u64::from(github.installation));
+    Ok(Some(Access::App { id, installation, key: key.into() }))
+}
+
+fn rules(config: &Config) -> Result<Rules, Failure> {
+    let bridge = &config.bridge;
+    let main = match bridge.main.as_str() {
+        "" => None,
+        name => Some(BranchName::parse(name).map_err(|why| {
+            Failure::new(Exit::Config, format!("bridge.main: git takes no branch of the name `{name}`: {why}"))
+        })?),
+    };
+    Ok(Rules {
+        main,
+        sync_drafts: bridge.drafts,
+        sync_protected: bridge.branches,
+        sync_tags: bridge.tags,
+        prerequisites: bridge.prerequisites.iter().map(Arc::from).collect(),
+        required_label: Some(&*bridge.required_label).filter(|label| !label.is_empty()).map(Arc::from),
+        urgent_label: bridge.urgent_label.as_str().into(),
+        stale_after: bridge.stale_after,
+        post_statuses: bridge.statuses,
+        status_context: bridge.context.as_str().into(),
+        refresh: bridge.refresh,
+        force_protected: bridge.force_branches,
+        force_tags: bridge.force_tags,
+        ..Rules::default()
+    })
+}
+
+impl Setup {
+    /// Opens the bridge. Nothing is sent yet.
+    pub async fn bridge(&self) -> Result<Bridge, Failure> {
+        let wrong = |message: &str| Failure::new(Exit::Config, message.to_owned());
+        let config = &self.loaded.config;
+        let ends = self.bridge.as_ref().ok_or_else(|| {
+            wrong("no GitHub is configured; set github.repository = \"OWNER/NAME\" and give a token in STACKHAND_GITHUB_TOKEN")
+        })?;
+        let access = ends.access.clone().ok_or_else(|| {
+            wrong("GitHub takes nobody without a token; put one into STACKHAND_GITHUB_TOKEN, or set github.app")
+        })?;
+        let store = self.outside.store.clone().map_err(|fault| Failure::new(Exit::Failed, fault.to_string()))?;
+        let folder = ends.folder.as_ref().ok_or_else(|| wrong("there is no state folder; set bridge.folder"))?;
+        let seed = u64::from(std::process::id());
+        let clock = Arc::clone(&self.clock);
+        let settings = github::Settings {
+            connect: config.budget.connect_timeout,
+            request: config.budget.timeout,
+            ..github::Settings::new(
+                config.github.url.as_str(),
+                &ends.owner,
+                &ends.repository,
+                access,
+                Arc::new(move || clock.now()),
+            )
+        };
+        let github = GitHub::new(settings, seed).map_err(|fault| Failure::new(Exit::Config, fault.to_string()))?;
+        let place = folder.join(file_name(&self.project));
+        let settings =
+            mirror::Settings { seed, ..mirror::Settings::new(place, ends.github.clone(), ends.gitlab.clone()) };
+        let mirror = Mirror::open(settings).await.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+        for note in mirror.notes() {
+            self.out.note(note);
+        }
+        Ok(Bridge::new(Outside {
+            name: Arc::clone(&self.project),
+            github,
+            gitlab: self.outside.gitlab.clone(),
+            mirror,
+            store,
+            rules: ends.rules.clone(),
+            protected: config.bridge.protected.iter().map(Arc::from).collect(),
+            clock: Arc::clone(&self.clock),
+        }))
+    }
+}

@@ -1,0 +1,173 @@
+//! `stackhand bridge`: copies pull requests, protected branches and tags from GitHub to GitLab, and statuses back.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::args::Globals;
+use super::assemble::{Setup, Wanted};
+use super::exit::{Exit, Failure};
+use super::out::{self, Out};
+use super::stop::Stop;
+use crate::bridge::Recording;
+use crate::console::fault::Fault;
+use crate::controller::loops::bridge::{Bridge, PassReport};
+
+/// What `--json` prints.
+pub const SHAPE: &str = "\
+Needs a GitHub (`github.repository`, a token) and a GitLab with a token that may push. Everything that is pushed is looked at once more before, \
+nothing is forced but branches of pull requests, and a status is posted only where GitHub does not show it. A dry run looks, decides and changes \
+nothing. Only one bridge works in one folder.
+
+JSON `stackhand.bridge/1`, a line per pass: `prs` (open pull requests, null when they could not be listed), `pushed` [branch, or refs/tags/NAME], \
+`decisions` [{`pr`, `head`, `verdict` (push, pushed, wait, refuse, look), `reason` (a word), `told` (a sentence), `at`}], `refs` [branches and tags that \
+are not alike on both sides], `statuses` {`posted`, `unchanged`, `held`, `failed`}, `requests` {`github`, `gitlab`, `git` (processes)}, `seconds`, \
+`dry_run`, `troubles` [line]; in a dry run also `would_push` and `statuses.would_post`.
+
+Examples:
+  stackhand bridge --once --dry-run
+  stackhand bridge --once --json | jq '.decisions[] | select(.verdict != \"pushed\")'
+  stackhand bridge --once --record pass.json && stackhand bridge replay pass.json
+  stackhand why pr 51234";
+
+/// What can be asked for.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Ask {
+    #[command(subcommand)]
+    what: Option<What>,
+    /// Makes one pass and ends.
+    #[arg(long)]
+    once: bool,
+    /// Looks and decides, and changes nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Prints JSON, a line per pass.
+    #[arg(long)]
+    json: bool,
+    /// Writes what the pass knew and decided into this file.
+    #[arg(long, value_name = "FILE", requires = "once")]
+    record: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Decides a recorded pass again, and tells what comes out otherwise.
+    Replay(Replay),
+}
+
+/// A recorded pass.
+#[derive(Debug, clap::Args)]
+struct Replay {
+    /// The file that `--record` wrote.
+    file: PathBuf,
+    /// Prints JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Bridges, or replays.
+pub async fn run(globals: &Globals, ask: &Ask) -> Result<Exit, Failure> {
+    if let Some(What::Replay(replay)) = &ask.what {
+        return self::replay(Out { ascii: globals.ascii }, replay);
+    }
+    let setup = Wanted::new(globals)?.assemble().await?;
+    for warning in &setup.loaded.warnings {
+        setup.out.note(&warning.to_string());
+    }
+    let ended = Box::pin(pass(&setup, ask)).await;
+    setup.close().await;
+    ended
+}
+
+async fn pass(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
+    if let Some(why) = setup.rules.read_only.as_ref().filter(|_| !ask.dry_run) {
+        return Err(Failure::new(
+            Exit::Refused,
+            format!("{why}; nothing can be pushed, but --dry-run shows what would be"),
+        ));
+    }
+    let bridge = setup.bridge().await?;
+    let is_asked_to_stop = Arc::new(AtomicBool::new(false));
+    let mut stop = Stop::listen()?;
+    loop {
+        let asked = Arc::clone(&is_asked_to_stop);
+        let mut one = std::pin::pin!(one(setup, &bridge, ask, &*asked));
+        let exit = tokio::select! {
+            ended = &mut one => ended?,
+            // What is under way is ended properly; what was not begun stays undone.
+            () = stop.asked() => {
+                is_asked_to_stop.store(true, Ordering::Relaxed);
+                return one.await;
+            }
+        };
+        if ask.once {
+            return Ok(exit);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(setup.loaded.config.bridge.every) => {}
+            () = stop.asked() => return Ok(exit),
+        }
+    }
+}
+
+/// One pass, told.
+async fn one(setup: &Setup, bridge: &Bridge, ask: &Ask, is_asked_to_stop: &AtomicBool) -> Result<Exit, Failure> {
+    let asked = || is_asked_to_stop.load(Ordering::Relaxed);
+    let pass = bridge.pass(ask.dry_run, &asked).await;
+    let pass = pass.map_err(|fault: Fault| Failure::remote(&fault, setup.clock.now()))?;
+    if let Some(path) = &ask.record {
+        write(path, &pass.recording())?;
+    }
+    if ask.json {
+        out::json_line(&pass.report)?;
+    } else {
+        tell(setup.out, &pass.report)?;
+    }
+    let is_clean = pass.report.troubles.is_empty() && pass.report.prs.is_some();
+    Ok(if is_clean { Exit::Ok } else { Exit::Failed })
+}
+
+fn tell(out: Out, report: &PassReport) -> Result<(), Failure> {
+    for one in &report.decisions {
+        let decided = &one.decided;
+        if &*decided.verdict != "pushed" {
+            out.line(&format!("pr {}  {}  {}", one.pr, decided.verdict, decided.told))?;
+        }
+    }
+    for decided in &report.refs {
+        out.line(&format!("{}  {}  {}", decided.subject, decided.verdict, decided.told))?;
+    }
+    for trouble in &report.troubles {
+        out.note(trouble);
+    }
+    out.line(&report.summary())
+}
+
+fn write(path: &Path, recording: &Recording) -> Result<(), Failure> {
+    let written = std::fs::File::create(path).and_then(|file| recording.write(std::io::BufWriter::new(file)));
+    written.map_err(|error| Failure::new(Exit::Failed, format!("cannot write {}: {error}", path.display())))
+}
+
+fn replay(out: Out, ask: &Replay) -> Result<Exit, Failure> {
+    let place = ask.file.display();
+    let wrong = |what: String| Failure::new(Exit::Failed, format!("cannot replay {place}: {what}"));
+    let bytes =
+        std::fs::read(&ask.file).map_err(|error| wrong(format!("{error}; name the file that --record wrote")))?;
+    let recording = Recording::read(&bytes).map_err(|error| wrong(error.to_string()))?;
+    let differences = recording.replay();
+    if ask.json {
+        out::json(&differences)?;
+    } else {
+        for one in &differences {
+            out.line(&one.to_string())?;
+        }
+        let (version, count) = (&recording.version, differences.len());
+        out.line(&match count {
+            0 => format!("version {version} decided the same"),
+            1 => format!("1 decision is not that of version {version}"),
+            _ => format!("{count} decisions are not those of version {version}"),
+        })?;
+    }
+    Ok(if differences.is_empty() { Exit::Ok } else { Exit::Failed })
+}

@@ -1,0 +1,224 @@
+//! Lists both sides, all at once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::memory::Memory;
+use super::{Outside, local};
+use crate::adapters::git::mirror::{Listing, MirrorError, Side, branch_inputs, tag_inputs};
+use crate::adapters::github::{OpenPrs, SeenPr};
+use crate::adapters::gitlab::PipelineQuery;
+use crate::adapters::store::KnownStatus;
+use crate::bridge::names::pr_branch;
+use crate::bridge::{
+    self, Looked, OnGitLab, PassInput, PipelineSeen, PostRefusal, Posted, PrInput, RefKind, Subject, Trouble, Watermark,
+};
+use crate::ci::Timestamp;
+use crate::console::fault::Fault;
+use crate::forge::{CommitStatus, Items, Sha};
+
+/// How far back the first pass of all looks for pipelines.
+const FIRST: Duration = Duration::from_hours(24);
+/// A list of pipelines that goes on is a loop.
+const MOST_PAGES: u32 = 100;
+
+/// What was listed.
+pub(super) struct Gathered {
+    pub input: PassInput,
+    pub watermark: Option<Watermark>,
+    /// The pipelines were read to the end of their list.
+    pub is_whole: bool,
+    pub are_prs_known: bool,
+    /// Whatever is not listed is not there.
+    pub is_listed: bool,
+    pub troubles: Vec<String>,
+}
+
+pub(super) async fn gather(outside: &Outside, memory: &mut Memory) -> Result<Gathered, Fault> {
+    let now = outside.clock.now();
+    let mut troubles = Vec::new();
+    let (open, protected, github, gitlab, main, pipelines) = tokio::join!(
+        outside.github.open_prs(),
+        outside.github.protected_branches(),
+        outside.mirror.list(Side::GitHub),
+        outside.mirror.list(Side::GitLab),
+        main_pipelines(outside),
+        pipelines_since(outside, memory.watermark, now),
+    );
+    let open = told(open, &mut troubles);
+    let are_prs_known = open.is_some();
+    let OpenPrs { prs: open, left_out } = open.unwrap_or_default();
+    let is_listed = are_prs_known && left_out.is_empty() && github.is_ok();
+    troubles.extend(left_out);
+    let protected = if outside.rules.sync_protected { told(protected, &mut troubles) } else { None };
+    let github: Option<Listing> = told(github, &mut troubles);
+    let gitlab = gitlab.map_err(|error: MirrorError| {
+        troubles.push(error.to_string());
+        bridge::Fault::from(&error)
+    });
+    for listing in github.iter().chain(gitlab.as_ref().ok()) {
+        troubles.extend(listing.left_out.iter().map(|name| format!("a ref of this name is left out: {name}")));
+    }
+    let (pipelines, is_whole) = match pipelines {
+        Ok((found, is_whole)) => (Looked::Found(found), is_whole),
+        Err(fault) => (failed(&fault, &mut troubles), false),
+    };
+    let main = main.map_or_else(|fault| failed(&fault, &mut troubles), Looked::Found);
+    settle(outside, memory, &open, now, &mut troubles).await?;
+    let branches = match (&protected, &github) {
+        (Some(names), Some(github)) => branch_inputs(names.iter().map(|name| &**name), github, &gitlab),
+        _ => Vec::new(),
+    };
+    let tags = github.as_ref().filter(|_| outside.rules.sync_tags).map(|github| tag_inputs(github, &gitlab));
+    let prs = pr_inputs(outside, memory, &open, &gitlab).await;
+    let mut input = PassInput {
+        now,
+        rules: outside.rules.clone(),
+        main,
+        gitlab_protected: outside.protected.clone(),
+        prs,
+        branches,
+        tags: tags.unwrap_or_default(),
+        pipelines,
+        pushes: memory.kept.pushes.clone(),
+        posted: posted(memory, &open),
+    };
+    for branch in &mut input.branches {
+        branch.trouble = memory.note_of(&Subject::Ref(RefKind::Branch, branch.name.clone())).trouble;
+    }
+    for tag in &mut input.tags {
+        tag.trouble = memory.note_of(&Subject::Ref(RefKind::Tag, tag.name.clone())).trouble;
+    }
+    Ok(Gathered { input, watermark: memory.watermark, is_whole, are_prs_known, is_listed, troubles })
+}
+
+/// An answer, or none with a line about why.
+fn told<T, E: std::fmt::Display>(answer: Result<T, E>, troubles: &mut Vec<String>) -> Option<T> {
+    answer.inspect_err(|error| troubles.push(error.to_string())).ok()
+}
+
+fn failed<T>(fault: &Fault, troubles: &mut Vec<String>) -> Looked<T> {
+    troubles.push(fault.to_string());
+    Looked::Failed(bridge::Fault { why: fault.to_string().into(), passes: fault.is_transient() })
+}
+
+/// The newest pipelines of the main branch: which commit was tested last stands among them.
+async fn main_pipelines(outside: &Outside) -> Result<Vec<PipelineSeen>, Fault> {
+    let Some(main) = &outside.rules.main else { return Ok(Vec::new()) };
+    let query = PipelineQuery { git_ref: Some(main.to_string()), limit: Some(50), ..PipelineQuery::default() };
+    let page = outside.gitlab.pipelines(&query, 1).await?;
+    Ok(page.items.iter().filter_map(PipelineSeen::of).collect())
+}
+
+/// Pipelines that changed since the watermark, and whether these are all.
+async fn pipelines_since(
+    outside: &Outside,
+    watermark: Option<Watermark>,
+    now: Timestamp,
+) -> Result<(Vec<PipelineSeen>, bool), Fault> {
+    let since = match watermark {
+        Some(mark) => mark.since(),
+        None => now.shifted(-(FIRST.as_millis() as i64)),
+    };
+    let query = PipelineQuery { updated_after: Some(since), ..PipelineQuery::default() };
+    let mut found: Vec<PipelineSeen> = Vec::new();
+    for page in 1..=MOST_PAGES {
+        let read = outside.gitlab.pipelines(&query, page).await?;
+        found.extend(read.items.iter().filter_map(PipelineSeen::of));
+        if read.next.is_none() {
+            return Ok((found, true));
+        }
+    }
+    Ok((found, false))
+}
+
+/// Pull requests with what GitLab has of each, and with what was found out about them before.
+async fn pr_inputs(
+    outside: &Outside,
+    memory: &Memory,
+    open: &[SeenPr],
+    gitlab: &Result<Listing, bridge::Fault>,
+) -> Vec<PrInput> {
+    let branch_of = |seen: &SeenPr| pr_branch(seen.pr.number, &seen.pr.head_ref).ok();
+    let at = |seen: &SeenPr| {
+        let name = branch_of(seen)?;
+        gitlab.as_ref().ok()?.branches.get(name.as_str()).cloned()
+    };
+    let pushes = memory.pushes();
+    let unknown: Vec<Sha> = open.iter().filter_map(at).filter(|commit| !pushes.contains_key(commit)).collect();
+    let subjects = if unknown.is_empty() { HashMap::new() } else { outside.mirror.subjects(&unknown).await };
+    let input = |seen: &SeenPr| {
+        let branch = match (gitlab, at(seen)) {
+            (Err(fault), _) => Looked::Failed(fault.clone()),
+            (Ok(_), None) => Looked::Found(None),
+            (Ok(_), Some(commit)) => match subjects.get(&commit) {
+                None => Looked::Found(Some(OnGitLab { commit, subject: None })),
+                Some(Ok(subject)) => Looked::Found(Some(OnGitLab { commit, subject: subject.clone() })),
+                Some(Err(error)) => Looked::Failed(error.into()),
+            },
+        };
+        let mut input = PrInput::new(seen.pr.clone(), branch);
+        memory.note_of(&Subject::Pr(seen.pr.number)).recall(&mut input);
+        input
+    };
+    open.iter().map(input).collect()
+}
+
+/// Finds out about statuses that were sent and not answered.
+async fn settle(
+    outside: &Outside,
+    memory: &mut Memory,
+    open: &[SeenPr],
+    now: Timestamp,
+    troubles: &mut Vec<String>,
+) -> Result<(), Fault> {
+    let listed: HashMap<&Sha, &Items<CommitStatus>> =
+        open.iter().filter(|seen| seen.statuses.is_whole).map(|seen| (&seen.pr.head, &seen.statuses)).collect();
+    for known in memory.kept.statuses.iter_mut().filter(|known| known.is_uncertain) {
+        let KnownStatus { posted, is_uncertain } = known;
+        let asked;
+        let shown = match listed.get(&posted.sha) {
+            Some(statuses) => *statuses,
+            None => match outside.github.statuses(&posted.sha).await {
+                Ok(statuses) => {
+                    asked = statuses;
+                    &asked
+                }
+                Err(fault) => {
+                    troubles.push(fault.to_string());
+                    let trouble = Trouble::again(None, &posted.sha, &fault.to_string(), now);
+                    // Until it is known what GitHub shows, nothing is sent.
+                    posted.refused = Some(PostRefusal::Failed(trouble));
+                    continue;
+                }
+            },
+        };
+        let same = |one: &&CommitStatus| one.context.eq_ignore_ascii_case(&posted.context);
+        posted.status = shown.listed.iter().find(same).cloned();
+        posted.refused = None;
+        *is_uncertain = false;
+        outside.store.put_status(&outside.name, posted, false, now).await.map_err(|error| local(&error))?;
+    }
+    Ok(())
+}
+
+/// What GitHub shows: by our own records, and of the rest by what was listed with the heads.
+fn posted(memory: &Memory, open: &[SeenPr]) -> Vec<Posted> {
+    let mut all: HashMap<(Sha, String), Posted> = HashMap::new();
+    let key = |sha: &Sha, context: &Arc<str>| (sha.clone(), context.to_ascii_lowercase());
+    for seen in open {
+        for status in &seen.statuses.listed {
+            let (sha, context) = (seen.pr.head.clone(), status.context.clone());
+            let one = Posted { sha, context, status: Some(status.clone()), refused: None };
+            all.insert(key(&one.sha, &one.context), one);
+        }
+    }
+    for known in &memory.kept.statuses {
+        all.insert(key(&known.posted.sha, &known.posted.context), known.posted.clone());
+    }
+    let mut all: Vec<Posted> = all.into_values().collect();
+    // Recordings of equal passes are equal.
+    all.sort_by(|a, b| (&a.sha, &a.context).cmp(&(&b.sha, &b.context)));
+    all
+}

@@ -1,0 +1,86 @@
+//! What the store holds of earlier passes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Outside, local};
+use crate::adapters::store::BridgeMemory;
+use crate::bridge::{Note, PassInput, PushRecord, RefKind, Subject, Trouble, Watermark};
+use crate::ci::Timestamp;
+use crate::console::fault::Fault;
+use crate::forge::Sha;
+
+/// What a pass recalls, and what of it changed.
+pub(super) struct Memory {
+    pub kept: BridgeMemory,
+    pub watermark: Option<Watermark>,
+    /// As it is in the store.
+    stored: BTreeMap<String, Note>,
+}
+
+impl Memory {
+    pub async fn read(outside: &Outside) -> Result<Self, Fault> {
+        let kept = outside.store.bridge_memory(&outside.name).await.map_err(|error| local(&error))?;
+        let mark = outside.store.get_meta(&mark_key(outside)).await.map_err(|error| local(&error))?;
+        let watermark = mark.and_then(|text| text.parse().ok()).map(|ms| Watermark(Timestamp::from_millis(ms)));
+        let stored = kept.notes.clone();
+        Ok(Self { kept, watermark, stored })
+    }
+
+    pub fn note_of(&self, subject: &Subject) -> Note {
+        self.kept.notes.get(&subject.to_string()).cloned().unwrap_or_default()
+    }
+
+    /// Pushes by their commits on GitLab.
+    pub fn pushes(&self) -> HashMap<&Sha, &PushRecord> {
+        self.kept.pushes.iter().map(|push| (&push.commit, push)).collect()
+    }
+
+    /// Remembers what was found out, and forgets what is about nothing that is there, where everything that is there was listed.
+    pub async fn note(&mut self, outside: &Outside, input: &PassInput, is_listed: bool) -> Result<(), Fault> {
+        let prs = input.prs.iter().map(|one| (Subject::Pr(one.pr.number).to_string(), Note::of(one)));
+        let of_ref = |kind, name: &std::sync::Arc<str>, trouble: &Option<Trouble>| {
+            (Subject::Ref(kind, name.clone()).to_string(), Note { trouble: trouble.clone(), ..Note::default() })
+        };
+        let branches = input.branches.iter().map(|one| of_ref(RefKind::Branch, &one.name, &one.trouble));
+        let tags = input.tags.iter().map(|one| of_ref(RefKind::Tag, &one.name, &one.trouble));
+        let mut notes = if is_listed { BTreeMap::new() } else { self.stored.clone() };
+        notes.extend(prs.chain(branches).chain(tags).filter(|(_, note)| !note.is_empty()));
+        self.put(outside, notes, input.now).await
+    }
+
+    /// Remembers how something failed, or that it no longer does.
+    pub async fn put_trouble(
+        &mut self,
+        outside: &Outside,
+        subject: &Subject,
+        trouble: Option<Trouble>,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        let mut notes = self.stored.clone();
+        notes.entry(subject.to_string()).or_default().trouble = trouble;
+        self.put(outside, notes, now).await
+    }
+
+    async fn put(&mut self, outside: &Outside, notes: BTreeMap<String, Note>, now: Timestamp) -> Result<(), Fault> {
+        let nothing = Note::default();
+        let gone =
+            self.stored.keys().filter(|subject| !notes.contains_key(*subject)).map(|subject| (subject, &nothing));
+        let changed = notes.iter().filter(|(subject, note)| self.stored.get(*subject) != Some(note)).chain(gone);
+        let changed: Vec<(&String, &Note)> = changed.collect();
+        if !changed.is_empty() {
+            outside.store.put_notes(&outside.name, changed, now).await.map_err(|error| local(&error))?;
+        }
+        self.stored = notes;
+        Ok(())
+    }
+}
+
+pub(super) async fn put_watermark(outside: &Outside, mark: Option<Watermark>) -> Result<(), Fault> {
+    let Some(Watermark(at)) = mark else { return Ok(()) };
+    let text = at.millis().to_string();
+    outside.store.put_meta(&mark_key(outside), &text).await.map_err(|error| local(&error))
+}
+
+fn mark_key(outside: &Outside) -> String {
+    format!("bridge.watermark {}", outside.name)
+}

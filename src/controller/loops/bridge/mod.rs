@@ -1,0 +1,137 @@
+//! The bridge between one GitHub repository and one GitLab project.
+//!
+//! [`Bridge::pass`] is one round: `gather` lists both sides and recalls what earlier passes found, `look` finds out what decisions want, `push` and
+//! `tell` do what was decided, and everything that a crash may not lose is in the store before it is relied on.
+//!
+//! * What was pushed is found again on GitLab, since equal merges are equal commits: a pass that died during a push is simply made again.
+//! * A status is written down as uncertain before it is sent. What is uncertain is read from GitHub before it is sent again.
+//! * The watermark of GitLab's pipelines passes nothing whose status GitHub was not told.
+//! * A fault of one pull request, ref or status is its own; a source that does not answer leaves unknown what it would have told.
+
+mod gather;
+mod look;
+mod memory;
+mod push;
+mod report;
+mod tell;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+pub use report::{PassReport, Requests, Shown, Told};
+
+use crate::adapters::clock::Clock;
+use crate::adapters::git::mirror::Mirror;
+use crate::adapters::github::GitHub;
+use crate::adapters::gitlab::GitLab;
+use crate::adapters::store::{Store, StoreError};
+use crate::bridge::{Decided, PassInput, PassOutput, Recording, Rules, Watermark};
+use crate::console::fault::{Fault, FaultKind};
+
+/// What a bridge stands between, and what it is told.
+pub struct Outside {
+    /// The project on GitLab; what is remembered goes by this name.
+    pub name: Arc<str>,
+    pub github: GitHub,
+    pub gitlab: GitLab,
+    pub mirror: Mirror,
+    pub store: Store,
+    pub rules: Rules,
+    /// What GitLab protects besides GitHub's protected branches: names, or patterns with `*`.
+    pub protected: Vec<Arc<str>>,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A bridge at work.
+pub struct Bridge {
+    outside: Outside,
+}
+
+/// What a pass knew, decided and did.
+pub struct Pass {
+    pub input: PassInput,
+    pub output: PassOutput,
+    pub report: PassReport,
+}
+
+impl Pass {
+    /// The pass, to be decided again some other day.
+    pub fn recording(&self) -> Recording {
+        Recording::new(env!("CARGO_PKG_VERSION"), self.input.clone(), self.output.clone())
+    }
+}
+
+impl Bridge {
+    pub const fn new(outside: Outside) -> Self {
+        Self { outside }
+    }
+
+    /// One pass. A dry one looks and decides, and changes nothing on either side. `is_asked_to_stop` is asked between two things that change
+    /// something.
+    pub async fn pass(&self, dry_run: bool, is_asked_to_stop: &(dyn Fn() -> bool + Sync)) -> Result<Pass, Fault> {
+        let begun = std::time::Instant::now();
+        let outside = &self.outside;
+        let before = self.requests();
+        let mut memory = memory::Memory::read(outside).await?;
+        let gathered = gather::gather(outside, &mut memory).await?;
+        let mut troubles = gathered.troubles;
+        let mut input = gathered.input;
+        let output = look::decide(outside, &mut input).await;
+        memory.note(outside, &input, gathered.is_listed).await?;
+        let mut told = Told { unchanged: output.statuses.unchanged, ..Told::default() };
+        let mut pushed = Vec::new();
+        if !dry_run {
+            let decided = Decided::all(&output, input.now);
+            outside.store.put_decisions(&outside.name, &decided, input.now).await.map_err(|error| local(&error))?;
+            pushed = push::push(outside, &mut memory, &input, &output, &mut troubles, is_asked_to_stop).await?;
+            let unposted =
+                tell::tell(outside, &output.statuses.post, &mut told, &mut troubles, is_asked_to_stop).await?;
+            let mark = watermark(&input, &output, &unposted, gathered.watermark, gathered.is_whole);
+            memory::put_watermark(outside, mark).await?;
+        }
+        let requests = self.requests().since(before);
+        let mut report = PassReport::of(&input, &output, pushed, told, troubles, requests, begun.elapsed(), dry_run);
+        report.prs = report.prs.filter(|_| gathered.are_prs_known);
+        Ok(Pass { input, output, report })
+    }
+
+    /// What each side was asked so far.
+    fn requests(&self) -> Requests {
+        Requests {
+            github: self.outside.github.requests(),
+            gitlab: self.outside.gitlab.stats().requests,
+            git: self.outside.mirror.git_runs(),
+        }
+    }
+}
+
+/// Up to where pipelines need not be read again: before the first whose status GitHub was not told.
+fn watermark(
+    input: &PassInput,
+    output: &PassOutput,
+    unposted: &[crate::forge::Sha],
+    before: Option<Watermark>,
+    is_whole: bool,
+) -> Option<Watermark> {
+    let pipelines = input.pipelines.found()?;
+    let owed = |sha: &crate::forge::Sha| {
+        let tests = |seen: &&crate::bridge::PipelineSeen| {
+            seen.sha == *sha || input.pushes.iter().any(|push| push.commit == seen.sha && push.head == *sha)
+        };
+        pipelines.iter().filter(tests).filter_map(|seen| seen.updated_at).min()
+    };
+    let held = output.statuses.held.iter().filter(|held| held.why != crate::bridge::StatusHold::Full);
+    let first = unposted.iter().chain(held.map(|held| &held.sha)).filter_map(owed).min();
+    let next = Watermark::after(before, pipelines, is_whole);
+    match first {
+        // It never moves back.
+        Some(first) => next.map(|next| next.min(Watermark(first))).max(before),
+        None => next,
+    }
+}
+
+/// The store's failure ends a pass: what cannot be remembered must not be done.
+fn local(error: &StoreError) -> Fault {
+    Fault::new(FaultKind::Local, "remember what the bridge does", error.to_string())
+}

@@ -1,0 +1,129 @@
+//! What a pass came to, for people and for scripts.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::bridge::{Decided, PassInput, PassOutput, RefUpdate, Verdict};
+use crate::console::text::plural;
+use crate::forge::PrNumber;
+
+/// A pass in numbers and decisions: what `stackhand bridge --once --json` prints last.
+#[derive(Debug, Clone, Serialize)]
+pub struct PassReport {
+    pub schema: &'static str,
+    /// Open pull requests that were decided about; none when they could not be listed.
+    pub prs: Option<usize>,
+    /// Branches by name, tags as `refs/tags/NAME`.
+    pub pushed: Vec<String>,
+    /// In a dry run, what would be pushed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would_push: Option<Vec<String>>,
+    /// Pull requests by number.
+    pub decisions: Vec<Shown>,
+    /// Branches and tags that are not on GitLab as they are on GitHub.
+    pub refs: Vec<Decided>,
+    pub statuses: Told,
+    pub requests: Requests,
+    pub seconds: f64,
+    pub dry_run: bool,
+    /// What failed, each in a line; everything else was done all the same.
+    pub troubles: Vec<String>,
+}
+
+/// One decision about a pull request.
+#[derive(Debug, Clone, Serialize)]
+pub struct Shown {
+    pub pr: PrNumber,
+    #[serde(flatten)]
+    pub decided: Decided,
+}
+
+/// What became of statuses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Told {
+    pub posted: usize,
+    /// GitHub has them already.
+    pub unchanged: usize,
+    /// Not sent: GitHub refused them before, or which commit they are about is not known.
+    pub held: usize,
+    pub failed: usize,
+    /// In a dry run, what would be posted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would_post: Option<usize>,
+}
+
+/// How often each side was asked: requests to GitHub and to GitLab's API, and processes of git.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Requests {
+    pub github: u64,
+    pub gitlab: u64,
+    pub git: u64,
+}
+
+impl Requests {
+    pub const fn since(self, before: Self) -> Self {
+        Self { github: self.github - before.github, gitlab: self.gitlab - before.gitlab, git: self.git - before.git }
+    }
+}
+
+/// How a ref is named in a report.
+pub(super) fn name_of(update: &RefUpdate) -> String {
+    let full = update.full_name();
+    full.strip_prefix("refs/heads/").map_or_else(|| full.clone(), str::to_owned)
+}
+
+impl PassReport {
+    #[expect(clippy::too_many_arguments, reason = "the parts of a pass, in their order")]
+    pub(super) fn of(
+        input: &PassInput,
+        output: &PassOutput,
+        pushed: Vec<String>,
+        mut told: Told,
+        troubles: Vec<String>,
+        requests: Requests,
+        took: Duration,
+        dry_run: bool,
+    ) -> Self {
+        told.held = output.statuses.held.len();
+        told.would_post = dry_run.then_some(output.statuses.post.len());
+        let planned = || output.pushes.iter().flat_map(|batch| &batch.refs).map(name_of).collect();
+        let shown = |one: &crate::bridge::PrDecision| Shown { pr: one.pr, decided: Decided::of_pr(one, input.now) };
+        let refs = output.branches.iter().chain(&output.tags).filter(|one| one.verdict() != Verdict::Pushed);
+        Self {
+            schema: "stackhand.bridge/1",
+            prs: Some(output.prs.len()),
+            pushed,
+            would_push: dry_run.then(planned),
+            decisions: output.prs.iter().map(shown).collect(),
+            refs: refs.map(|one| Decided::of_ref(one, input.now)).collect(),
+            statuses: told,
+            requests,
+            seconds: (took.as_secs_f64() * 1_000.0).round() / 1_000.0,
+            dry_run,
+            troubles,
+        }
+    }
+
+    /// `25 pull requests: 3 pushed, 20 as they are, 2 wait; 4 statuses posted`
+    pub fn summary(&self) -> String {
+        let count =
+            |verdict: Verdict| self.decisions.iter().filter(|one| &*one.decided.verdict == verdict.word()).count();
+        let (pushed, statuses) = match (&self.would_push, self.statuses.would_post) {
+            (Some(planned), Some(would_post)) => {
+                (format!("{} would be pushed", planned.len()), format!("{would_post} statuses would be posted"))
+            }
+            _ => (format!("{} pushed", self.pushed.len()), format!("{} statuses posted", self.statuses.posted)),
+        };
+        let kept = format!(
+            "{} as they are, {} wait, {} refused",
+            count(Verdict::Pushed),
+            count(Verdict::Wait) + count(Verdict::Look),
+            count(Verdict::Refuse)
+        );
+        let trouble =
+            if self.troubles.is_empty() { String::new() } else { format!("; {} failed", self.troubles.len()) };
+        let prs = self.prs.map_or_else(|| "? pull requests".to_owned(), |count| plural(count as u64, "pull request"));
+        format!("{prs}: {pushed}, {kept}; {statuses}{trouble}")
+    }
+}

@@ -1,0 +1,3 @@
+//! The loops of the controller: each asks the outside, lets a pure room decide, acts, and remembers.
+
+pub mod bridge;
