@@ -15,7 +15,10 @@ mod cluster;
 mod faults;
 mod fleet;
 mod generate;
+mod git;
+mod github;
 mod gitlab;
+mod hooks;
 mod kube;
 mod locks;
 mod metrics;
@@ -23,6 +26,7 @@ mod mishaps;
 mod nodes;
 mod people;
 mod plan;
+mod query;
 mod rng;
 mod s3;
 mod server;
@@ -31,6 +35,8 @@ mod transcript;
 mod world;
 
 pub use faults::{Fault, FaultKind};
+pub use github::{Act, Endpoint as GitHubEndpoint, Hub, Judged, NoPull, PrState, Pull};
+pub use hooks::{Deliveries, HookTarget};
 pub use kube::{Endpoint as KubeEndpoint, WatchEnd};
 pub use s3::{Endpoint as S3Endpoint, Listed as S3Object};
 pub use server::{Running, Sandbox};
@@ -62,6 +68,12 @@ pub struct Options {
     pub port: u16,
     /// The operator's token; the same with `-read` at its end may only read.
     pub token: String,
+    /// How many pull requests are open on the GitHub. The first two dozen are one for every case; hundreds are no trouble.
+    pub prs: usize,
+    /// The token of the GitHub; the same with `-read` at its end may only read.
+    pub github_token: String,
+    /// Where both forges send webhooks.
+    pub hooks: Option<HookTarget>,
 }
 
 impl Default for Options {
@@ -73,6 +85,9 @@ impl Default for Options {
             jobs: 1_200,
             port: 0,
             token: "glpat-practice-world".to_owned(),
+            prs: 24,
+            github_token: "ghp_practice-world".to_owned(),
+            hooks: None,
         }
     }
 }
@@ -104,6 +119,8 @@ pub enum SandboxError {
     Config { source: crate::spack::yaml::YamlError },
     #[error("failed to generate the child pipeline of {stack}: {source}")]
     Generate { stack: &'static str, source: crate::generation::Refusal },
+    #[error("failed to make the git repositories of the practice world: {source}; install git, or set TMPDIR to another folder")]
+    Git { source: std::io::Error },
     #[error("failed to listen on 127.0.0.1:{port}: {source}; choose another port or 0 for any free one")]
     Listen { port: u16, source: std::io::Error },
     #[error(

@@ -17,7 +17,7 @@ pub const BOT: User = User { id: 7, username: "spackbot-practice", name: "Spack 
 /// The owner of the sandbox's token: whoever sits at the console.
 pub const OPERATOR: User = User { id: 41, username: "oncall", name: "On-call Operator" };
 
-const AUTHORS: &[(&str, &str)] = &[
+pub const AUTHORS: &[(&str, &str)] = &[
     ("Ada Brandt", "ada-brandt"),
     ("Bilal Okoye", "bilal-okoye"),
     ("Chiara Novak", "cnovak"),
@@ -35,7 +35,7 @@ const AUTHORS: &[(&str, &str)] = &[
 ];
 
 /// Packages that invented people like to change. All of them are in the locks of at least one stack.
-const TOUCHED: &[&str] = &[
+pub const TOUCHED: &[&str] = &[
     "adios2",
     "amrex",
     "axom",
@@ -138,21 +138,6 @@ impl Commit {
             parents: vec![base.into(), head.into()],
             author: pr.author.into(),
             email: pr.email.clone(),
-        }
-    }
-
-    /// A commit on develop: a merged pull request.
-    pub fn on_develop(seed: u64, key: u64) -> Self {
-        let mut rng = Rng::of(seed, "develop commit", key);
-        let pr = PullRequest::nth(seed ^ 0xd0, key);
-        let title = format!("{} (#{})", pr.title, pr.number);
-        Self {
-            sha: rng.hex(40).into(),
-            message: format!("{title}\n").into(),
-            title: title.into(),
-            parents: vec![rng.hex(40).into()],
-            author: pr.author.into(),
-            email: pr.email,
         }
     }
 }

@@ -10,22 +10,28 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::faults::{Fault, FaultKind, Faults, instead, send};
+use super::faults::{Fault, FaultKind, Faults, broken, instead, send};
+use super::git::{Access, Exchange, Folder, Repository, is_git};
+use super::github::{Door, Endpoint as GitHubEndpoint, GitHub, GitHubParts, Hub};
 use super::gitlab::{self, PROJECT_PATH, Request, Tokens};
+use super::hooks::{Deliveries, Forge, HookTarget, Postman};
 use super::kube::{Endpoint as KubeEndpoint, Kube, WatchEnd};
 use super::metrics;
 use super::s3::{BUCKETS, Endpoint, Listed as S3Object, S3};
-use super::world::{OPENING, World};
+use super::world::{OPENING, Refs, World};
 use super::{Options, SandboxError};
 
 /// How often the world moves on when nobody asks.
 const TICK: Duration = Duration::from_millis(500);
+/// The largest request: a push may bring a whole history.
+const LARGEST: usize = 256 << 20;
 
 /// The practice world, before it is started.
 pub struct Sandbox;
@@ -33,8 +39,15 @@ pub struct Sandbox;
 impl Sandbox {
     /// Builds the world and opens its doors at three in the virtual night.
     pub async fn start(options: Options) -> Result<Running, SandboxError> {
-        let (shared, stop) = on_a_thread("practice-world", |ready, stopped| serve(options, ready, stopped)).await?;
-        let world: Arc<Shared> = shared;
+        let door = Door::open()?;
+        let (url, token) = (door.url.clone(), options.github_token.clone());
+        let ((world, parts), stop) =
+            on_a_thread("practice-world", |ready, stopped| serve(options, url, ready, stopped)).await?;
+        let behind = world.clone();
+        let github = Arc::new(GitHub::new(parts, behind, &door.url, &token));
+        let served = github.clone();
+        let ((), stop_github) =
+            on_a_thread("practice-github", |ready, stopped| serve_github(served, door, ready, stopped)).await?;
         let behind = world.clone();
         let (s3, stop_s3) = on_a_thread("practice-s3", |ready, stopped| serve_s3(behind, ready, stopped)).await?;
         let behind = world.clone();
@@ -54,7 +67,9 @@ impl Sandbox {
             s3: s3.endpoint.clone(),
             buckets: s3,
             shared: world,
-            stop: [stop, stop_s3, stop_kube, stop_metrics].into_iter().collect(),
+            github: github.endpoint.clone(),
+            hub: github,
+            stop: [stop, stop_s3, stop_kube, stop_metrics, stop_github].into_iter().collect(),
         })
     }
 }
@@ -123,19 +138,36 @@ async fn serve_metrics(kube: Arc<Kube>, ready: Ready<String>, stopped: oneshot::
     }
 }
 
-async fn serve(options: Options, ready: Ready<Arc<Shared>>, stopped: oneshot::Receiver<()>) {
-    let (listener, shared) = match open(&options).await {
+async fn serve_github(github: Arc<GitHub>, door: Door, ready: Ready<()>, stopped: oneshot::Receiver<()>) {
+    let listener = match door.listen() {
+        Ok(listener) => listener,
+        Err(error) => return drop(ready.send(Err(error))),
+    };
+    ready.send(Ok(())).ok();
+    tokio::select! {
+        _ = stopped => {}
+        () = github.serve(listener) => {}
+    }
+}
+
+async fn serve(
+    options: Options,
+    github: String,
+    ready: Ready<(Arc<Shared>, GitHubParts)>,
+    stopped: oneshot::Receiver<()>,
+) {
+    let (listener, shared, parts) = match open(&options, &github).await {
         Ok(opened) => opened,
         Err(error) => return drop(ready.send(Err(error))),
     };
     // A caller that has gone away drops its end of `stopped` too, which ends the server below.
-    ready.send(Ok(shared.clone())).ok();
-    let app = Router::new().fallback(handle).with_state(shared.clone());
+    ready.send(Ok((shared.clone(), parts))).ok();
+    let app = Router::new().fallback(handle).layer(DefaultBodyLimit::max(LARGEST)).with_state(shared.clone());
     let ticking = async {
         let mut ticks = tokio::time::interval(TICK);
         loop {
             ticks.tick().await;
-            drop(shared.world());
+            shared.tell();
         }
     };
     tokio::select! {
@@ -149,33 +181,63 @@ async fn serve(options: Options, ready: Ready<Arc<Shared>>, stopped: oneshot::Re
     }
 }
 
-async fn open(options: &Options) -> Result<(TcpListener, Arc<Shared>), SandboxError> {
+async fn open(
+    options: &Options,
+    github: &str,
+) -> Result<(TcpListener, Arc<Shared>, GitHubParts), SandboxError> {
     let mut world = World::new(options.seed, options.scenario, options.jobs)?;
     world.advance_to(OPENING);
+    let hub = Hub::new(options.seed, options.prs, world.trunk(), OPENING, github);
+    let git = |source| SandboxError::Git { source };
+    let folder = Arc::new(Folder::new().map_err(git)?);
+    let (parts, repository) = repositories(hub, &mut world, &folder).map_err(git)?;
     let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, options.port));
     let listen = |source| SandboxError::Listen { port: options.port, source };
     let listener = TcpListener::bind(wanted).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
+    let postman = Postman::new(options.seed, options.hooks.clone(), Handle::current());
     let shared = Shared {
         world: Mutex::new(world),
         faults: Mutex::new(Faults::default()),
         requests: AtomicU64::new(0),
+        git_requests: AtomicU64::new(0),
         tokens: Tokens { operator: options.token.clone(), reader: format!("{}-read", options.token) },
         base: format!("http://{address}"),
         opened: Instant::now(),
         speed: options.speed,
+        repository,
+        _folder: folder,
+        pushing: tokio::sync::Mutex::new(()),
+        postman: Arc::new(postman),
     };
-    Ok((listener, Arc::new(shared)))
+    Ok((listener, Arc::new(shared), parts))
+}
+
+/// Makes both repositories. The GitLab's has what an earlier bridge has pushed there.
+fn repositories(mut hub: Hub, world: &mut World, folder: &Arc<Folder>) -> std::io::Result<(GitHubParts, Repository)> {
+    let (objects, _) = hub.take_changes();
+    let place = |forge: &str| folder.path().join(forge).join("spack-packages.git");
+    let ours = Repository::create(&place("github"), "develop", &objects, &hub.refs())?;
+    let theirs = Repository::create_like(&ours, &place("gitlab"), "develop", &world.bridged(hub.bridged()))?;
+    theirs.guard(&Refs::PROTECTED)?;
+    Ok((GitHubParts { hub, repository: ours, folder: folder.clone() }, theirs))
 }
 
 pub(super) struct Shared {
     world: Mutex<World>,
     faults: Mutex<Faults>,
     requests: AtomicU64,
+    git_requests: AtomicU64,
     tokens: Tokens,
     base: String,
     opened: Instant,
     speed: f64,
+    repository: Repository,
+    /// Holds the repository.
+    _folder: Arc<Folder>,
+    /// One push after the other.
+    pushing: tokio::sync::Mutex<()>,
+    postman: Arc<Postman>,
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -200,6 +262,43 @@ impl Shared {
         world.advance_to(OPENING.shifted(passed as i64));
         world
     }
+
+    pub(super) fn postman(&self) -> &Arc<Postman> {
+        &self.postman
+    }
+
+    /// Lets the world move on, and tells webhooks and git what happened.
+    fn tell(&self) {
+        let mut world = self.world();
+        let gone: Vec<_> = world.take_gone().into_iter().map(|name| (name, None)).collect();
+        let is_told = self.postman.is_aimed();
+        let notes = if is_told { world.take_notes() } else { Vec::new() };
+        let news: Vec<_> = notes.iter().filter_map(|note| gitlab::news(&world, &self.base, note)).collect();
+        drop(world);
+        if let Err(error) = self.repository.add(&[], &gone) {
+            tracing::error!(%error, "a branch that was deleted stays in the practice GitLab's repository");
+        }
+        for (event, body) in news {
+            self.postman.post(Forge::GitLab, event, &body);
+        }
+    }
+}
+
+/// Answers a git client; a push starts pipelines before it is answered, as nobody could tell which came first.
+async fn git(shared: &Shared, exchange: Exchange<'_>) -> Response {
+    let access = match exchange.secret() {
+        None => Access::Read,
+        Some(token) if token == shared.tokens.operator => Access::Write,
+        Some(token) if token == shared.tokens.reader => Access::Read,
+        Some(_) => Access::Stranger,
+    };
+    let _turn = shared.pushing.lock().await;
+    let (response, pushed) = exchange.answer(&shared.repository, access).await;
+    if !pushed.changes.is_empty() {
+        shared.world().receive(&pushed);
+        shared.tell();
+    }
+    response
 }
 
 async fn handle(
@@ -209,13 +308,23 @@ async fn handle(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    shared.requests.fetch_add(1, Ordering::Relaxed);
+    let is_git = is_git(uri.path(), PROJECT_PATH).is_some();
+    let count = if is_git { &shared.git_requests } else { &shared.requests };
+    count.fetch_add(1, Ordering::Relaxed);
     let fault = lock(&shared.faults).strike(&uri.to_string());
     match &fault {
         Some(FaultKind::Hang(length)) => tokio::time::sleep(*length).await,
         Some(FaultKind::MovingList) => shared.world().inject_push(),
         _ => {}
     }
+    if is_git && fault.as_ref().and_then(instead).is_none() {
+        let response = git(&shared, Exchange { method: &method, uri: &uri, headers: &headers, body }).await;
+        return match fault {
+            Some(fault) => broken(response, &fault).await,
+            None => response,
+        };
+    }
+    let is_change = method != Method::GET;
     let request = Request::new(method, &uri, headers, body);
     let mut world = shared.world();
     let answer = fault
@@ -224,6 +333,9 @@ async fn handle(
         .unwrap_or_else(|| gitlab::answer(&mut world, &shared.tokens, &shared.base, &request));
     let date = world.now().http_date();
     drop(world);
+    if is_change {
+        shared.tell();
+    }
     send(answer, fault.as_ref(), &date)
 }
 
@@ -243,6 +355,9 @@ pub struct Running {
     pub prometheus: String,
     /// Where the cluster's API is.
     pub kubernetes: KubeEndpoint,
+    /// Where the GitHub is.
+    pub github: GitHubEndpoint,
+    hub: Arc<GitHub>,
     buckets: Arc<S3>,
     kube: Arc<Kube>,
     shared: Arc<Shared>,
@@ -254,7 +369,18 @@ impl Running {
     pub fn endpoints(&self) -> serde_json::Value {
         let Endpoint { url, region, access_key, secret_key, public_key } = &self.s3;
         serde_json::json!({
-            "gitlab": { "url": self.url, "token": self.token, "project": self.project },
+            "gitlab": {
+                "url": self.url,
+                "token": self.token,
+                "project": self.project,
+                "git_url": self.git_url(),
+            },
+            "github": {
+                "url": self.github.url,
+                "token": self.github.token,
+                "repo": self.github.repo,
+                "git_url": self.github.git_url,
+            },
             "s3": {
                 "url": url,
                 "region": region,
@@ -267,6 +393,51 @@ impl Running {
             },
             "prometheus": { "url": self.prometheus },
         })
+    }
+
+    /// What git clones from the GitLab, and pushes to with any user and the token as password.
+    pub fn git_url(&self) -> String {
+        format!("{}/{}.git", self.url, self.project)
+    }
+
+    /// How many requests of git have arrived at the GitLab.
+    pub fn git_requests(&self) -> u64 {
+        self.shared.git_requests.load(Ordering::Relaxed)
+    }
+
+    /// Refuses pushes to these refs of the GitLab, each by itself.
+    pub fn refuse_pushes(&self, refs: &[&str]) -> std::io::Result<()> {
+        self.shared.repository.refuse(refs)
+    }
+
+    /// Looks at the GitHub, or lets somebody do something there.
+    pub fn hub<R>(&self, look: impl FnOnce(&mut Hub) -> R) -> R {
+        self.hub.look(look)
+    }
+
+    /// How many requests have arrived at the GitHub: at its API, and from git.
+    pub fn github_requests(&self) -> (u64, u64) {
+        self.hub.requests()
+    }
+
+    /// Makes the GitHub misbehave, its git included. A fault's route is looked for in path and query as they were sent.
+    pub fn github_fault(&self, fault: Fault) {
+        self.hub.fault(fault);
+    }
+
+    /// Gives clients of the GitHub another budget of requests an hour.
+    pub fn github_budget(&self, budget: u64) {
+        self.hub.set_budget(budget);
+    }
+
+    /// From now on, webhooks go there; or nowhere.
+    pub fn aim_hooks(&self, target: Option<HookTarget>) {
+        self.shared.postman.aim(target);
+    }
+
+    /// How webhooks have fared.
+    pub fn deliveries(&self) -> Deliveries {
+        self.shared.postman.deliveries()
     }
 
     /// How many requests have arrived at the S3.
@@ -333,6 +504,7 @@ impl Running {
     pub fn heal(&self) {
         lock(&self.shared.faults).clear();
         self.buckets.heal();
+        self.hub.heal();
         self.kube.heal();
     }
 

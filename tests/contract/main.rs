@@ -14,6 +14,8 @@ mod adapter;
 mod child_pipeline;
 mod effects;
 mod faults;
+mod git;
+mod github;
 mod graphql;
 mod kube;
 mod metrics;

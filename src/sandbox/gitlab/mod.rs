@@ -5,20 +5,23 @@
 //!
 //! What it does not play: the permission matrix (three callers, see [`access`]), rate limits (tests inject them as faults), automatic
 //! `retry:` of a failed job, `resource_group`, environments, merge requests, artifact expiry, the chunks in which a real trace grows, masking,
-//! `trace.json`, webhooks, database timing, and any route that is not in the table below: those answer 404 as GitLab answers an unknown one.
+//! `trace.json`, database timing, and any route that is not in the table below: those answer 404 as GitLab answers an unknown one.
 
 mod access;
 mod artifacts;
 mod cursor;
 mod graphql;
+mod hooks;
 mod http;
 mod jobs;
 mod paging;
 mod pipelines;
+mod repository;
 mod runners;
 mod wire;
 
 pub use access::Tokens;
+pub use hooks::news;
 pub use http::{Answer, Request};
 pub use wire::{PROJECT_ID, PROJECT_PATH};
 
@@ -93,6 +96,16 @@ impl Visit<'_> {
             ["projects", _, "jobs", job, verb @ ("retry" | "cancel" | "play" | "erase")] if post => {
                 self.act_on_job(job, verb)
             }
+            ["projects", _, "events"] if get => self.events(),
+            ["projects", _, "repository", "branches"] if get => self.branches(),
+            ["projects", _, "repository", "branches", name @ ..] if get => self.branch(&name.join("/")),
+            ["projects", _, "repository", "branches", name @ ..]
+                if self.request.method == ::http::Method::DELETE =>
+            {
+                self.delete_branch(&name.join("/"))
+            }
+            ["projects", _, "repository", "tags"] if get => self.tags(),
+            ["projects", _, "repository", "commits", name] if get => self.commit(name),
             _ => Err(Answer::refusal(404, "404 Not Found")),
         }
     }

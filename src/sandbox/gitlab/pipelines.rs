@@ -59,7 +59,7 @@ impl Visit<'_> {
                     Some("running") => p.status == Status::Running,
                     Some("pending") => p.status == Status::Pending,
                     Some("finished") => p.status.is_terminal(),
-                    Some("tags") => false,
+                    Some("tags") => p.is_tag,
                     _ => true,
                 }
         };

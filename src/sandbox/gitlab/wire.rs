@@ -318,8 +318,11 @@ impl<'a> View<'a> {
     }
 
     fn commit(self, pipeline: &'a Pipeline) -> CommitRow<'a> {
-        let commit: &Commit = &pipeline.commit;
-        let date = pipeline.created_at.shifted(-5_000).to_string().replace('Z', "+00:00");
+        self.commit_row(&pipeline.commit, pipeline.created_at.shifted(-5_000))
+    }
+
+    pub fn commit_row(self, commit: &'a Commit, at: Timestamp) -> CommitRow<'a> {
+        let date = at.to_string().replace('Z', "+00:00");
         CommitRow {
             id: &commit.sha,
             short_id: commit.sha.get(..8).unwrap_or(&commit.sha),
@@ -367,7 +370,7 @@ impl<'a> View<'a> {
         PipelineDetails {
             row: self.named_pipeline(pipeline),
             before_sha: pipeline.commit.parents.first().map_or("0000000000000000000000000000000000000000", |p| p),
-            tag: false,
+            tag: pipeline.is_tag,
             yaml_errors: None,
             user: self.user(pipeline.user),
             started_at: pipeline.started_at,
@@ -400,7 +403,7 @@ impl<'a> View<'a> {
             stage: pipeline.plan.stage(entry),
             name: self.world.name_of(job),
             git_ref: &pipeline.git_ref,
-            tag: false,
+            tag: pipeline.is_tag,
             coverage: None,
             allow_failure: entry.allow_failure,
             created_at: job.created_at,

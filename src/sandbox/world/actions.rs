@@ -149,18 +149,23 @@ impl World {
         Ok(())
     }
 
-    /// Starts a new pipeline for a branch that has one, with the same plan.
+    /// Starts a new pipeline for the newest commit of a branch, with the plan of its last one. Branches of older pipelines, which nobody has
+    /// deleted here, get the same again.
     pub fn create_pipeline(&mut self, git_ref: &str) -> Result<PipelineId, Refusal> {
-        let model = self
-            .pipelines
-            .iter()
-            .rev()
-            .find(|p| p.parent.is_none() && &*p.git_ref == git_ref)
-            .ok_or(Refusal::NoSuchRef)?;
+        if self.refs.is_deleted(git_ref) {
+            return Err(Refusal::NoSuchRef);
+        }
+        let model = self.pipelines.iter().rev().find(|p| p.parent.is_none() && &*p.git_ref == git_ref);
+        let Some(model) = model else {
+            let id = self.run_ref(git_ref).ok_or(Refusal::NoSuchRef)?;
+            self.settle();
+            return Ok(id);
+        };
         let opening = Opening {
             parent: None,
             git_ref: model.git_ref.clone(),
-            commit: model.commit.clone(),
+            is_tag: model.is_tag,
+            commit: self.refs.tip(git_ref).unwrap_or_else(|| model.commit.clone()),
             source: "api",
             name: model.name.clone(),
             user: &OPERATOR,

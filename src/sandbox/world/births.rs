@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::ci::{Iid, JobId, PipelineId, Status, Timestamp};
 
 use super::super::SandboxError;
+use super::super::git::{Made, TESTED};
 use super::super::locks::Shelf;
 use super::super::mishaps::MishapId;
 use super::super::people::{BOT, Commit, PullRequest, User};
@@ -20,6 +21,7 @@ use super::{EPOCH, Job, Pipeline, Tally, World};
 pub(super) struct Opening {
     pub parent: Option<(PipelineId, JobId)>,
     pub git_ref: Arc<str>,
+    pub is_tag: bool,
     pub commit: Arc<Commit>,
     pub source: &'static str,
     pub name: Option<Arc<str>>,
@@ -59,6 +61,7 @@ impl World {
             iid: Iid(88_000 + self.pipelines.len() as u64),
             parent: opening.parent,
             git_ref: opening.git_ref,
+            is_tag: opening.is_tag,
             commit: opening.commit,
             source: opening.source,
             name: opening.name,
@@ -162,8 +165,16 @@ impl World {
         stacks.into_iter().map(|(stack, weight)| (stack, (budget * weight / weights).max(2))).collect()
     }
 
-    /// A merge reaches develop: the nightly one rebuilds everything, later ones find most of it in the cache.
+    /// Develop is built again: the nightly pipeline rebuilds everything, later ones find most of it in the cache.
     pub(super) fn merge(&mut self, n: u64) {
+        self.build_develop(n, if n == 0 { "schedule" } else { "web" });
+        let later = 5 * HOUR + Rng::of(self.seed, "merge", n).below(2 * HOUR as u64) as i64;
+        self.plan_event(self.now.shifted(later), Event::Merge(n + 1));
+    }
+
+    /// Opens a pipeline for the newest commit of develop.
+    pub(super) fn build_develop(&mut self, n: u64, source: &'static str) {
+        let Some(commit) = self.refs.tip("develop") else { return };
         let shares = self.shares(n == 0);
         let stacks: Vec<usize> = shares.iter().map(|(stack, _)| *stack).collect();
         let plan = Arc::new(Plan::parent(&stacks, Access::Protected));
@@ -178,8 +189,9 @@ impl World {
         let opening = Opening {
             parent: None,
             git_ref: "develop".into(),
-            commit: Arc::new(Commit::on_develop(self.seed, n)),
-            source: if n == 0 { "schedule" } else { "push" },
+            is_tag: false,
+            commit,
+            source,
             name: None,
             user: &BOT,
             access: Access::Protected,
@@ -189,8 +201,6 @@ impl World {
             at: self.now,
         };
         self.open(opening);
-        let later = 5 * HOUR + Rng::of(self.seed, "merge", n).below(2 * HOUR as u64) as i64;
-        self.plan_event(self.now.shifted(later), Event::Merge(n + 1));
     }
 
     /// A pull request is opened, or somebody pushes to an older one again and the bot cancels what still ran.
@@ -224,6 +234,7 @@ impl World {
         let opening = Opening {
             parent: None,
             git_ref: pr.git_ref.clone(),
+            is_tag: false,
             commit: Arc::new(Commit::merge(self.seed, HISTORY + n, &pr)),
             source: "push",
             name: Some(pr.title),
@@ -237,7 +248,7 @@ impl World {
         self.open(opening);
     }
 
-    fn supersede(&mut self, git_ref: &str) {
+    pub(super) fn supersede(&mut self, git_ref: &str) {
         let older: Vec<PipelineId> = self
             .pipelines
             .iter()
@@ -265,11 +276,11 @@ impl World {
             let id = self.lay_out(Opening {
                 parent: None,
                 git_ref: if on_develop { "develop".into() } else { pr.git_ref.clone() },
-                commit: Arc::new(if on_develop {
-                    Commit::on_develop(self.seed, 1_000 + n)
-                } else {
-                    Commit::merge(self.seed, n, &pr)
-                }),
+                is_tag: false,
+                commit: match self.trunk.of_pipeline(n).filter(|_| on_develop) {
+                    Some(made) => made.about.clone(),
+                    None => Arc::new(Commit::merge(self.seed, n, &pr)),
+                },
                 source: "push",
                 name: (!on_develop).then(|| pr.title.clone()),
                 user: &BOT,
@@ -279,8 +290,31 @@ impl World {
                 script: Script::default(),
                 at,
             });
-            self.live_through(id, if fate < 0.86 { Status::Failed } else { Status::Canceled });
+            // What was tested last on develop came to an end; others were canceled.
+            let ended = fate < 0.86 || n == TESTED;
+            self.live_through(id, if ended { Status::Failed } else { Status::Canceled });
         }
+        self.touched.clear();
+        self.ended.clear();
+    }
+
+    /// A pipeline of a branch that is over: the change touched nothing that CI watches.
+    pub(super) fn past_pipeline(&mut self, name: &str, made: &Made) {
+        let id = self.lay_out(Opening {
+            parent: None,
+            git_ref: name.into(),
+            is_tag: false,
+            commit: made.about.clone(),
+            source: "push",
+            name: None,
+            user: &BOT,
+            access: Access::Public,
+            key: hash("bridged") ^ hash(name),
+            plan: Arc::new(Plan::parent(&[], Access::Public)),
+            script: Script::default(),
+            at: self.now.shifted(-8 * 60_000),
+        });
+        self.live_through(id, Status::Success);
         self.touched.clear();
         self.ended.clear();
     }
@@ -330,7 +364,7 @@ impl World {
 }
 
 /// At most three stacks that build the package.
-fn stacks_with(package: &str, rng: &mut Rng) -> Vec<usize> {
+pub(super) fn stacks_with(package: &str, rng: &mut Rng) -> Vec<usize> {
     let builds = |shelf: &Shelf| shelf.has(package);
     let mut all: Vec<usize> =
         (0..).zip(STACKS).filter(|(_, s)| Shelf::embedded(s.lock).is_ok_and(builds)).map(|(i, _)| i).collect();
@@ -342,14 +376,14 @@ fn stacks_with(package: &str, rng: &mut Rng) -> Vec<usize> {
 }
 
 /// The child of a stack for these specs, with nothing cast yet.
-fn child(stack: usize, chosen: &std::collections::BTreeSet<u32>, access: Access) -> Option<Child> {
+pub(super) fn child(stack: usize, chosen: &std::collections::BTreeSet<u32>, access: Access) -> Option<Child> {
     let shelf = Shelf::embedded(STACKS.get(stack)?.lock).ok()?;
     let plan = Plan::child(stack, shelf, chosen, access)?;
     Some(Child { plan: Arc::new(plan), script: Script::default() })
 }
 
 /// The trigger entry of a stack in a parent's plan.
-fn trigger_of(parent: &Plan, stack: usize) -> u32 {
+pub(super) fn trigger_of(parent: &Plan, stack: usize) -> u32 {
     let name = STACKS.get(stack).map_or("", |s| s.name);
     let is_trigger = |n: &u32| {
         let entry = parent.entry(*n);

@@ -12,7 +12,7 @@ use super::super::plan::Role;
 use super::super::rng::Rng;
 use super::births::Opening;
 use super::casting::Part;
-use super::{EPOCH, Queue, Scenario, Turn, What, World};
+use super::{EPOCH, Note, Queue, Scenario, Turn, What, World};
 
 /// Something that will happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,10 +84,12 @@ impl World {
         if let Some(open) = pipeline.open.get_mut(entry.stage) {
             *open = *open + u32::from(old.is_terminal()) - u32::from(status.is_terminal());
         }
+        let pipeline = job.pipeline;
         if status.is_terminal() {
-            self.ended.push_back((job.pipeline, job.entry));
+            self.ended.push_back((pipeline, job.entry));
         }
-        self.touched.insert(job.pipeline);
+        self.refs.note(Note::Job(id));
+        self.touched.insert(pipeline);
     }
 
     /// Tells dependents and parents until nothing more follows.
@@ -330,6 +332,7 @@ impl World {
         let opening = Opening {
             parent: Some((parent.id, id)),
             git_ref: parent.git_ref.clone(),
+            is_tag: parent.is_tag,
             commit: parent.commit.clone(),
             source: "parent_pipeline",
             name: None,
@@ -358,6 +361,7 @@ impl World {
         }
         pipeline.status = status;
         pipeline.updated_at = now;
+        self.refs.note(Note::Pipeline(id));
         pipeline.finished_at = status.is_terminal().then_some(now);
         if status == Status::Running {
             pipeline.started_at.get_or_insert(now);

@@ -4,7 +4,8 @@
 //! an action moves only what it touches. The server is its only driver; it says how late it is and asks what there is to see.
 //!
 //! * `births`: which pipelines open when; `casting`: who in them will fail.
-//! * `clockwork`: what happens by itself; `steps`: what of it runners did; `actions`: what API calls do; `inject`: what tests put in.
+//! * `clockwork`: what happens by itself; `steps`: what of it runners did; `actions`: what API calls do; `inject`: what tests put in;
+//!   `refs`: branches and tags, and what a push of them starts.
 
 mod actions;
 mod arena;
@@ -12,6 +13,7 @@ mod births;
 mod casting;
 mod clockwork;
 mod inject;
+mod refs;
 mod steps;
 mod tally;
 #[cfg(test)]
@@ -24,6 +26,7 @@ use std::sync::Arc;
 use crate::ci::{Iid, JobId, PipelineId, Status, Timestamp};
 
 use super::fleet::{Runner, runners};
+use super::git::Trunk;
 use super::mishaps::MishapId;
 use super::people::{Commit, User};
 use super::plan::{Access, Entry, Plan};
@@ -34,6 +37,7 @@ use arena::Arena;
 use casting::Script;
 use clockwork::Event;
 pub use inject::LogBody;
+pub use refs::{Known, Note, PushEvent, Refs};
 pub use steps::{Step, What};
 use tally::Tally;
 
@@ -50,6 +54,8 @@ pub struct Pipeline {
     /// The pipeline and the trigger job that started this one.
     pub parent: Option<(PipelineId, JobId)>,
     pub git_ref: Arc<str>,
+    /// The ref is a tag, not a branch.
+    pub is_tag: bool,
     pub commit: Arc<Commit>,
     pub source: &'static str,
     pub name: Option<Arc<str>>,
@@ -149,12 +155,17 @@ pub struct World {
     /// Jobs that have changed a build cache, in the order in which they ended.
     landed: Vec<JobId>,
     steps: Vec<Step>,
+    trunk: Trunk,
+    refs: Refs,
 }
 
 impl World {
     /// Makes the world as it is at [`EPOCH`]: the history lies behind, the nightly develop pipeline has just been started.
     pub fn new(seed: u64, scenario: Scenario, jobs: usize) -> Result<Self, SandboxError> {
+        let trunk = Trunk::new(seed, EPOCH);
         let mut world = Self {
+            refs: Refs::new(&trunk),
+            trunk,
             seed,
             scenario,
             size: jobs,
@@ -209,6 +220,16 @@ impl World {
 
     pub fn runners(&self) -> &[Runner] {
         &self.runners
+    }
+
+    /// The history that GitHub and GitLab have in common when the world begins.
+    pub fn trunk(&self) -> &Trunk {
+        &self.trunk
+    }
+
+    /// Branches and tags of the GitLab.
+    pub fn refs(&self) -> &Refs {
+        &self.refs
     }
 
     /// The pipeline that a job belongs to.

@@ -5,7 +5,6 @@
 
 mod resolve;
 mod schema;
-mod syntax;
 
 use serde_json::{Map, Value, json};
 
@@ -33,7 +32,7 @@ impl Visit<'_> {
         }
         let empty = Map::new();
         let variables = body.get("variables").and_then(Value::as_object).unwrap_or(&empty);
-        let fields = match syntax::parse(query, variables) {
+        let fields = match super::super::query::parse(query, variables) {
             Ok(fields) => fields,
             Err(message) => return errors(&[&message]),
         };

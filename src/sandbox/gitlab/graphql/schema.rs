@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::syntax::Field;
+use super::super::super::query::Field;
 
 /// How a field's cost and selection are to be treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,7 +207,7 @@ pub fn depth(fields: &[Field]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::gitlab::graphql::syntax::parse;
+    use crate::sandbox::query::parse;
     use serde_json::Map;
 
     /// The query of GitLab's notes, which scores about 50 there.

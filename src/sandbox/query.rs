@@ -1,11 +1,11 @@
-//! Reads query documents: one operation of nested fields with aliases, arguments and variables.
+//! Reads query documents of GraphQL for both forges: one operation of nested fields with aliases, arguments, variables and inline fragments.
 
 use serde_json::{Map, Value};
 
 /// A selected field. Variables in its arguments have been replaced by their values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Field {
-    /// The key of the answer: the alias, or the name.
+    /// The key of the answer: the alias, or the name. `...` for an inline fragment, whose name is `... on TYPE`.
     pub key: String,
     pub name: String,
     pub arguments: Map<String, Value>,
@@ -38,7 +38,7 @@ pub fn parse(text: &str, given: &Map<String, Value>) -> Result<Vec<Field>, Strin
             parser.declare(given)?;
         }
     } else if let Some(word @ ("mutation" | "subscription" | "fragment")) = parser.peek().map(String::as_str) {
-        return Err(format!("this practice GitLab does not play a GraphQL {word}"));
+        return Err(format!("this practice world does not play a GraphQL {word}"));
     }
     let fields = parser.selection()?;
     match parser.peek() {
@@ -113,6 +113,10 @@ impl Parser {
     }
 
     fn field(&mut self) -> Result<Field, String> {
+        if self.take("...on") || (self.take("...") && self.take("on")) {
+            let name = format!("... on {}", self.name()?);
+            return Ok(Field { key: "...".to_owned(), name, arguments: Map::new(), fields: self.selection()? });
+        }
         let key = self.name()?;
         let name = if self.take(":") { self.name()? } else { key.clone() };
         let mut arguments = Map::new();

@@ -1,0 +1,96 @@
+//! What a pull request is here, with the checks and statuses on its commits.
+
+use std::sync::Arc;
+
+use super::super::git::{Made, Oid};
+use crate::ci::Timestamp;
+
+/// Whether it can still be merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrState {
+    Open,
+    Closed,
+    Merged,
+}
+
+/// What GitHub has found out about merging it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judged {
+    /// Nothing yet; whoever asks makes it look.
+    NotYet,
+    /// Nothing yet, and it takes its time.
+    Slow,
+    /// This is the merge.
+    Clean(Oid),
+    Conflict,
+}
+
+/// A pull request.
+#[derive(Debug, Clone)]
+pub struct Pull {
+    pub number: u64,
+    pub title: Arc<str>,
+    pub author: Arc<str>,
+    pub email: Arc<str>,
+    pub state: PrState,
+    pub is_draft: bool,
+    pub head: Made,
+    /// The head that the API still tells while git has a newer one.
+    pub told: Option<Oid>,
+    pub head_ref: Arc<str>,
+    /// None when the fork was deleted.
+    pub head_repo: Option<Arc<str>>,
+    pub base_ref: Arc<str>,
+    pub labels: Vec<Arc<str>>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub closed_at: Option<Timestamp>,
+    pub merged_at: Option<Timestamp>,
+    pub merge_commit: Option<Oid>,
+    pub judged: Judged,
+    /// The package that it changes.
+    pub package: &'static str,
+    pub commits: u64,
+}
+
+impl Pull {
+    /// The head as the API tells it.
+    pub fn told_head(&self) -> Oid {
+        self.told.unwrap_or(self.head.id)
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.state == PrState::Open
+    }
+}
+
+/// A check run.
+#[derive(Debug, Clone)]
+pub struct Check {
+    pub id: u64,
+    pub name: Arc<str>,
+    pub started_at: Timestamp,
+    /// GitHub's word and the moment, once it has ended.
+    pub ended: Option<(&'static str, Timestamp)>,
+}
+
+/// A commit status.
+#[derive(Debug, Clone)]
+pub struct Status {
+    pub id: u64,
+    pub context: Arc<str>,
+    pub state: Arc<str>,
+    pub description: Option<Arc<str>>,
+    pub target_url: Option<Arc<str>>,
+    pub at: Timestamp,
+}
+
+/// A comment on a pull request.
+#[derive(Debug, Clone)]
+pub struct Comment {
+    pub id: u64,
+    pub pull: u64,
+    pub author: Arc<str>,
+    pub body: Arc<str>,
+    pub at: Timestamp,
+}
