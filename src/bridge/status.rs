@@ -204,12 +204,16 @@ impl StatusInput<'_> {
                 _ if self.protected.contains(&seen.git_ref) => Ok(seen.sha.clone()),
                 None => continue,
                 Some((number, _)) => {
-                    let target = self.head_of(seen);
-                    let decision = decisions.get(&PrNumber(number)).filter(|one| target.as_ref() == Ok(&one.head));
-                    if decision.is_some_and(|decision| !speaks_for(&decision.tested, &seen.sha)) {
-                        continue;
+                    let decision = decisions.get(&PrNumber(number));
+                    let is_superseded = |one: &&PrDecision| !speaks_for(&one.tested, &seen.sha);
+                    match self.head_of(seen) {
+                        Ok(head) if decision.filter(|one| one.head == head).is_some_and(|one| is_superseded(&one)) => {
+                            continue;
+                        }
+                        // What nobody remembers is looked up only where it can speak for an open head.
+                        Err(_) if decision.is_none_or(|one| is_superseded(one)) => continue,
+                        target => target,
                     }
-                    target
                 }
             };
             match target {

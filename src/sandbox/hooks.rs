@@ -118,12 +118,8 @@ impl Postman {
         body: &str,
     ) -> reqwest::RequestBuilder {
         let url = if forge == Forge::GitHub { &target.github } else { &target.gitlab };
-        let request = self
-            .client
-            .post(url)
-            .timeout(DEADLINE)
-            .header("content-type", "application/json")
-            .body(body.to_owned());
+        let request =
+            self.client.post(url).timeout(DEADLINE).header("content-type", "application/json").body(body.to_owned());
         match forge {
             Forge::GitHub => {
                 let key = hmac::Key::new(hmac::HMAC_SHA256, target.secret.as_bytes());

@@ -119,7 +119,9 @@ pub enum SandboxError {
     Config { source: crate::spack::yaml::YamlError },
     #[error("failed to generate the child pipeline of {stack}: {source}")]
     Generate { stack: &'static str, source: crate::generation::Refusal },
-    #[error("failed to make the git repositories of the practice world: {source}; install git, or set TMPDIR to another folder")]
+    #[error(
+        "failed to make the git repositories of the practice world: {source}; install git, or set TMPDIR to another folder"
+    )]
     Git { source: std::io::Error },
     #[error("failed to listen on 127.0.0.1:{port}: {source}; choose another port or 0 for any free one")]
     Listen { port: u16, source: std::io::Error },

@@ -181,10 +181,7 @@ async fn serve(
     }
 }
 
-async fn open(
-    options: &Options,
-    github: &str,
-) -> Result<(TcpListener, Arc<Shared>, GitHubParts), SandboxError> {
+async fn open(options: &Options, github: &str) -> Result<(TcpListener, Arc<Shared>, GitHubParts), SandboxError> {
     let mut world = World::new(options.seed, options.scenario, options.jobs)?;
     world.advance_to(OPENING);
     let hub = Hub::new(options.seed, options.prs, world.trunk(), OPENING, github);

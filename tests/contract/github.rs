@@ -96,7 +96,9 @@ fn holds(path: &str, method: &str, status: u16, reply: &Reply) {
     let wrong: Vec<String> = schema
         .iter_errors(&body)
         .filter(|error| !is_known(error.instance_path().as_str()))
-        .map(|error| format!("{} at {}", error.to_string().chars().take(200).collect::<String>(), error.instance_path()))
+        .map(|error| {
+            format!("{} at {}", error.to_string().chars().take(200).collect::<String>(), error.instance_path())
+        })
         .collect();
     assert_eq!(wrong, Vec::<String>::new(), "{method} {path}");
 }

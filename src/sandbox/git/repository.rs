@@ -53,12 +53,7 @@ impl Repository {
     }
 
     /// Makes one with all objects of another, and other refs.
-    pub fn create_like(
-        other: &Self,
-        path: &Path,
-        default: &str,
-        refs: &BTreeMap<String, Oid>,
-    ) -> io::Result<Self> {
+    pub fn create_like(other: &Self, path: &Path, default: &str, refs: &BTreeMap<String, Oid>) -> io::Result<Self> {
         let repository = Self::lay_out(path, default, refs)?;
         let packs = |one: &Self| one.path.join("objects").join("pack");
         for entry in fs::read_dir(packs(other))? {

@@ -79,7 +79,8 @@ impl Exchange<'_> {
     /// Whether it is a push, or the question before one.
     pub fn is_push(&self) -> bool {
         let query = self.uri.query().unwrap_or_default();
-        self.uri.path().ends_with("/git-receive-pack") || query.split('&').any(|pair| pair == "service=git-receive-pack")
+        self.uri.path().ends_with("/git-receive-pack")
+            || query.split('&').any(|pair| pair == "service=git-receive-pack")
     }
 
     /// The password or token that it carries; Basic with any user, or Bearer.
@@ -120,7 +121,8 @@ impl Exchange<'_> {
 
     async fn run(self, repository: &Repository) -> io::Result<Response> {
         let name = repository.path().file_name().unwrap_or_default().to_string_lossy();
-        let service = self.uri.path().rsplit_once("/git-").map_or("info/refs".to_owned(), |(_, rest)| format!("git-{rest}"));
+        let service =
+            self.uri.path().rsplit_once("/git-").map_or("info/refs".to_owned(), |(_, rest)| format!("git-{rest}"));
         let text = |name: &str| self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let mut command = tokio::process::Command::from(repository.alone());
         command
@@ -202,7 +204,8 @@ fn brought(repository: &Repository, request: &[u8], before: &BTreeMap<String, Oi
     range.sort();
     range.dedup();
     range.extend(changes.iter().filter(|change| change.new != Oid::ZERO).map(|change| change.new.to_string()));
-    let commits = if changes.iter().any(|change| change.new != Oid::ZERO) { log(repository, &range)? } else { Vec::new() };
+    let commits =
+        if changes.iter().any(|change| change.new != Oid::ZERO) { log(repository, &range)? } else { Vec::new() };
     Ok(Pushed { changes, options, commits })
 }
 

@@ -36,7 +36,10 @@ pub enum Act {
     Retarget(Arc<str>),
     DeleteFork,
     /// A check of the head ends, whether it had started or not.
-    Check { name: Arc<str>, conclusion: &'static str },
+    Check {
+        name: Arc<str>,
+        conclusion: &'static str,
+    },
     Comment(Arc<str>),
 }
 

@@ -13,7 +13,8 @@ pub struct Page {
 
 impl Page {
     pub fn of(request: &Request) -> Self {
-        let number = |name: &str| request.parameter(name).and_then(|text| text.parse::<usize>().ok()).filter(|n| *n > 0);
+        let number =
+            |name: &str| request.parameter(name).and_then(|text| text.parse::<usize>().ok()).filter(|n| *n > 0);
         Self { number: number("page").unwrap_or(1), size: number("per_page").unwrap_or(30).min(100) }
     }
 
@@ -31,7 +32,8 @@ impl Page {
             let escape = |text: &str| {
                 percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
             };
-            let mut pairs: Vec<String> = kept.map(|(key, value)| format!("{}={}", escape_key(key), escape(value))).collect();
+            let mut pairs: Vec<String> =
+                kept.map(|(key, value)| format!("{}={}", escape_key(key), escape(value))).collect();
             pairs.push(format!("page={page}"));
             format!("<{base}{}?{}>; rel=\"{rel}\"", request.path, pairs.join("&"))
         };

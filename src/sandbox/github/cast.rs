@@ -100,7 +100,8 @@ impl Hub {
             let pr = PullRequest::nth(self.seed ^ 0xa4ead, n);
             let Some(tip) = self.tip("develop").cloned() else { return };
             let files = self.with_change(&tip.files, pr.package, &pr.title);
-            let made = self.make(&files, &[tip.id], (pr.author, &pr.email), &format!("{} (#{})", pr.title, FIRST - 2 + n));
+            let made =
+                self.make(&files, &[tip.id], (pr.author, &pr.email), &format!("{} (#{})", pr.title, FIRST - 2 + n));
             self.branches.insert("develop".to_owned(), made.id);
         }
         let weights: u64 = CROWD.iter().map(|(_, weight)| weight).sum();
@@ -183,7 +184,13 @@ impl Hub {
             head_ref: if name.is_empty() { slug.into() } else { name.into() },
             head_repo: (part != Part::Orphan).then(|| format!("{login}/spack-packages").into()),
             base_ref: if is_release { Trunk::RELEASE } else { "develop" }.into(),
-            labels: if is_urgent { vec![URGENT.into()] } else if n.is_multiple_of(3) { vec!["update-package".into()] } else { Vec::new() },
+            labels: if is_urgent {
+                vec![URGENT.into()]
+            } else if n.is_multiple_of(3) {
+                vec!["update-package".into()]
+            } else {
+                Vec::new()
+            },
             created_at: touched.shifted(-(rng.below(3 * DAY as u64) as i64)),
             updated_at: touched,
             closed_at: None,

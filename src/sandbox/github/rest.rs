@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 
 use super::super::git::Oid;
 use super::super::gitlab::{Answer, Request};
+use super::REPOSITORY;
 use super::acts::Act;
 use super::answer::{Page, invalid, json, not_found, refusal};
 use super::hub::Hub;
 use super::pr::{Pull, Status};
 use super::wire::{View, time};
-use super::REPOSITORY;
 
 type Reply = Result<Answer, Answer>;
 
@@ -246,9 +246,8 @@ impl Visit<'_> {
     fn comments(&self, number: &str) -> Reply {
         let number = self.number(number)?;
         let since = self.request.time("since");
-        let wanted = |comment: &&super::pr::Comment| {
-            comment.pull == number && since.is_none_or(|since| comment.at >= since)
-        };
+        let wanted =
+            |comment: &&super::pr::Comment| comment.pull == number && since.is_none_or(|since| comment.at >= since);
         let all: Vec<_> = self.hub.comments.iter().filter(wanted).collect();
         self.list(&all, |comment| View(self.hub).comment(comment))
     }

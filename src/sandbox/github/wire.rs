@@ -9,21 +9,62 @@ use serde_json::{Map, Value, json};
 
 use super::super::git::{Made, Oid};
 use super::super::rng::hash;
+use super::REPOSITORY;
 use super::hub::Hub;
 use super::pr::{Check, Comment, Judged, PrState, Pull, Status};
-use super::REPOSITORY;
 use crate::ci::Timestamp;
 
 /// The addresses that a repository names.
 const REPOSITORY_URLS: &[&str] = &[
-    "archive", "assignees", "blobs", "branches", "collaborators", "comments", "commits", "compare", "contents", "contributors",
-    "deployments", "downloads", "events", "forks", "git_commits", "git_refs", "git_tags", "hooks", "issue_comment", "issue_events",
-    "issues", "keys", "labels", "languages", "merges", "milestones", "notifications", "pulls", "releases", "stargazers", "statuses",
-    "subscribers", "subscription", "tags", "teams", "trees",
+    "archive",
+    "assignees",
+    "blobs",
+    "branches",
+    "collaborators",
+    "comments",
+    "commits",
+    "compare",
+    "contents",
+    "contributors",
+    "deployments",
+    "downloads",
+    "events",
+    "forks",
+    "git_commits",
+    "git_refs",
+    "git_tags",
+    "hooks",
+    "issue_comment",
+    "issue_events",
+    "issues",
+    "keys",
+    "labels",
+    "languages",
+    "merges",
+    "milestones",
+    "notifications",
+    "pulls",
+    "releases",
+    "stargazers",
+    "statuses",
+    "subscribers",
+    "subscription",
+    "tags",
+    "teams",
+    "trees",
 ];
 /// The addresses that a user names.
-const USER_URLS: &[&str] =
-    &["events", "followers", "following", "gists", "organizations", "received_events", "repos", "starred", "subscriptions"];
+const USER_URLS: &[&str] = &[
+    "events",
+    "followers",
+    "following",
+    "gists",
+    "organizations",
+    "received_events",
+    "repos",
+    "starred",
+    "subscriptions",
+];
 
 /// GitHub writes times without milliseconds.
 pub fn time(at: Timestamp) -> String {

@@ -99,9 +99,7 @@ impl Visit<'_> {
             ["projects", _, "events"] if get => self.events(),
             ["projects", _, "repository", "branches"] if get => self.branches(),
             ["projects", _, "repository", "branches", name @ ..] if get => self.branch(&name.join("/")),
-            ["projects", _, "repository", "branches", name @ ..]
-                if self.request.method == ::http::Method::DELETE =>
-            {
+            ["projects", _, "repository", "branches", name @ ..] if self.request.method == ::http::Method::DELETE => {
                 self.delete_branch(&name.join("/"))
             }
             ["projects", _, "repository", "tags"] if get => self.tags(),

@@ -92,7 +92,22 @@ impl Visit<'_> {
 
     pub(super) fn events(&self) -> Reply {
         self.caller.signed_in()?;
-        let action = self.choice("action", &["pushed", "created", "closed", "reopened", "merged", "commented", "joined", "left", "destroyed", "expired", "approved"])?;
+        let action = self.choice(
+            "action",
+            &[
+                "pushed",
+                "created",
+                "closed",
+                "reopened",
+                "merged",
+                "commented",
+                "joined",
+                "left",
+                "destroyed",
+                "expired",
+                "approved",
+            ],
+        )?;
         // Days, of which the one that is named does not count.
         let day = |name: &str| self.request.parameter(name).map(str::to_owned);
         let (after, before) = (day("after"), day("before"));

@@ -61,7 +61,8 @@ pub(super) async fn gather(outside: &Outside, memory: &mut Memory) -> Result<Gat
         troubles.extend(listing.left_out.iter().map(|name| format!("a ref of this name is left out: {name}")));
     }
     let (pipelines, is_whole) = match pipelines {
-        Ok((found, is_whole)) => (Looked::Found(found), is_whole),
+        // Without the pull requests it is not known which pipelines somebody waits for.
+        Ok((found, is_whole)) => (Looked::Found(found), is_whole && are_prs_known),
         Err(fault) => (failed(&fault, &mut troubles), false),
     };
     let main = main.map_or_else(|fault| failed(&fault, &mut troubles), Looked::Found);
