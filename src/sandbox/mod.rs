@@ -35,7 +35,7 @@ mod transcript;
 mod world;
 
 pub use faults::{Fault, FaultKind};
-pub use github::{Act, Endpoint as GitHubEndpoint, Hub, Judged, NoPull, PrState, Pull};
+pub use github::{Act, Endpoint as GitHubEndpoint, Hub, Judged, NoPull, PrState, Pull, Status as HubStatus};
 pub use hooks::{Deliveries, HookTarget};
 pub use kube::{Endpoint as KubeEndpoint, WatchEnd};
 pub use s3::{Endpoint as S3Endpoint, Listed as S3Object};

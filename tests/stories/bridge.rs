@@ -1,20 +1,25 @@
 //! The bridge between the practice GitHub and the practice GitLab, over real sockets and real git.
 
+#![expect(non_snake_case, reason = "cases are numbered as in the reference")]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use secrecy::SecretString;
+use serde_json::Value;
 use stackhand::adapters::clock::{Clock, SystemClock};
 use stackhand::adapters::git::mirror::{self, Credentials, Mirror, Remote};
 use stackhand::adapters::github::{self, Access, GitHub};
 use stackhand::adapters::gitlab::{self, GitLab};
 use stackhand::adapters::store::Store;
-use stackhand::bridge::Rules;
+use stackhand::bridge::{Posted, Rules};
 use stackhand::ci::Timestamp;
 use stackhand::controller::loops::bridge::{Bridge, Outside, PassReport};
-use stackhand::sandbox::{Act, Options, Running, Sandbox};
+use stackhand::forge::Sha;
+use stackhand::sandbox::{Act, Fault, FaultKind, Options, Running, Sandbox};
 
 /// A practice world, and a bridge in it.
 struct Night {
@@ -68,7 +73,7 @@ impl Night {
             token: Some(token.clone()),
             per_second: 10_000.0,
             backoff: Duration::from_millis(5),
-            ..gitlab::Settings::new(running.url.clone(), running.project.clone(), now(&clock))
+            ..gitlab::Settings::new(running.url.clone(), running.project, now(&clock))
         });
         let remote = |url: &str, user: &str, token: SecretString| Remote {
             url: url.to_owned(),
@@ -93,17 +98,75 @@ impl Night {
     }
 
     async fn pass(&self) -> PassReport {
-        self.bridge.as_ref().unwrap().pass(false, &|| false).await.unwrap().report
+        self.bridge().pass(false, &|| false).await.unwrap().report
+    }
+
+    fn bridge(&self) -> &Bridge {
+        self.bridge.as_ref().unwrap()
     }
 
     fn act(&self, number: u64, act: Act) {
         self.running.hub(|hub| hub.act(number, act)).unwrap();
     }
 
-    /// The reason of each pull request, by the name of its branch.
-    fn reasons(&self, report: &PassReport) -> BTreeMap<u64, String> {
-        report.decisions.iter().map(|one| (one.pr.0, one.decided.reason.to_string())).collect()
+    /// The pull request that has this branch.
+    fn number(&self, head_ref: &str) -> u64 {
+        self.running.hub(|hub| hub.pulls().values().find(|pull| &*pull.head_ref == head_ref).unwrap().number)
     }
+
+    fn head(&self, number: u64) -> String {
+        self.running.hub(|hub| hub.pull(number).unwrap().head.id.to_string())
+    }
+
+    /// What GitHub shows of our context on a commit, the oldest first.
+    fn shown(&self, sha: &str) -> Vec<(String, String)> {
+        let words = |status: &stackhand::sandbox::HubStatus| {
+            (status.state.to_string(), status.description.as_deref().unwrap_or_default().to_owned())
+        };
+        self.running.hub(|hub| hub.statuses_of(sha).iter().map(words).collect())
+    }
+
+    /// What is told to nobody twice in a row.
+    fn assert_no_echo(&self) {
+        let all = self.running.hub(|hub| hub.pulls().values().map(|pull| pull.head.id.to_string()).collect::<Vec<_>>());
+        for sha in all {
+            let shown = self.shown(&sha);
+            assert!(shown.windows(2).all(|pair| pair[0] != pair[1]), "{sha}: {shown:?}");
+        }
+    }
+
+    /// An answer of GitLab's API.
+    async fn gitlab(&self, path: &str) -> Value {
+        let url = format!("{}/api/v4/projects/57/{path}", self.running.url);
+        let reply = reqwest::Client::new().get(url).bearer_auth(&self.running.token).send().await.unwrap();
+        serde_json::from_str(&reply.text().await.unwrap()).unwrap()
+    }
+
+    /// The commit of a branch on GitLab.
+    async fn on_gitlab(&self, branch: &str) -> Option<String> {
+        let name: String = url_encoded(branch);
+        self.gitlab(&format!("repository/branches/{name}")).await["commit"]["id"].as_str().map(str::to_owned)
+    }
+
+    /// Every branch of an open pull request on GitLab has exactly one pipeline for its commit.
+    async fn assert_one_pipeline_each(&self, pushed: &[String]) {
+        for branch in pushed.iter().filter(|name| name.starts_with("pr")) {
+            let commit = self.on_gitlab(branch).await.unwrap_or_else(|| panic!("{branch} is not on GitLab"));
+            let pipelines = self.gitlab(&format!("pipelines?sha={commit}")).await;
+            assert_eq!(pipelines.as_array().unwrap().len(), 1, "{branch}: {pipelines}");
+        }
+    }
+}
+
+fn url_encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+/// The reason of each pull request.
+fn reasons(report: &PassReport) -> BTreeMap<u64, &str> {
+    report.decisions.iter().map(|one| (one.pr.0, &*one.decided.reason)).collect()
 }
 
 impl Drop for Night {
@@ -116,25 +179,152 @@ fn still() -> Options {
     Options { speed: 0.0, jobs: 200, ..Options::default() }
 }
 
+/// E5, E6, E9, E10, E12, E13, E16, E40 of the reference, and what makes a second pass cheap.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_pull_request_has_its_reason_and_nothing_happens_twice() {
     let night = Night::begin("first", still()).await;
     let first = night.pass().await;
-    for one in &first.decisions {
-        eprintln!(
-            "{} {} {} {}",
-            one.pr,
-            night.running.hub(|hub| hub.pull(one.pr.0).unwrap().head_ref.to_string()),
-            one.decided.verdict,
-            one.decided.reason
-        );
+    let by_name: BTreeMap<String, &str> = reasons(&first)
+        .into_iter()
+        .map(|(number, reason)| (night.running.hub(|hub| hub.pull(number).unwrap().head_ref.to_string()), reason))
+        .collect();
+    for (head_ref, reason) in [
+        ("kokkos-static", "first_push"),
+        ("add-py-numpy-9.8.2", "already_pushed"),
+        ("fix-heffte-build", "new_head"),
+        ("add-hypre-1.1.5", "draft"),
+        ("fix-gsl-build", "check"),
+        ("add-py-numpy-2.3.7", "base_too_new"),
+        ("fix-amrex-build", "conflict"),
+        ("gsl-languages", "unrelated"),
+        ("🚀-x", "first_push"),
+        ("amrex-languages", "github_conflict"),
+        ("feature/a/b", "first_push"),
+        ("sqlite-static", "out_of_sync"),
+        ("föö", "first_push"),
+        ("-f", "first_push"),
+        ("--upload-pack=x", "first_push"),
+        ("$(id)", "first_push"),
+        ("a+b", "first_push"),
+        ("a&b;rm%2F修正", "first_push"),
+    ] {
+        assert_eq!(by_name[head_ref], reason, "{head_ref}");
     }
-    eprintln!("{:?} {:?} {:?} {:?} {}", first.pushed, first.statuses, first.requests, first.troubles, first.seconds);
-    for _ in 0..3 {
-        let second = night.pass().await;
-        eprintln!(
-            "{:?} {:?} {:?} {:?} {}",
-            second.pushed, second.statuses, second.requests, second.troubles, second.seconds
-        );
+    assert_eq!((first.pushed.len(), first.troubles.len()), (10, 0), "{:?}", first.troubles);
+    night.assert_one_pipeline_each(&first.pushed).await;
+    let conflict = night.head(night.number("fix-amrex-build"));
+    assert_eq!(night.shown(&conflict), [("error".to_owned(), "PR could not be merged with develop".to_owned())]);
+    let second = night.pass().await;
+    assert!(second.pushed.is_empty() && second.statuses.posted > 0, "pipelines that began are told");
+    let third = night.pass().await;
+    assert_eq!((third.pushed.len(), third.statuses.posted), (0, 0));
+    assert!(third.requests.github <= 12 && third.requests.gitlab <= 5, "{:?}", third.requests);
+    night.assert_no_echo();
+}
+
+/// E1, E3, E27, E29, E30, E39: what people do next is seen in the next pass.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_people_do_is_seen_in_the_next_pass() {
+    let night = Night::begin("people", still()).await;
+    night.pass().await;
+    let (pushed, closed, draft, late, moved) = (
+        night.number("kokkos-static"),
+        night.number("föö"),
+        night.number("add-hypre-1.1.5"),
+        night.number("add-py-numpy-2.3.7"),
+        night.number("a+b"),
+    );
+    let before = night.head(pushed);
+    night.act(pushed, Act::ForcePush);
+    night.act(pushed, Act::Check { name: "all-prechecks".into(), conclusion: "success" });
+    night.act(closed, Act::Push);
+    night.act(closed, Act::Close);
+    night.act(draft, Act::Ready);
+    night.act(draft, Act::Check { name: "all-prechecks".into(), conclusion: "success" });
+    night.act(late, Act::Label("pipelines:urgent".into()));
+    night.act(moved, Act::Retarget("releases/v1.0".into()));
+    let next = night.pass().await;
+    let reasons = reasons(&next);
+    assert_ne!(night.head(pushed), before);
+    assert_eq!((reasons[&pushed], reasons.get(&closed)), ("new_head", None));
+    assert_eq!(reasons[&draft], "first_push");
+    assert!(["first_push", "mergeability_unknown"].contains(&reasons[&late]), "{}", reasons[&late]);
+    assert!(["retargeted", "mergeability_unknown"].contains(&reasons[&moved]), "{}", reasons[&moved]);
+    night.assert_one_pipeline_each(&next.pushed).await;
+    night.pass().await;
+    night.pass().await;
+    night.assert_no_echo();
+    let shown = night.shown(&night.head(draft));
+    assert!(shown.last().is_some_and(|(state, _)| state == "pending") && shown.len() >= 1, "{shown:?}");
+}
+
+/// E22, E26: each side goes away in turn; nothing flips, and everything is made good afterwards.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_side_that_goes_away_flips_nothing_and_is_made_good() {
+    let night = Night::begin("weather", still()).await;
+    night.running.fault(Fault::new(FaultKind::BadGateway));
+    let without_gitlab = night.pass().await;
+    assert!(!without_gitlab.troubles.is_empty() && without_gitlab.pushed.is_empty());
+    assert!(reasons(&without_gitlab).values().all(|reason| !reason.contains("push")), "{:?}", reasons(&without_gitlab));
+    night.running.heal();
+    night.running.github_fault(Fault::new(FaultKind::ServerError));
+    let without_github = night.pass().await;
+    assert_eq!((without_github.prs, without_github.pushed.len(), without_github.statuses.posted), (None, 0, 0));
+    night.running.heal();
+    let whole = night.pass().await;
+    assert_eq!((whole.pushed.len(), whole.troubles.len()), (10, 0), "{:?}", whole.troubles);
+    night.assert_one_pipeline_each(&whole.pushed).await;
+    night.pass().await;
+    night.assert_no_echo();
+}
+
+/// E34: a pass that ends in the middle is made again; what was done is found, what was sent is read before it is sent again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn case_E34_a_pass_that_was_cut_off_is_made_good_and_nothing_is_done_twice() {
+    let mut night = Night::begin("cut", still()).await;
+    // It stops after each thing that it changes, and begins anew as another process.
+    let mut pushed = Vec::new();
+    for round in 0..60 {
+        let asked = AtomicU32::new(0);
+        let one_thing = || asked.fetch_add(1, Ordering::Relaxed) >= 1;
+        let report = night.bridge().pass(false, &one_thing).await.unwrap().report;
+        pushed.extend(report.pushed.clone());
+        let is_done = report.pushed.is_empty() && report.statuses.posted == 0;
+        if round % 3 == 0 {
+            night.open().await;
+        }
+        if is_done && round > 3 {
+            break;
+        }
     }
+    let distinct: std::collections::BTreeSet<&String> = pushed.iter().collect();
+    assert_eq!((pushed.len(), distinct.len()), (10, 10));
+    night.assert_one_pipeline_each(&pushed).await;
+    night.assert_no_echo();
+    // A status that was sent, and whose answer nobody heard.
+    let sha = Sha::parse(&night.head(night.number("fix-amrex-build"))).unwrap();
+    let count = night.shown(sha.as_str()).len();
+    let store = Store::open(&night.folder.join("store.db"), SystemClock.now()).await.unwrap();
+    let unheard = Posted { sha: sha.clone(), context: "ci/gitlab-ci".into(), status: None, refused: None };
+    store.put_status("practice/spack", &unheard, true, SystemClock.now()).await.unwrap();
+    let report = night.pass().await;
+    assert_eq!((report.statuses.posted, night.shown(sha.as_str()).len()), (0, count));
+}
+
+/// E36: 800 pull requests of which none changed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn case_E36_an_idle_pass_over_hundreds_asks_little() {
+    let night = Night::begin("many", Options { prs: 800, ..still() }).await;
+    let mut passes = 0;
+    let idle = loop {
+        let report = night.pass().await;
+        passes += 1;
+        eprintln!("pass {passes}: {}, {:?}, {} s", report.summary(), report.requests, report.seconds);
+        if report.pushed.is_empty() && report.statuses.posted == 0 {
+            break report;
+        }
+        assert!(passes < 8, "it does not come to rest");
+    };
+    assert!(idle.prs >= Some(790), "{:?}", idle.prs);
+    assert!(idle.requests.github <= 12 && idle.requests.gitlab <= 5, "{:?}", idle.requests);
 }

@@ -24,7 +24,7 @@ mod wire;
 
 pub use acts::{Act, NoPull};
 pub use hub::Hub;
-pub use pr::{Judged, PrState, Pull};
+pub use pr::{Judged, PrState, Pull, Status};
 pub use server::{Door, Endpoint, GitHub, GitHubParts};
 
 /// Owner and name of the repository.
