@@ -1,4 +1,6 @@
-//! `stackhand why`: why a job does not start, or why it stopped.
+//! `stackhand why`: why a job does not start, or why it stopped; with `pr`, what the bridge decided about a pull request.
+
+mod pr;
 
 use std::time::Duration;
 
@@ -25,16 +27,23 @@ manual, needs, blocked, queue, no_runner, pod, running, unknown), `words` (the a
 {`name`, `state`, `node`, `pending` {`class`, `words`, `deadline`, `left_s`}}, `wait` {`likely_s`, `low_s`, `high_s`}, `missing` [{`link`, `why`}], \
 `complete`, `errors`. What is not known is null. `wait` counts the jobs of the pipelines that were read: others may stand before it. `left_s` is negative when the runner has given up.
 
+With `pr`, JSON `stackhand.why-pr/1`: `pr`, `decisions` [{`bridge`, `at`, `head`, `verdict`, `reason`, `told`}, the newest first], `pushes` [{`bridge`, \
+`head`, `base_ref`, `onto`, `commit`, `at`}].
+
 Examples:
   stackhand why 15201234
+  stackhand why pr 51234
   stackhand why https://gitlab.spack.io/spack/spack-packages/-/jobs/15201234 --json";
 
 /// What can be asked for.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Ask {
+    #[command(subcommand)]
+    other: Option<Other>,
     /// The job: an id, or the address of its page.
-    #[arg(value_parser = job_id)]
-    job: JobId,
+    #[arg(value_parser = job_id, required = true)]
+    job: Option<JobId>,
     /// How long to wait for what is asked.
     #[arg(long, value_parser = super::args::length, default_value = "30s", value_name = "TIME")]
     within: Duration,
@@ -43,12 +52,27 @@ pub struct Ask {
     json: bool,
 }
 
+#[derive(Debug, clap::Subcommand)]
+enum Other {
+    /// Tells what the bridge decided about a pull request, and when.
+    Pr(pr::Ask),
+}
+
 /// Answers.
 pub async fn run(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
+    match (&ask.other, ask.job) {
+        (Some(Other::Pr(ask)), _) => pr::run(setup, ask).await,
+        (None, Some(id)) => job(setup, ask, id).await,
+        // The command line wants one of them.
+        (None, None) => Ok(Exit::Usage),
+    }
+}
+
+async fn job(setup: &Setup, ask: &Ask, id: JobId) -> Result<Exit, Failure> {
     let finder = Finder { gitlab: &setup.outside.gitlab, clock: &*setup.clock };
-    let seeds = finder.jobs(&[ask.job]).await.map_err(|fault| Failure::remote(&fault, setup.clock.now()))?;
+    let seeds = finder.jobs(&[id]).await.map_err(|fault| Failure::remote(&fault, setup.clock.now()))?;
     let mut session = Session::open_on_with_fleet(setup, &seeds)?;
-    let pipeline = session.replica.world.job(ask.job).map(|job| job.pipeline);
+    let pipeline = session.replica.world.job(id).map(|job| job.pipeline);
     session.focus(Focus { pipeline, ..Focus::default() }).await?;
     let wish = Wish { root: pipeline, graphs: true, reasons: true, ..Wish::default() };
     let knowledge = Knowledge::gather(&mut session, wish, ask.within).await?;
@@ -56,9 +80,9 @@ pub async fn run(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
     let fleet =
         session.settle(Some(ask.within), |replica| if is_heard(replica) { Step::Done } else { Step::Wait }).await?;
     let (world, now) = (&session.replica.world, session.replica.now);
-    let why = world.why(ask.job, now);
+    let why = world.why(id, now);
     let told = match why {
-        None => Err(Failure::new(Exit::Failed, format!("job {} is not known; check its id and --project", ask.job))),
+        None => Err(Failure::new(Exit::Failed, format!("job {} is not known; check its id and --project", id))),
         Some(why) if ask.json => out::json(&document(setup, &session.replica, &why, &knowledge, fleet)),
         Some(why) => tell(setup, &session.replica, &why, &knowledge),
     };

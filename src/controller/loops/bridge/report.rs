@@ -11,7 +11,7 @@ use crate::forge::PrNumber;
 /// A pass in numbers and decisions: what `stackhand bridge --once --json` prints last.
 #[derive(Debug, Clone, Serialize)]
 pub struct PassReport {
-    pub schema: &'static str,
+    pub version: &'static str,
     /// Open pull requests that were decided about; none when they could not be listed.
     pub prs: Option<usize>,
     /// Branches by name, tags as `refs/tags/NAME`.
@@ -91,7 +91,7 @@ impl PassReport {
         let shown = |one: &crate::bridge::PrDecision| Shown { pr: one.pr, decided: Decided::of_pr(one, input.now) };
         let refs = output.branches.iter().chain(&output.tags).filter(|one| one.verdict() != Verdict::Pushed);
         Self {
-            schema: "stackhand.bridge/1",
+            version: "stackhand.bridge/1",
             prs: Some(output.prs.len()),
             pushed,
             would_push: dry_run.then(planned),
