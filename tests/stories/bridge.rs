@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 use serde_json::Value;
@@ -25,25 +25,32 @@ use stackhand::sandbox::{Act, Fault, FaultKind, Options, Running, Sandbox};
 struct Night {
     running: Running,
     folder: PathBuf,
+    speed: f64,
     bridge: Option<Bridge>,
 }
 
-/// A clock that is as late as the world, which goes its own way.
-struct WorldClock(i64);
+/// A clock that is as late as the world, and as fast.
+struct WorldClock {
+    begun: Instant,
+    at: Timestamp,
+    speed: f64,
+}
 
 impl Clock for WorldClock {
     fn now(&self) -> Timestamp {
-        SystemClock.now().shifted(self.0)
+        let passed = self.begun.elapsed().as_secs_f64() * self.speed.max(1.0) * 1_000.0;
+        self.at.shifted(passed as i64)
     }
 }
 
 impl Night {
     async fn begin(name: &str, options: Options) -> Self {
+        let speed = options.speed;
         let running = Sandbox::start(options).await.unwrap();
         let folder = std::env::temp_dir().join(format!("stackhand-bridge-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
-        let mut night = Self { running, folder, bridge: None };
+        let mut night = Self { running, folder, speed, bridge: None };
         night.open().await;
         night
     }
@@ -52,8 +59,8 @@ impl Night {
     async fn open(&mut self) {
         self.bridge = None;
         let running = &self.running;
-        let skew = running.hub(|hub| hub.now()).millis() - SystemClock.now().millis();
-        let clock: Arc<dyn Clock> = Arc::new(WorldClock(skew));
+        let at = running.hub(|hub| hub.now());
+        let clock: Arc<dyn Clock> = Arc::new(WorldClock { begun: Instant::now(), at, speed: self.speed });
         let now = |clock: &Arc<dyn Clock>| {
             let clock = Arc::clone(clock);
             Arc::new(move || clock.now())
@@ -146,6 +153,51 @@ impl Night {
     async fn on_gitlab(&self, branch: &str) -> Option<String> {
         let name: String = url_encoded(branch);
         self.gitlab(&format!("repository/branches/{name}")).await["commit"]["id"].as_str().map(str::to_owned)
+    }
+
+    /// Heads of which GitHub does not show how they fare on GitLab.
+    async fn owed(&self, report: &PassReport) -> Vec<String> {
+        let mut owed = Vec::new();
+        for one in report.decisions.iter().filter(|one| &*one.decided.verdict == "pushed") {
+            let pull = self.running.hub(|hub| hub.pull(one.pr.0).unwrap().clone());
+            let branch = format!("pr{}_{}", one.pr, pull.head_ref);
+            let Some(commit) = self.on_gitlab(&branch).await else { continue };
+            let pipelines = self.gitlab(&format!("pipelines?sha={commit}")).await;
+            let status = pipelines[0]["status"].as_str().unwrap_or_default().to_owned();
+            let wanted = match &*status {
+                "success" => ("success", "Pipeline succeeded".to_owned()),
+                "failed" => ("error", "Pipeline failed".to_owned()),
+                "created" => ("pending", "Pipeline has been created".to_owned()),
+                "canceled" => continue,
+                other => ("pending", format!("Pipeline is {other}")),
+            };
+            let shown = self.shown(&pull.head.id.to_string());
+            if shown.last().is_none_or(|(state, text)| (&**state, text) != (wanted.0, &wanted.1)) {
+                owed.push(format!("{branch}: {status}, {shown:?}"));
+            }
+        }
+        owed
+    }
+
+    /// No commit of a pull request got two pipelines, unless its branch was elsewhere in between: pointed at another base and back.
+    async fn assert_no_twins(&self) {
+        let mut seen: BTreeMap<String, BTreeMap<u64, String>> = BTreeMap::new();
+        for page in 1.. {
+            let pipelines = self.gitlab(&format!("pipelines?source=push&per_page=100&page={page}")).await;
+            let all = pipelines.as_array().unwrap();
+            for one in all.iter().filter(|one| one["ref"].as_str().unwrap().starts_with("pr")) {
+                let (id, sha) = (one["id"].as_u64().unwrap(), one["sha"].to_string());
+                seen.entry(one["ref"].to_string()).or_default().insert(id, sha);
+            }
+            if all.len() < 100 {
+                break;
+            }
+        }
+        assert!(!seen.is_empty());
+        for (branch, pipelines) in seen {
+            let shas: Vec<&String> = pipelines.values().collect();
+            assert!(shas.windows(2).all(|pair| pair[0] != pair[1]), "{branch}: {pipelines:?}");
+        }
     }
 
     /// Every branch of an open pull request on GitLab has exactly one pipeline for its commit.
@@ -327,4 +379,117 @@ async fn case_E36_an_idle_pass_over_hundreds_asks_little() {
     };
     assert!(idle.prs >= Some(790), "{:?}", idle.prs);
     assert!(idle.requests.github <= 12 && idle.requests.gitlab <= 5, "{:?}", idle.requests);
+}
+
+/// Numbers that are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % sides
+    }
+}
+
+/// Something happens on GitHub.
+fn somebody_acts(night: &Night, dice: &mut Dice) {
+    let open: Vec<u64> =
+        night.running.hub(|hub| hub.pulls().values().filter(|pull| pull.is_open()).map(|pull| pull.number).collect());
+    let number = open[dice.below(open.len() as u64) as usize];
+    let act = match dice.below(12) {
+        0..=3 => Act::Push,
+        4 | 5 => Act::ForcePush,
+        6 => Act::Label("pipelines:urgent".into()),
+        7 => Act::Unlabel("pipelines:urgent".into()),
+        8 => Act::Draft,
+        9 => Act::Ready,
+        10 if open.len() > 15 => Act::Close,
+        _ => Act::Retarget(if dice.below(2) == 0 { "develop" } else { "releases/v1.0" }.into()),
+    };
+    // It may be in no state for that.
+    let _ = night.running.hub(|hub| hub.act(number, act));
+    let conclusion = if dice.below(5) == 0 { "failure" } else { "success" };
+    let _ = night.running.hub(|hub| hub.act(number, Act::Check { name: "all-prechecks".into(), conclusion }));
+}
+
+/// Something goes wrong on the way, a few times.
+fn something_breaks(night: &Night, dice: &mut Dice) {
+    let kind = match dice.below(8) {
+        0 => FaultKind::ServerError,
+        1 => FaultKind::BadGateway,
+        2 => FaultKind::Truncated,
+        3 => FaultKind::Drop,
+        4 => FaultKind::RetryLater(1),
+        5 => FaultKind::TooManyRequests(1),
+        6 => FaultKind::Forbidden,
+        _ => FaultKind::Reply { status: 200, content_type: "text/html", body: "<html>".to_owned() },
+    };
+    let fault = Fault::new(kind).times(1 + dice.below(3) as u32);
+    if dice.below(2) == 0 { night.running.fault(fault) } else { night.running.github_fault(fault) }
+}
+
+/// Lets people, servers and processes do their worst, and then looks whether everything is as if nothing had been.
+async fn survive(name: &str, rounds: u32) {
+    let mut night = Night::begin(name, Options { speed: 60.0, jobs: 200, ..Options::default() }).await;
+    let mut dice = Dice(0x5eed_0000_0000_0001);
+    let (mut events, mut cut, mut faulty) = (0, 0, 0);
+    for _ in 0..rounds {
+        for _ in 0..dice.below(4) {
+            somebody_acts(&night, &mut dice);
+            events += 1;
+        }
+        for _ in 0..dice.below(3) {
+            something_breaks(&night, &mut dice);
+            events += 1;
+        }
+        let patience = if dice.below(4) == 0 { 10 + dice.below(400) } else { 60_000 };
+        match tokio::time::timeout(Duration::from_millis(patience), night.bridge().pass(false, &|| false)).await {
+            Ok(Ok(pass)) => faulty += u32::from(!pass.report.troubles.is_empty()),
+            Ok(Err(fault)) => panic!("a pass fell: {fault}"),
+            Err(_) => {
+                // As a process that is killed: nothing more is written, and another begins.
+                cut += 1;
+                night.open().await;
+            }
+        }
+        events += 1;
+        night.running.heal();
+    }
+    eprintln!("{name}: {events} events in {rounds} rounds, {cut} passes cut off, {faulty} with troubles");
+    assert!(cut > 0 && faulty > 0, "it was too easy");
+    // Nothing is in the way any more. Whatever was refused is tried again within the hour; the world's hour is a minute.
+    night.running.hub(|hub| hub.pause());
+    let begun = Instant::now();
+    let last = loop {
+        let report = night.pass().await;
+        let is_done = report.pushed.is_empty() && report.statuses.posted == 0 && report.troubles.is_empty();
+        let is_over = is_done && night.owed(&report).await.is_empty();
+        if is_over {
+            break report;
+        }
+        assert!(
+            begun.elapsed() < Duration::from_secs(150),
+            "it does not come to rest: {:?}, owed {:?}",
+            report.troubles,
+            night.owed(&report).await
+        );
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    };
+    assert!(!reasons(&last).values().any(|reason| ["back_off", "git_failed", "gitlab_unknown"].contains(reason)));
+    night.assert_no_echo();
+    night.assert_no_twins().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_and_nothing_happens_twice_in_the_worst_weather() {
+    survive("chaos", 60).await;
+}
+
+/// The whole of it takes a quarter of an hour: `cargo test --test stories -- --ignored the_worst_weather_for_long`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes long"]
+async fn the_worst_weather_for_long() {
+    survive("long-chaos", 3_000).await;
 }

@@ -36,6 +36,11 @@ impl Hub {
         self.now = self.now.max(to);
     }
 
+    /// People do nothing by themselves any more; what they began goes on.
+    pub fn pause(&mut self) {
+        self.events.retain(|Reverse((_, _, event))| !matches!(event, Event::Act(_)));
+    }
+
     fn happen(&mut self, event: Event) {
         match event {
             Event::Act(n) => {
