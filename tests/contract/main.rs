@@ -11,6 +11,7 @@
 )]
 
 mod adapter;
+mod bridge;
 mod child_pipeline;
 mod effects;
 mod faults;

@@ -24,6 +24,7 @@
 //! Offset pages of a list that moves repeat and skip rows: merge by id, never append.
 
 mod answer;
+pub mod bridge;
 mod client;
 mod graphql;
 mod needs;

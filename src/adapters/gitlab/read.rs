@@ -23,7 +23,7 @@ use crate::generation::report::Report;
 use crate::spack::{Hash, Lock};
 
 /// Rows asked for per page: the most that GitLab gives.
-const PAGE: u32 = 100;
+pub(super) const PAGE: u32 = 100;
 /// Rows behind which GitLab refuses to page by number.
 const LAST_ROW: u32 = 50_000;
 
@@ -35,6 +35,15 @@ pub struct Page<T> {
     pub next: Option<u32>,
     /// How many rows there are in all; unknown above 10,000.
     pub total: Option<u64>,
+}
+
+/// One page, and what a list that has to be whole must know.
+pub(super) struct Rows<T> {
+    pub page: Page<T>,
+    /// Rows in which nothing was.
+    pub empty: usize,
+    /// The server's clock.
+    pub at: Option<Timestamp>,
 }
 
 /// One page of a list that is paged by key.
@@ -125,8 +134,16 @@ impl GitLab {
 
     /// Lists pipelines, the last changed first when `updated_after` is given, else the newest first.
     pub async fn pipelines(&self, query: &PipelineQuery, page: u32) -> Result<Page<Pipeline>, Fault> {
+        let route = self.pipelines_route(query);
+        let rows = query.limit.unwrap_or(PAGE).clamp(1, PAGE);
+        let found: Page<WirePipeline> = self.page("list pipelines".to_owned(), &route, page, rows).await?;
+        let words = &mut *self.words();
+        Ok(found.map(|wire| wire.into_pipeline(words)))
+    }
+
+    pub(super) fn pipelines_route(&self, query: &PipelineQuery) -> Route {
         let time = |t: Option<Timestamp>| t.map(|t| t.to_string());
-        let route = Route::pipelines(self.project_path())
+        Route::pipelines(self.project_path())
             .with("updated_after", time(query.updated_after))
             .with("created_after", time(query.created_after))
             .with("created_before", time(query.created_before))
@@ -134,11 +151,7 @@ impl GitLab {
             .with("sha", query.sha.clone())
             .with("source", query.source.clone())
             .with("status", query.status.map(|s| s.to_string()))
-            .with("order_by", query.updated_after.map(|_| "updated_at".to_owned()));
-        let rows = query.limit.unwrap_or(PAGE).clamp(1, PAGE);
-        let found: Page<WirePipeline> = self.page("list pipelines".to_owned(), &route, page, rows).await?;
-        let words = &mut *self.words();
-        Ok(found.map(|wire| wire.into_pipeline(words)))
+            .with("order_by", query.updated_after.map(|_| "updated_at".to_owned()))
     }
 
     /// Reads one pipeline, parent or child.
@@ -313,6 +326,17 @@ impl GitLab {
         page: u32,
         rows: u32,
     ) -> Result<Page<T>, Fault> {
+        self.rows(what, endpoint, page, rows).await.map(|rows| rows.page)
+    }
+
+    /// One page, with what else is told about it.
+    pub(super) async fn rows<T: serde::de::DeserializeOwned>(
+        &self,
+        what: String,
+        endpoint: &impl gitlab::api::Endpoint,
+        page: u32,
+        rows: u32,
+    ) -> Result<Rows<T>, Fault> {
         let page = page.max(1);
         if page.saturating_mul(rows) > LAST_ROW {
             let detail =
@@ -322,11 +346,12 @@ impl GitLab {
         let ask = self.ask(what, endpoint, &[("per_page", rows.to_string()), ("page", page.to_string())])?;
         let reply = self.json::<Vec<Option<T>>>(&ask).await?;
         let count = reply.value.len();
-        Ok(Page {
-            items: reply.value.into_iter().flatten().collect(),
-            next: next_page(&reply.headers, page, count >= rows as usize),
-            total: answer::text(&reply.headers, "x-total").and_then(|n| n.trim().parse().ok()),
-        })
+        let items: Vec<T> = reply.value.into_iter().flatten().collect();
+        let empty = count - items.len();
+        let next = next_page(&reply.headers, page, count >= rows as usize);
+        let total = answer::text(&reply.headers, "x-total").and_then(|n| n.trim().parse().ok());
+        let at = answer::text(&reply.headers, "date").and_then(Timestamp::parse_http_date);
+        Ok(Rows { page: Page { items, next, total }, empty, at })
     }
 
     /// Every page of a short list.

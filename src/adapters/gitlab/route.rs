@@ -7,6 +7,7 @@ use gitlab::api::endpoint_prelude::{BodyError, Endpoint, Method, QueryParams, Ur
 use serde_json::{Value, json};
 
 use crate::ci::{JobId, PipelineId, RunnerId, Status};
+use crate::forge::{BranchName, Sha};
 
 /// One route: method, path below its base, query and body.
 pub(super) struct Route {
@@ -70,6 +71,36 @@ impl Route {
     pub fn force_cancel(project: &str, job: JobId) -> Self {
         let route = Self::read(project, format_args!("jobs/{job}/cancel"));
         Self { method: Method::POST, ..route }.with("force", Some("true".to_owned()))
+    }
+
+    /// Branches of the repository.
+    pub fn branches(project: &str) -> Self {
+        Self::read(project, "repository/branches")
+    }
+
+    /// One branch.
+    pub fn branch(project: &str, name: &BranchName) -> Self {
+        Self::read(project, format_args!("repository/branches/{}", name.in_url()))
+    }
+
+    /// Deletes a branch.
+    pub fn delete_branch(project: &str, name: &BranchName) -> Self {
+        Self { method: Method::DELETE, ..Self::branch(project, name) }
+    }
+
+    /// Names and patterns that are protected.
+    pub fn protected_branches(project: &str) -> Self {
+        Self::read(project, "protected_branches")
+    }
+
+    /// One commit.
+    pub fn commit(project: &str, sha: &Sha) -> Self {
+        Self::read(project, format_args!("repository/commits/{sha}"))
+    }
+
+    /// What was pushed since a day that does not count itself.
+    pub fn pushes(project: &str, after: String) -> Self {
+        Self::read(project, "events").with("action", Some("pushed".to_owned())).with("after", Some(after))
     }
 
     /// Creates a pipeline, with its variables as JSON.

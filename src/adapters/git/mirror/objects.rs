@@ -29,7 +29,7 @@ impl Mirror {
         if names.is_empty() {
             return Ok(HashMap::new());
         }
-        let asked: String = names.iter().map(|name| format!("{name}\n")).collect();
+        let asked: String = names.iter().map(|name| format!("{name}\n")).collect::<Vec<_>>().concat();
         let (input, deadline) = (Some(asked.as_bytes()), self.git.settings.deadlines.local);
         let arguments = ["cat-file", "--batch"];
         let run = Run { doing, arguments: &arguments, environment: &[], input, deadline, in_subjects };

@@ -166,7 +166,7 @@ impl Mirror {
         if names.is_empty() {
             return Ok(());
         }
-        let orders: String = names.iter().map(|name| format!("delete {name}\n")).collect();
+        let orders: String = names.iter().map(|name| format!("delete {name}\n")).collect::<Vec<_>>().concat();
         self.git.local("delete old refs", &["update-ref", "--stdin"], Some(orders.as_bytes())).await.map(drop)
     }
 }
@@ -220,8 +220,8 @@ fn emptied(folder: &Path) -> Result<(), MirrorError> {
 /// Removes locks and half-written files. What stays is found by whatever it holds up.
 fn unlock(repository: &Path) {
     let is_left = |name: &str, in_objects: bool| {
-        let is_lock = name.to_ascii_lowercase().ends_with(".lock");
-        is_lock || name == "gc.pid" || (in_objects && (name.starts_with("tmp_") || name.ends_with(".keep")))
+        let ends = |ending: &str| Path::new(name).extension().is_some_and(|found| found == ending);
+        ends("lock") || name == "gc.pid" || (in_objects && (name.starts_with("tmp_") || ends("keep")))
     };
     let mut folders = vec![repository.to_owned()];
     while let Some(folder) = folders.pop() {

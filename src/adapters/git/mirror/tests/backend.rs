@@ -1,6 +1,6 @@
 //! A small HTTP server before `git http-backend`, which lets in whoever has the right header.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -17,10 +17,26 @@ pub struct Seen {
     pub authorization: Option<String>,
 }
 
-/// A running server; its threads end with the test.
+/// A running server. What git it has started ends with it.
 pub struct Backend {
     pub url: String,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    root: PathBuf,
+    authorization: Option<String>,
+    before: Before,
+    seen: Mutex<Vec<Seen>>,
+    /// The groups of running processes; none is started once the server has ended.
+    running: Mutex<Option<HashSet<u32>>>,
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        self.end_all();
+        *self.shared.running.lock().unwrap() = None;
+    }
 }
 
 impl Backend {
@@ -28,23 +44,32 @@ impl Backend {
     pub fn start(root: &Path, authorization: Option<String>, before: Before) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let shared = Arc::new((root.to_owned(), authorization, before, seen.clone()));
+        let root = root.to_owned();
+        let running = Mutex::new(Some(HashSet::new()));
+        let shared = Arc::new(Shared { root, authorization, before, seen: Mutex::default(), running });
+        let all = shared.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let shared = shared.clone();
+                let shared = all.clone();
                 std::thread::spawn(move || {
-                    let (root, authorization, before, seen) = &*shared;
                     // A client that is killed is what some tests are about.
-                    let _ = serve(stream, root, authorization.as_deref(), before, seen);
+                    let _ = serve(stream, &shared);
                 });
             }
         });
-        Self { url, seen }
+        Self { url, shared }
+    }
+
+    /// Ends whatever the server is doing.
+    pub fn end_all(&self) {
+        for group in self.shared.running.lock().unwrap().iter().flatten() {
+            let group = format!("-{group}");
+            let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
+        }
     }
 
     pub fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
+        self.shared.seen.lock().unwrap().clone()
     }
 }
 
@@ -55,13 +80,9 @@ pub fn plain(status: &str, body: &str) -> String {
     )
 }
 
-fn serve(
-    mut stream: TcpStream,
-    root: &PathBuf,
-    authorization: Option<&str>,
-    before: &Before,
-    seen: &Mutex<Vec<Seen>>,
-) -> std::io::Result<()> {
+fn serve(mut stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
+    let Shared { root, authorization, before, seen, running } = shared;
+    let authorization = authorization.as_deref();
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut line = String::new();
     reader.read_line(&mut line)?;
@@ -120,11 +141,22 @@ fn serve(
     ] {
         command.envs(headers.get(header).map(|value| (name, value)));
     }
-    let mut child = command.spawn()?;
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let mut child = {
+        let mut running = running.lock().unwrap();
+        let Some(running) = running.as_mut() else { return Ok(()) };
+        let child = command.spawn()?;
+        running.insert(child.id());
+        child
+    };
+    let group = child.id();
     let mut stdin = child.stdin.take().unwrap();
     std::thread::spawn(move || stdin.write_all(&body));
     let said = child.wait_with_output()?.stdout;
-    let end = said.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(0);
+    if let Some(running) = running.lock().unwrap().as_mut() {
+        running.remove(&group);
+    }
+    let Some(end) = said.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(()) };
     let head = String::from_utf8_lossy(&said[..end]).into_owned();
     let status = head.lines().find_map(|line| line.strip_prefix("Status: ")).unwrap_or("200 OK");
     let body = &said[end + 4..];

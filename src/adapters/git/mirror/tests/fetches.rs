@@ -97,7 +97,8 @@ async fn subjects_of_commits_on_gitlab_are_read_without_their_history() {
 #[tokio::test]
 async fn case_E33_six_thousand_unchanged_tags_are_one_question_and_no_push() {
     let (world, story) = World::with_prs();
-    let orders: String = (0..6_000).map(|n| format!("create refs/tags/v{n} {}\n", story.first)).collect();
+    let orders: String =
+        (0..6_000).map(|n| format!("create refs/tags/v{n} {}\n", story.first)).collect::<Vec<_>>().concat();
     world.git(&world.path("hub.git"), &["update-ref", "--stdin"], &orders);
     world.git(&world.path("hub.git"), &["push", "-q", "--mirror", &world.file_url("lab.git")], "");
     let mirror = world.mirror().await;

@@ -15,7 +15,7 @@ async fn a_second_one_is_refused_with_who_has_it() {
     assert!(matches!(error, MirrorError::InUse { .. }) && error.to_string().contains(&by), "{error}");
     // A git that outlives a killed process holds the lock that it was given.
     let lock = mirror.git.lock.try_clone().unwrap();
-    let mut orphan = Command::new("sleep").arg("600").stdin(Stdio::from(lock)).spawn().unwrap();
+    let mut orphan = Command::new("sleep").arg("60").stdin(Stdio::from(lock)).spawn().unwrap();
     drop(mirror);
     assert!(matches!(Mirror::open(world.settings()).await.err(), Some(MirrorError::InUse { .. })));
     orphan.kill().unwrap();

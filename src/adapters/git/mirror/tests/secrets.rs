@@ -177,7 +177,7 @@ async fn case_T6_a_key_is_there_while_git_runs_and_gone_afterwards() {
 #[tokio::test]
 async fn case_T6_a_key_is_gone_when_the_command_is_given_up() {
     let world = World::new();
-    let mut settings = with_ssh(&world, SshKey::Base64(STANDARD.encode(KEY).into()), "sleep 600");
+    let mut settings = with_ssh(&world, SshKey::Base64(STANDARD.encode(KEY).into()), "sleep 60");
     settings.deadlines.list = std::time::Duration::from_millis(700);
     let mirror = Mirror::open(settings).await.unwrap();
     let error = mirror.list(Side::GitLab).await.unwrap_err();

@@ -18,7 +18,7 @@ impl World {
     pub fn new() -> Self {
         let world = Self { scratch: Scratch::new() };
         for name in ["hub.git", "lab.git"] {
-            world.git(&world.scratch.path().to_owned(), &["init", "-q", "--bare", "-b", "develop", name], "");
+            world.git(world.scratch.path(), &["init", "-q", "--bare", "-b", "develop", name], "");
             world.git(&world.path(name), &["config", "http.receivepack", "true"], "");
             world.git(&world.path(name), &["config", "uploadpack.allowFilter", "true"], "");
         }
@@ -61,6 +61,7 @@ impl World {
         Mirror::open(self.settings()).await.unwrap()
     }
 
+    #[expect(clippy::unused_self, reason = "it is asked of a world")]
     pub fn git(&self, at: &Path, arguments: &[&str], input: &str) -> String {
         let mut command = Command::new("git");
         command.args(arguments).current_dir(at).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -80,7 +81,7 @@ impl World {
             format!("100644 blob {blob}\t{file}\n")
         };
         let tree = self.git(&at, &["mktree"], &files.iter().map(entry).collect::<String>());
-        let parents: String = parents.iter().map(|parent| format!("parent {parent}\n")).collect();
+        let parents: String = parents.iter().map(|parent| format!("parent {parent}\n")).collect::<Vec<_>>().concat();
         let who = format!("Amy <amy@example.org> {} +0200", 1_790_000_000 + second);
         let text = format!("tree {tree}\n{parents}author {who}\ncommitter {who}\n\nwork {second}\n");
         sha(&self.git(&at, &["hash-object", "-t", "commit", "-w", "--stdin"], &text))
