@@ -29,7 +29,10 @@ impl Drop for Desk {
 async fn git(folder: &Path, args: &[&str]) -> Output {
     let mut command = Command::new("git");
     command.current_dir(folder).args(args).env("GIT_CONFIG_NOSYSTEM", "1").env("HOME", folder).env("LC_ALL", "C");
-    command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_AUTHOR_NAME", "spackbot").env("GIT_AUTHOR_EMAIL", "noreply@spack.io");
+    command
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GIT_AUTHOR_NAME", "spackbot")
+        .env("GIT_AUTHOR_EMAIL", "noreply@spack.io");
     command.env("GIT_COMMITTER_NAME", "spackbot").env("GIT_COMMITTER_EMAIL", "noreply@spack.io");
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
@@ -86,7 +89,8 @@ async fn both_forges_are_cloned_and_agree_with_their_apis() {
     for pull in pulls.as_array().unwrap().iter().filter(|pull| pull["base"]["ref"] == "develop") {
         let number = pull["number"].as_u64().unwrap();
         let merged = git(&here, &["merge-tree", "--write-tree", &tip, &format!("refs/pull/{number}/head")]).await;
-        let is_clean = hub.running.hub(|hub| !matches!(hub.pull(number).unwrap().judged, stackhand::sandbox::Judged::Conflict));
+        let is_clean =
+            hub.running.hub(|hub| !matches!(hub.pull(number).unwrap().judged, stackhand::sandbox::Judged::Conflict));
         assert_eq!(merged.status.success(), is_clean, "{number}: {}", String::from_utf8_lossy(&merged.stdout));
     }
     done(&desk.0, &["clone", "-q", "--mirror", &hub.running.git_url(), "there.git"]).await;
@@ -122,7 +126,9 @@ async fn five_branches_in_one_push_get_four_pipelines() {
         for pipeline in pipelines.as_array().unwrap() {
             assert_eq!((&pipeline["ref"], &pipeline["source"]), (&json!(format!("pr{number}_{name}")), &json!("push")));
         }
-        let escaped = percent_encoding::utf8_percent_encode(&format!("pr{number}_{name}"), percent_encoding::NON_ALPHANUMERIC).to_string();
+        let escaped =
+            percent_encoding::utf8_percent_encode(&format!("pr{number}_{name}"), percent_encoding::NON_ALPHANUMERIC)
+                .to_string();
         assert_eq!(told(&hub.running, &format!("repository/branches/{escaped}")).await["commit"]["id"], json!(sha));
     }
     assert_eq!(with_pipeline, 4);
@@ -151,7 +157,8 @@ async fn a_pushed_pipeline_runs_to_its_end_and_a_newer_push_cancels_it() {
     let newest = told(&hub.running, &list).await[0].clone();
     assert!(["success", "failed"].contains(&newest["status"].as_str().unwrap()), "{newest}");
     assert_eq!(newest["sha"], json!(done(&here, &["rev-parse", &format!("refs/pull/{number}/head")]).await));
-    let again = reqwest::Client::new().post(format!("{}/api/v4/projects/57/pipeline?ref=pr{number}_a%2Bb", hub.running.url));
+    let again =
+        reqwest::Client::new().post(format!("{}/api/v4/projects/57/pipeline?ref=pr{number}_a%2Bb", hub.running.url));
     assert_eq!(again.bearer_auth(&hub.running.token).send().await.unwrap().status().as_u16(), 201);
     // The branch goes over the API, and git has it no more.
     let url = format!("{}/api/v4/projects/57/repository/branches/pr{number}_a%2Bb", hub.running.url);
@@ -161,7 +168,8 @@ async fn a_pushed_pipeline_runs_to_its_end_and_a_newer_push_cancels_it() {
     };
     assert_eq!((delete().await, delete().await), (204, 404));
     assert_eq!(done(&here, &["ls-remote", "gitlab", &branch]).await, "");
-    let gone = reqwest::Client::new().post(format!("{}/api/v4/projects/57/pipeline?ref=pr{number}_a%2Bb", hub.running.url));
+    let gone =
+        reqwest::Client::new().post(format!("{}/api/v4/projects/57/pipeline?ref=pr{number}_a%2Bb", hub.running.url));
     let gone = gone.bearer_auth(&hub.running.token).send().await.unwrap();
     assert_eq!(gone.status().as_u16(), 400);
     assert_eq!(gone.json::<Value>().await.unwrap(), json!({"message": {"base": ["Reference not found"]}}));
@@ -178,9 +186,16 @@ async fn pushes_are_refused_as_gitlab_refuses_them() {
         let both = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8_lossy(&both).into_owned())
     };
-    let (went, text) = said(&["push", "--porcelain", "-f", "gitlab", "refs/heads/releases/v1.0:refs/heads/develop", &good]).await;
-    assert!(!went && text.contains("force push code to a protected branch") && text.contains("pre-receive hook declined"), "{text}");
-    assert!(done(&here, &["ls-remote", "gitlab", &format!("refs/heads/pr{number}_-f")]).await.is_empty(), "all or nothing");
+    let (went, text) =
+        said(&["push", "--porcelain", "-f", "gitlab", "refs/heads/releases/v1.0:refs/heads/develop", &good]).await;
+    assert!(
+        !went && text.contains("force push code to a protected branch") && text.contains("pre-receive hook declined"),
+        "{text}"
+    );
+    assert!(
+        done(&here, &["ls-remote", "gitlab", &format!("refs/heads/pr{number}_-f")]).await.is_empty(),
+        "all or nothing"
+    );
     let (went, text) = said(&["push", "--porcelain", &hub.running.git_url(), &good]).await;
     assert!(!went && text.contains("could not read Username"), "{text}");
     let wrong = with_token(&hub.running).replace(&hub.running.token, "glpat-wrong");
@@ -215,7 +230,8 @@ async fn pushes_are_refused_as_gitlab_refuses_them() {
 async fn a_shallow_and_a_partial_clone_work_and_tags_get_pipelines() {
     let (hub, desk) = (Hub::start(24).await, Desk::new("shallow"));
     done(&desk.0, &["clone", "-q", "--depth=1", &hub.running.github.git_url, "shallow"]).await;
-    done(&desk.0, &["clone", "-q", "--filter=blob:none", "--no-checkout", &hub.running.github.git_url, "partial"]).await;
+    done(&desk.0, &["clone", "-q", "--filter=blob:none", "--no-checkout", &hub.running.github.git_url, "partial"])
+        .await;
     let here = cloned(&hub, &desk).await;
     hub.running.hub(|hub| hub.tag("v1.0.2", "releases/v1.0")).unwrap();
     done(&here, &["fetch", "-q", "origin"]).await;

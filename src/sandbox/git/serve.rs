@@ -79,7 +79,8 @@ impl Exchange<'_> {
     /// Whether it is a push, or the question before one.
     pub fn is_push(&self) -> bool {
         let query = self.uri.query().unwrap_or_default();
-        self.uri.path().ends_with("/git-receive-pack") || query.split('&').any(|pair| pair == "service=git-receive-pack")
+        self.uri.path().ends_with("/git-receive-pack")
+            || query.split('&').any(|pair| pair == "service=git-receive-pack")
     }
 
     /// The password or token that it carries; Basic with any user, or Bearer.
@@ -101,14 +102,18 @@ impl Exchange<'_> {
             let status = if access == Access::Stranger || self.secret().is_none() { 401 } else { 403 };
             return (refusal(status), Pushed::default());
         }
-        let before = if is_write { repository.refs().unwrap_or_default() } else { BTreeMap::new() };
+        let failed = |error: io::Error| {
+            tracing::error!(%error, "git could not be run");
+            (refusal(500), Pushed::default())
+        };
+        let before = match if is_write { repository.refs() } else { Ok(BTreeMap::new()) } {
+            Ok(before) => before,
+            Err(error) => return failed(error),
+        };
         let body = self.body.clone();
         let response = match self.run(repository).await {
             Ok(response) => response,
-            Err(error) => {
-                tracing::error!(%error, "git http-backend could not be run");
-                return (refusal(500), Pushed::default());
-            }
+            Err(error) => return failed(error),
         };
         let pushed = if is_write { brought(repository, &body, &before) } else { Ok(Pushed::default()) };
         let pushed = pushed.unwrap_or_else(|error| {
@@ -120,7 +125,8 @@ impl Exchange<'_> {
 
     async fn run(self, repository: &Repository) -> io::Result<Response> {
         let name = repository.path().file_name().unwrap_or_default().to_string_lossy();
-        let service = self.uri.path().rsplit_once("/git-").map_or("info/refs".to_owned(), |(_, rest)| format!("git-{rest}"));
+        let service =
+            self.uri.path().rsplit_once("/git-").map_or("info/refs".to_owned(), |(_, rest)| format!("git-{rest}"));
         let text = |name: &str| self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let mut command = tokio::process::Command::from(repository.alone());
         command
@@ -202,7 +208,8 @@ fn brought(repository: &Repository, request: &[u8], before: &BTreeMap<String, Oi
     range.sort();
     range.dedup();
     range.extend(changes.iter().filter(|change| change.new != Oid::ZERO).map(|change| change.new.to_string()));
-    let commits = if changes.iter().any(|change| change.new != Oid::ZERO) { log(repository, &range)? } else { Vec::new() };
+    let commits =
+        if changes.iter().any(|change| change.new != Oid::ZERO) { log(repository, &range)? } else { Vec::new() };
     Ok(Pushed { changes, options, commits })
 }
 
@@ -272,7 +279,7 @@ fn commands(request: &[u8]) -> (Vec<String>, Vec<String>) {
 }
 
 /// Decodes base64; `None` for what is none.
-fn base64(text: &str) -> Option<Vec<u8>> {
+pub fn base64(text: &str) -> Option<Vec<u8>> {
     let digit = |byte: u8| match byte {
         b'A'..=b'Z' => Some(byte - b'A'),
         b'a'..=b'z' => Some(byte - b'a' + 26),

@@ -56,7 +56,8 @@ impl Trunk {
         let mut parent = Vec::new();
         // Old ones first, then those whose pipelines the world shows.
         let old = (0..6).map(|n| (2_000 + n, begin.shifted(-30 * DAY + n as i64 * 4 * DAY)));
-        let shown = [11, 35, 59, 83, 107, TESTED].map(|n| (n, begin.shifted(-30 * HOUR + n as i64 * 30 * HOUR / 152 - HOUR)));
+        let shown =
+            [11, 35, 59, 83, 107, TESTED].map(|n| (n, begin.shifted(-30 * HOUR + n as i64 * 30 * HOUR / 152 - HOUR)));
         let nightly = (NIGHTLY, begin.shifted(-HOUR / 2));
         for (number, at) in old.chain(shown).chain([nightly]) {
             let pr = PullRequest::nth(seed ^ 0xd0, 1_000 + number);
@@ -79,7 +80,8 @@ impl Trunk {
         let release = self.store.file("1.0.1\n");
         files.insert("VERSION".into(), release);
         let at = fork.at.shifted(DAY);
-        let made = self.store.make(&files, &[fork.id], "Maren Achebe", "machebe@example.invalid", at, "Set version to 1.0.1");
+        let made =
+            self.store.make(&files, &[fork.id], "Maren Achebe", "machebe@example.invalid", at, "Set version to 1.0.1");
         self.tags.insert("v1.0.0".to_owned(), fork.id);
         self.tags.insert("v1.0.1".to_owned(), made.id);
         self.release = vec![made];
@@ -140,7 +142,10 @@ pub fn path_of(package: &str) -> Arc<str> {
 
 /// The recipe of a package with one more line, always at the same place: two changes of one recipe conflict.
 pub fn edited(store: &Store, files: &Files, package: &str, what: &str) -> String {
-    let old = files.get(&path_of(package)).and_then(|id| store.text(*id)).map_or_else(|| recipe(package), |text| text.to_string());
+    let old = files
+        .get(&path_of(package))
+        .and_then(|id| store.text(*id))
+        .map_or_else(|| recipe(package), ToString::to_string);
     let mark = "    license(\"MIT\")\n";
     match old.split_once(mark) {
         Some((before, after)) => format!("{before}{mark}    # {what}\n{after}"),
@@ -149,7 +154,10 @@ pub fn edited(store: &Store, files: &Files, package: &str, what: &str) -> String
 }
 
 fn recipe(package: &str) -> String {
-    let class: String = package.split('-').map(|part| part.get(..1).unwrap_or_default().to_uppercase() + part.get(1..).unwrap_or_default()).collect();
+    let class: String = package
+        .split('-')
+        .map(|part| part.get(..1).unwrap_or_default().to_uppercase() + part.get(1..).unwrap_or_default())
+        .collect();
     format!(
         "from spack.package import *\n\n\nclass {class}(Package):\n    \"\"\"The practice world's {package}.\"\"\"\n\n    homepage = \
          \"https://{package}.example.invalid\"\n\n    license(\"MIT\")\n\n    version(\"1.0\")\n\n    depends_on(\"c\", type=\"build\")\n"

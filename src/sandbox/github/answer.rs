@@ -13,12 +13,13 @@ pub struct Page {
 
 impl Page {
     pub fn of(request: &Request) -> Self {
-        let number = |name: &str| request.parameter(name).and_then(|text| text.parse::<usize>().ok()).filter(|n| *n > 0);
+        let number =
+            |name: &str| request.parameter(name).and_then(|text| text.parse::<usize>().ok()).filter(|n| *n > 0);
         Self { number: number("page").unwrap_or(1), size: number("per_page").unwrap_or(30).min(100) }
     }
 
     /// The rows of this page.
-    pub fn cut<'a, T>(self, all: &'a [T]) -> &'a [T] {
+    pub fn cut<T>(self, all: &[T]) -> &[T] {
         let start = (self.number - 1).saturating_mul(self.size).min(all.len());
         all.get(start..all.len().min(start.saturating_add(self.size))).unwrap_or_default()
     }
@@ -31,7 +32,8 @@ impl Page {
             let escape = |text: &str| {
                 percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
             };
-            let mut pairs: Vec<String> = kept.map(|(key, value)| format!("{}={}", escape_key(key), escape(value))).collect();
+            let mut pairs: Vec<String> =
+                kept.map(|(key, value)| format!("{}={}", escape_key(key), escape(value))).collect();
             pairs.push(format!("page={page}"));
             format!("<{base}{}?{}>; rel=\"{rel}\"", request.path, pairs.join("&"))
         };
@@ -58,7 +60,7 @@ fn escape_key(text: &str) -> String {
 pub fn json(status: u16, value: &Value, request: &Request) -> Answer {
     let mut answer = Answer::json(status, value);
     if let Some((_, kind)) = answer.headers.iter_mut().find(|(name, _)| *name == "content-type") {
-        *kind = "application/json; charset=utf-8".to_owned();
+        "application/json; charset=utf-8".clone_into(kind);
     }
     answer.unless_known(request)
 }

@@ -5,11 +5,11 @@
 use serde_json::{Map, Value, json};
 
 use super::super::query::{Field, parse};
-use super::hub::Hub;
+use super::REPOSITORY;
+use super::hub::{Hub, login_of};
 use super::pr::{Check, Judged, PrState, Pull, Status};
 use super::rest::{combined_state, made_at};
 use super::wire::{merge_commit, node};
-use super::REPOSITORY;
 
 /// A connection must say how many it wants, and no more than this.
 const MOST: u64 = 100;
@@ -65,7 +65,12 @@ enum Context<'a> {
 
 impl Resolver<'_> {
     /// Answers each selected field by `resolve`; what `resolve` does not know is an error.
-    fn object(&mut self, fields: &[Field], kind: &str, resolve: &mut dyn FnMut(&mut Self, &Field) -> Option<Value>) -> Value {
+    fn object(
+        &mut self,
+        fields: &[Field],
+        kind: &str,
+        resolve: &mut dyn FnMut(&mut Self, &Field) -> Option<Value>,
+    ) -> Value {
         let mut answer = Map::new();
         for field in fields {
             if let Some(of) = field.name.strip_prefix("... on ") {
@@ -94,18 +99,22 @@ impl Resolver<'_> {
         kind: &str,
         all: &[T],
         row: &mut dyn FnMut(&mut Self, &T, &[Field]) -> Value,
-    ) -> Option<Value> {
+    ) -> Value {
         let Some(first) = field.number("first").filter(|first| (1..=MOST).contains(first)) else {
-            let message = format!("You must provide a `first` value from 1 to {MOST} to properly paginate the `{}` connection.", field.name);
+            let message = format!(
+                "You must provide a `first` value from 1 to {MOST} to properly paginate the `{}` connection.",
+                field.name
+            );
             self.errors.push(json!({ "message": message, "type": "MISSING_PAGINATION_BOUNDARIES" }));
-            return Some(Value::Null);
+            return Value::Null;
         };
         self.fan += 1;
-        let begin = field.text("after").and_then(|cursor| cursor.strip_prefix("Y3Vyc29y")).and_then(|at| at.parse().ok());
+        let begin =
+            field.text("after").and_then(|cursor| cursor.strip_prefix("Y3Vyc29y")).and_then(|at| at.parse().ok());
         let begin: usize = begin.unwrap_or(0).min(all.len());
         let end = all.len().min(begin + first as usize);
         let page = all.get(begin..end).unwrap_or_default();
-        Some(self.object(&field.fields, kind, &mut |it, f| {
+        self.object(&field.fields, kind, &mut |it, f| {
             Some(match f.name.as_str() {
                 "totalCount" => all.len().into(),
                 "nodes" => page.iter().map(|one| row(it, one, &f.fields)).collect(),
@@ -118,7 +127,7 @@ impl Resolver<'_> {
                 }),
                 _ => return None,
             })
-        }))
+        })
     }
 
     fn query(&mut self, fields: &[Field]) -> Value {
@@ -138,7 +147,8 @@ impl Resolver<'_> {
                     })
                 }
                 "repository" => {
-                    let named = format!("{}/{}", f.text("owner").unwrap_or_default(), f.text("name").unwrap_or_default());
+                    let named =
+                        format!("{}/{}", f.text("owner").unwrap_or_default(), f.text("name").unwrap_or_default());
                     if named == REPOSITORY {
                         it.repository(&f.fields)
                     } else {
@@ -172,7 +182,7 @@ impl Resolver<'_> {
                     if of("direction") == Some("DESC") {
                         all.reverse();
                     }
-                    return it.connection(f, "PullRequestConnection", &all, &mut |it, pull, fields| it.pull(pull, fields));
+                    it.connection(f, "PullRequestConnection", &all, &mut |it, pull, fields| it.pull(pull, fields))
                 }
                 "pullRequest" => {
                     let hub = it.hub;
@@ -221,19 +231,21 @@ impl Resolver<'_> {
                     named.map_or(Value::Null, |name| it.leaf(&f.fields, "Repository", "nameWithOwner", &name))
                 }
                 "headRepositoryOwner" => {
-                    let owner = pull.head_repo.as_deref().and_then(|name| name.split_once('/')).map(|(owner, _)| owner.to_owned());
+                    let owner = pull
+                        .head_repo
+                        .as_deref()
+                        .and_then(|name| name.split_once('/'))
+                        .map(|(owner, _)| owner.to_owned());
                     owner.map_or(Value::Null, |owner| it.leaf(&f.fields, "User", "login", &owner))
                 }
-                "author" => it.leaf(&f.fields, "User", "login", &hub.login(&pull.author)),
+                "author" => it.leaf(&f.fields, "User", "login", &login_of(&pull.author)),
                 "potentialMergeCommit" => {
                     let merge = merge_commit(pull).filter(|_| pull.is_open());
                     merge.map_or(Value::Null, |id| it.leaf(&f.fields, "Commit", "oid", &id.to_string()))
                 }
-                "labels" => {
-                    return it.connection(f, "LabelConnection", &pull.labels, &mut |it, label, fields| {
-                        it.leaf(fields, "Label", "name", label)
-                    });
-                }
+                "labels" => it.connection(f, "LabelConnection", &pull.labels, &mut |it, label, fields| {
+                    it.leaf(fields, "Label", "name", label)
+                }),
                 "statusCheckRollup" => it.rollup(pull, &f.fields),
                 _ => return None,
             })
@@ -258,7 +270,9 @@ impl Resolver<'_> {
         if checks.is_empty() && statuses.is_empty() {
             return Value::Null;
         }
-        let is_bad = checks.iter().any(|check| check.ended.is_some_and(|(word, _)| !["success", "neutral", "skipped"].contains(&word)));
+        let is_bad = checks
+            .iter()
+            .any(|check| check.ended.is_some_and(|(word, _)| !["success", "neutral", "skipped"].contains(&word)));
         let word = match combined_state(&statuses) {
             "failure" => "FAILURE",
             _ if is_bad => "FAILURE",
@@ -271,9 +285,9 @@ impl Resolver<'_> {
         self.object(fields, "StatusCheckRollup", &mut |it, f| {
             Some(match f.name.as_str() {
                 "state" => word.into(),
-                "contexts" => {
-                    return it.connection(f, "StatusCheckRollupContextConnection", &all, &mut |it, one, fields| it.context(one, fields));
-                }
+                "contexts" => it.connection(f, "StatusCheckRollupContextConnection", &all, &mut |it, one, fields| {
+                    it.context(one, fields)
+                }),
                 _ => return None,
             })
         })

@@ -12,14 +12,21 @@ fn the_same_seed_gives_the_same_commits() {
     assert_eq!(one.refs(), other.refs());
     assert!(one.refs().len() > 80);
     let more = hub(60).refs();
-    assert!(one.refs().iter().all(|(name, id)| more.get(name) == Some(id)), "more of them change nothing about the first");
+    assert!(
+        one.refs().iter().all(|(name, id)| more.get(name) == Some(id)),
+        "more of them change nothing about the first"
+    );
 }
 
 #[test]
 fn the_opening_has_one_of_each_kind() {
     let hub = hub(24);
     let judged = |wanted: fn(&Judged) -> bool| hub.pulls().values().filter(|pull| wanted(&pull.judged)).count();
-    assert_eq!(judged(|judged| *judged == Judged::Conflict), 4, "two with develop, one with the release, one with everything");
+    assert_eq!(
+        judged(|judged| *judged == Judged::Conflict),
+        4,
+        "two with develop, one with the release, one with everything"
+    );
     assert_eq!(judged(|judged| *judged == Judged::Slow), 1);
     assert_eq!(hub.pulls().values().filter(|pull| pull.is_draft).count(), 2);
     assert_eq!(hub.pulls().values().filter(|pull| pull.told.is_some()).count(), 1);

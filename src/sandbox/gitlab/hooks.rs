@@ -14,11 +14,8 @@ pub fn news(world: &World, base: &str, note: &Note) -> Option<(&'static str, Val
         Note::Pipeline(id) => Some(("Pipeline Hook", teller.pipeline(*id)?)),
         Note::Job(id) => Some(("Job Hook", teller.job(*id)?)),
         Note::Push { name, old, new } => {
-            let (kind, event) = if name.starts_with("refs/tags/") {
-                ("tag_push", "Tag Push Hook")
-            } else {
-                ("push", "Push Hook")
-            };
+            let (kind, event) =
+                if name.starts_with("refs/tags/") { ("tag_push", "Tag Push Hook") } else { ("push", "Push Hook") };
             Some((event, teller.push(kind, name, *old, *new)))
         }
     }

@@ -48,12 +48,16 @@ pub struct PushEvent {
 }
 
 /// What webhooks tell of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Note {
     Pipeline(PipelineId),
     Job(JobId),
     /// A branch or a tag, by its full name, was moved from here to there.
-    Push { name: String, old: Oid, new: Oid },
+    Push {
+        name: String,
+        old: Oid,
+        new: Oid,
+    },
 }
 
 /// Branches, tags, and the commits that they ever named.
@@ -114,7 +118,12 @@ impl Refs {
     /// A commit, by its whole name, by at least seven digits of it, or by a branch or tag.
     pub fn commit(&self, name: &str) -> Option<&Known> {
         let is_short = (7..40).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let near = || self.commits.range::<str, _>((Bound::Included(name), Bound::Unbounded)).next().filter(|(sha, _)| is_short && sha.starts_with(name));
+        let near = || {
+            self.commits
+                .range::<str, _>((Bound::Included(name), Bound::Unbounded))
+                .next()
+                .filter(|(sha, _)| is_short && sha.starts_with(name))
+        };
         self.commits
             .get(name)
             .or_else(|| self.branches.get(name))
@@ -176,7 +185,8 @@ impl World {
         let skips = pushed.options.iter().any(|option| option == "ci.skip");
         for kind in ["branch", "tag"] {
             let prefix = if kind == "tag" { "refs/tags/" } else { "refs/heads/" };
-            let changes: Vec<&Change> = pushed.changes.iter().filter(|change| change.name.starts_with(prefix)).collect();
+            let changes: Vec<&Change> =
+                pushed.changes.iter().filter(|change| change.name.starts_with(prefix)).collect();
             let names: Vec<Arc<str>> =
                 changes.iter().filter_map(|change| self.refs.set(change)).map(|(_, name)| name).collect();
             self.tell(kind, &changes, &names, pushed);
@@ -199,7 +209,8 @@ impl World {
                 _ => "pushed",
             };
             let to = sha(change.new).filter(|_| !is_bulk);
-            let title = to.as_deref().and_then(|sha| self.refs.commits.get(sha)).map(|known| known.commit.title.clone());
+            let title =
+                to.as_deref().and_then(|sha| self.refs.commits.get(sha)).map(|known| known.commit.title.clone());
             self.refs.events.push(PushEvent {
                 id: 5_000_000 + self.refs.events.len() as u64,
                 at: self.now,

@@ -6,10 +6,10 @@ use crate::ci::{JobId, Status, Timestamp};
 
 use super::super::super::fleet::Runner;
 use super::super::super::mishaps::MishapId;
+use super::super::super::query::Field;
 use super::super::super::world::{Job, Pipeline, World};
 use super::super::cursor;
 use super::super::wire::{self, PROJECT_ID, PROJECT_PATH, is_bridge, queued_seconds, run_seconds};
-use super::super::super::query::Field;
 
 /// The world, and what the query that is being answered costs.
 pub struct Resolver<'a> {
