@@ -11,7 +11,7 @@
 //! * The outside: [`adapters`] (GitLab, GitHub, mirrors, Kubernetes, Prometheus, Alertmanager, gpg, git, the store, the clock, the
 //!   terminal), and [`controller`], which runs the dispatcher and the executor.
 //! * Faces: [`tui`] draws, [`cli`] prints, [`config`] tells both what the user wants.
-//! * The practice world: [`sandbox`], an embedded GitLab, an S3 and a Kubernetes API on loopback that `stackhand demo` and most tests talk to.
+//! * The practice world: [`sandbox`], an embedded GitLab, GitHub, S3 and Kubernetes API on loopback that `stackhand demo` and most tests talk to.
 //!
 //! Who may know whom is written once, in `tests/architecture.rs`.
 //!

@@ -21,15 +21,16 @@ use crate::console::actions::{Plan, Verb};
 use crate::console::event::Intent;
 use crate::console::fresh::Completeness;
 use crate::console::state::JobState;
-use crate::sandbox::{Options, Running, Sandbox, Scenario};
+use crate::sandbox::{HookTarget, Options, Running, Sandbox, Scenario};
 
 /// What `--serve` and `--headless` print.
 pub const SHAPE: &str = "\
---serve prints one line {`gitlab`: {`url`, `token`, `project`}, `s3`: {`url`, `region`, `access_key`, `secret_key`, `buckets`, `public_key`, `sparse`}, \
-`kubernetes`: {`kubeconfig`, `read_kubeconfig`}, `prometheus`: {`url`}} \
+--serve prints one line {`gitlab`: {`url`, `token`, `project`, `git_url`}, `github`: {`url`, `token`, `repo`, `git_url`}, `s3`: {`url`, `region`, `access_key`, `secret_key`, `buckets`, `public_key`, `sparse`}, \
+`kubernetes`: {`kubeconfig`, `read_kubeconfig`}, `prometheus`: {`url`}, `hooks`: {`github`: {`url`, `secret`}, `gitlab`: {`url`, `token`}}} \
 and serves until SIGTERM or SIGINT; give that line to any command with --endpoints. `public_key`: by which binaries there are signed. `sparse`: \
 tarballs in the buckets have a size, but reading one gives zeros. `kubeconfig`: a file, as an operator; `read_kubeconfig`: as somebody who may only \
-read; both are gone at the end.
+read; both are gone at the end. `git_url`: what git clones, and at GitLab pushes to with any user and the token as password. `hooks`: only with --hooks; \
+GitHub signs by `secret`, GitLab sends `token`.
 
 --headless ends with one line {`seed`, `pipelines` (children too), `jobs` {`total`, `success`, `failed`, `warning`, `running`, `pending`, `blocked`, \
 `canceled`, `skipped`, `manual`, `unknown`}, `actions` {`sent`, `skipped`}, `requests` {`gitlab`}, `rss_bytes`}. What is not known is null.";
@@ -52,6 +53,12 @@ pub struct Ask {
     /// About how many jobs the night has.
     #[arg(long, default_value_t = 1_200, value_parser = clap::value_parser!(u32).range(200..=50_000))]
     jobs: u32,
+    /// How many pull requests are open on the practice GitHub; the first 24 are one for every case.
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(0..=5_000))]
+    prs: u32,
+    /// Sends the webhooks of both forges to URL/github and URL/gitlab, some twice, some late.
+    #[arg(long, value_name = "URL", requires = "serve")]
+    hooks: Option<String>,
     /// The port; 0 takes any free one.
     #[arg(long, default_value_t = 0)]
     port: u16,
@@ -84,6 +91,9 @@ enum Night {
 pub async fn run(globals: &Globals, ask: &Ask) -> Result<(), Failure> {
     if !ask.speed.is_finite() || ask.speed < 0.0 {
         return Err(Failure::usage("--speed: write a number from 0 upwards"));
+    }
+    if ask.hooks.as_ref().is_some_and(|url| !url.starts_with("http://") && !url.starts_with("https://")) {
+        return Err(Failure::usage("--hooks: write an address such as http://127.0.0.1:8080/hooks"));
     }
     let mut stop = Stop::listen()?;
     let running = start(ask).await?;
@@ -120,6 +130,8 @@ async fn start(ask: &Ask) -> Result<Running, Failure> {
             Night::Calm => Scenario::Calm,
         },
         jobs: ask.jobs as usize,
+        prs: ask.prs as usize,
+        hooks: ask.hooks.as_deref().map(HookTarget::below),
         port: ask.port,
         ..Options::default()
     };

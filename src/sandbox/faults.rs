@@ -26,6 +26,8 @@ pub enum FaultKind {
     RetryLater(u64),
     /// Too many requests, in JSON as the application says it, with `Retry-After` seconds.
     TooManyRequests(u64),
+    /// GitHub's second limit: 403, with or without `Retry-After` seconds.
+    SecondaryLimit(Option<u64>),
     /// The storage wants fewer requests, as S3 says it.
     SlowDown,
     /// GitLab itself fails, or the storage.
@@ -46,7 +48,7 @@ pub enum FaultKind {
     Expired,
     /// The right answer, in that many bytes per pause.
     Slow { bytes: usize, pause: Duration },
-    /// A pull request is pushed before each answer, so that lists move between pages.
+    /// A pull request is pushed, or opened on the GitHub, before each answer, so that lists move between pages.
     MovingList,
     /// Whatever a test wants to send.
     Reply { status: u16, content_type: &'static str, body: String },
@@ -112,6 +114,11 @@ pub(super) fn instead(kind: &FaultKind) -> Option<Answer> {
             let text = "This endpoint has been requested too many times. Try again later.";
             Answer::json(429, &serde_json::json!({ "message": { "error": text } }))
                 .with("retry-after", seconds.to_string())
+        }
+        FaultKind::SecondaryLimit(seconds) => {
+            let text = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
+            let answer = Answer::error(403, text);
+            seconds.iter().fold(answer, |answer, seconds| answer.with("retry-after", seconds.to_string()))
         }
         FaultKind::SlowDown => Answer::error(503, "503 Slow Down"),
         FaultKind::ServerError => Answer::error(500, "500 Internal Server Error"),

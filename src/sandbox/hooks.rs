@@ -27,6 +27,18 @@ pub struct HookTarget {
     pub secret: String,
 }
 
+impl HookTarget {
+    /// Both forges' webhooks below one address: `…/github` and `…/gitlab`.
+    pub fn below(url: &str) -> Self {
+        let url = url.trim_end_matches('/');
+        Self {
+            github: format!("{url}/github"),
+            gitlab: format!("{url}/gitlab"),
+            secret: "practice-webhook-secret".to_owned(),
+        }
+    }
+}
+
 /// Whose webhook it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Forge {
@@ -75,9 +87,9 @@ impl Postman {
         *lock(&self.target) = target;
     }
 
-    /// Whether anybody wants to be told.
-    pub fn is_aimed(&self) -> bool {
-        lock(&self.target).is_some()
+    /// Where webhooks go.
+    pub fn target(&self) -> Option<HookTarget> {
+        lock(&self.target).clone()
     }
 
     pub fn deliveries(&self) -> Deliveries {
@@ -90,7 +102,7 @@ impl Postman {
 
     /// Sends an event on its way.
     pub fn post(self: &std::sync::Arc<Self>, forge: Forge, event: &str, body: &Value) {
-        let Some(target) = lock(&self.target).clone() else { return };
+        let Some(target) = self.target() else { return };
         let number = self.posted.fetch_add(1, Ordering::Relaxed);
         let mut rng = Rng::of(self.seed, "delivery", number);
         let guid = uuid(&mut rng);
@@ -124,7 +136,7 @@ impl Postman {
             Forge::GitHub => {
                 let key = hmac::Key::new(hmac::HMAC_SHA256, target.secret.as_bytes());
                 let sum = hmac::sign(&key, body.as_bytes());
-                let hex: String = sum.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+                let hex = sum.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
                 request
                     .header("user-agent", "GitHub-Hookshot/practice")
                     .header("x-github-event", event)

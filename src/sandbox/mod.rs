@@ -1,4 +1,4 @@
-//! The practice world: an embedded GitLab, an S3 and a Kubernetes API on loopback with a seeded clockwork behind them.
+//! The practice world: an embedded GitLab, a GitHub, an S3 and a Kubernetes API on loopback with a seeded clockwork behind them.
 //!
 //! `stackhand demo` and most tests talk to it over real sockets with the real adapters. It knows the nouns and generation, whose child
 //! pipelines it runs, and writes GitLab's JSON with types of its own, so a mistake in an adapter is not mirrored here.
@@ -7,8 +7,11 @@
 //! (transcripts, child pipelines with their reports), the GitLab that answers from it, the buckets that its jobs fill (`s3`), and the servers
 //! with their faults. Jobs on runners of the cluster have pods there (`cluster`), which an API shows (`kube`).
 //!
-//! What this GitLab does not do is said in `gitlab/mod.rs`, what this Kubernetes does not do in `cluster/mod.rs` and `kube/mod.rs`, and what can
-//! be asked of its metrics in `metrics/mod.rs`. Besides: pipelines that are over when the world begins have no children; a finished
+//! Beside it stands the GitHub (`github`) with a clockwork of its own. What people commit there is real git (`git`), and both forges serve it; what
+//! a push brings to the GitLab comes back into the world (`world/refs.rs`). Webhooks of both leave through `hooks`.
+//!
+//! What this GitHub does not do is said in `github/mod.rs`, what this GitLab does not do in `gitlab/mod.rs`, what this Kubernetes does not do in
+//! `cluster/mod.rs` and `kube/mod.rs`, and what can be asked of its metrics in `metrics/mod.rs`. Besides: pipelines that are over when the world begins have no children; a finished
 //! world is never tidied up, so memory grows by about 1 kB per job of a long demo; sizes of logs and archives in lists are estimates.
 
 mod cluster;

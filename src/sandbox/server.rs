@@ -3,6 +3,7 @@
 //! It runs on a thread and a runtime of its own, so a test that blocks cannot stop it and stopping it cuts every connection, as a GitLab that dies
 //! would. Here, and only here in this room, the wall clock is read: it says how far the virtual time has come.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,7 +26,7 @@ use super::hooks::{Deliveries, Forge, HookTarget, Postman};
 use super::kube::{Endpoint as KubeEndpoint, Kube, WatchEnd};
 use super::metrics;
 use super::s3::{BUCKETS, Endpoint, Listed as S3Object, S3};
-use super::world::{OPENING, Refs, World};
+use super::world::{Note, OPENING, Refs, World};
 use super::{Options, SandboxError};
 
 /// How often the world moves on when nobody asks.
@@ -184,6 +185,9 @@ async fn serve(
 async fn open(options: &Options, github: &str) -> Result<(TcpListener, Arc<Shared>, GitHubParts), SandboxError> {
     let mut world = World::new(options.seed, options.scenario, options.jobs)?;
     world.advance_to(OPENING);
+    if options.hooks.is_some() {
+        world.take_notes();
+    }
     let hub = Hub::new(options.seed, options.prs, world.trunk(), OPENING, github);
     let git = |source| SandboxError::Git { source };
     let folder = Arc::new(Folder::new().map_err(git)?);
@@ -203,7 +207,7 @@ async fn open(options: &Options, github: &str) -> Result<(TcpListener, Arc<Share
         opened: Instant::now(),
         speed: options.speed,
         repository,
-        _folder: folder,
+        folder,
         pushing: tokio::sync::Mutex::new(()),
         postman: Arc::new(postman),
     };
@@ -230,8 +234,8 @@ pub(super) struct Shared {
     opened: Instant,
     speed: f64,
     repository: Repository,
-    /// Holds the repository.
-    _folder: Arc<Folder>,
+    /// Holds both repositories.
+    folder: Arc<Folder>,
     /// One push after the other.
     pushing: tokio::sync::Mutex<()>,
     postman: Arc<Postman>,
@@ -268,9 +272,13 @@ impl Shared {
     fn tell(&self) {
         let mut world = self.world();
         let gone: Vec<_> = world.take_gone().into_iter().map(|name| (name, None)).collect();
-        let is_told = self.postman.is_aimed();
+        let is_told = self.postman.target().is_some();
         let notes = if is_told { world.take_notes() } else { Vec::new() };
-        let news: Vec<_> = notes.iter().filter_map(|note| gitlab::news(&world, &self.base, note)).collect();
+        // Of several changes since the last look, the newest is told, once.
+        let mut seen = BTreeSet::new();
+        let mut last: Vec<&Note> = notes.iter().rev().filter(|note| seen.insert(*note)).collect();
+        last.reverse();
+        let news: Vec<_> = last.into_iter().filter_map(|note| gitlab::news(&world, &self.base, note)).collect();
         drop(world);
         if let Err(error) = self.repository.add(&[], &gone) {
             tracing::error!(%error, "a branch that was deleted stays in the practice GitLab's repository");
@@ -365,7 +373,7 @@ impl Running {
     /// What tells other programs where everything is. The cluster's API is in a kubeconfig, which whoever serves the world writes.
     pub fn endpoints(&self) -> serde_json::Value {
         let Endpoint { url, region, access_key, secret_key, public_key } = &self.s3;
-        serde_json::json!({
+        let mut told = serde_json::json!({
             "gitlab": {
                 "url": self.url,
                 "token": self.token,
@@ -389,7 +397,15 @@ impl Running {
                 "sparse": true,
             },
             "prometheus": { "url": self.prometheus },
-        })
+        });
+        if let (Some(told), Some(target)) = (told.as_object_mut(), self.shared.postman.target()) {
+            let hooks = serde_json::json!({
+                "github": { "url": target.github, "secret": target.secret },
+                "gitlab": { "url": target.gitlab, "token": target.secret },
+            });
+            told.insert("hooks".to_owned(), hooks);
+        }
+        told
     }
 
     /// What git clones from the GitLab, and pushes to with any user and the token as password.
@@ -429,6 +445,8 @@ impl Running {
 
     /// From now on, webhooks go there; or nowhere.
     pub fn aim_hooks(&self, target: Option<HookTarget>) {
+        // From now on it is written down what happens.
+        self.shared.world().take_notes();
         self.shared.postman.aim(target);
     }
 
@@ -515,6 +533,7 @@ impl Running {
             // The server may have ended by itself; then there is nobody to tell.
             stop.send(()).ok();
         }
+        self.shared.folder.remove();
     }
 }
 

@@ -8,14 +8,36 @@ use crate::stage::{Stage, send_signal};
 fn serving_prints_one_line_and_ends_well_on_a_signal() {
     for signal in ["TERM", "INT"] {
         let stage = Stage::bare();
-        let mut child = stage.command(&["demo", "--serve", "--port", "0", "--jobs", "400"]).spawn().unwrap();
+        let place = stage.write("t/keep", "").parent().unwrap().to_owned();
+        let stage = stage.with("TMPDIR", place.to_str().unwrap());
+        let mut child = stage
+            .command(&[
+                "demo",
+                "--serve",
+                "--port",
+                "0",
+                "--jobs",
+                "400",
+                "--prs",
+                "30",
+                "--hooks",
+                "http://127.0.0.1:9/hooks/",
+            ])
+            .spawn()
+            .unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
         let endpoints: serde_json::Value = serde_json::from_str(&line).unwrap();
-        for key in ["url", "token", "project"] {
+        for key in ["url", "token", "project", "git_url"] {
             assert!(endpoints["gitlab"][key].is_string(), "{line}");
         }
+        for key in ["url", "token", "repo", "git_url"] {
+            assert!(endpoints["github"][key].is_string(), "{line}");
+        }
+        let hooks = &endpoints["hooks"];
+        assert_eq!(hooks["github"]["url"], "http://127.0.0.1:9/hooks/github");
+        assert!(hooks["github"]["secret"].is_string() && hooks["gitlab"]["token"].is_string(), "{line}");
         assert!(endpoints["prometheus"]["url"].is_string(), "{line}");
         for key in ["kubeconfig", "read_kubeconfig"] {
             assert!(endpoints["kubernetes"][key].is_string(), "{line}");
@@ -33,6 +55,8 @@ fn serving_prints_one_line_and_ends_well_on_a_signal() {
         let mut rest = String::new();
         out.read_to_string(&mut rest).unwrap();
         assert_eq!(rest, "", "one line and nothing else");
+        let left: Vec<_> = std::fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["keep"], "repositories and kubeconfigs are gone");
     }
 }
 

@@ -82,6 +82,8 @@ impl Stage {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stackhand"));
         command.env_clear().current_dir(&self.folder).env("HOME", &self.folder).env("LANG", "C.UTF-8");
+        // The practice world's git is found there.
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         for (name, folder) in [("XDG_CONFIG_HOME", "config"), ("XDG_STATE_HOME", "state"), ("XDG_CACHE_HOME", "cache")]
         {
             command.env(name, self.folder.join(folder));

@@ -18,6 +18,7 @@ mod faults;
 mod git;
 mod github;
 mod graphql;
+mod hooks;
 mod kube;
 mod metrics;
 mod monitoring;

@@ -33,11 +33,16 @@ impl Folder {
     pub fn path(&self) -> &Path {
         &self.0
     }
+
+    /// Removes it already now, as a process that ends may not come to dropping it.
+    pub fn remove(&self) {
+        // What stays behind is small, and lies where such things are swept away.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What stays behind is small, and lies where such things are swept away.
-        let _ = std::fs::remove_dir_all(&self.0);
+        self.remove();
     }
 }

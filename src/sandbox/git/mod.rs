@@ -14,6 +14,6 @@ mod trunk;
 pub use folder::Folder;
 pub use object::{Object, Oid, Store};
 pub use repository::Repository;
-pub use serve::{Access, Change, Exchange, Pushed, is_git};
+pub use serve::{Access, Change, Exchange, Pushed, base64, is_git};
 pub use tree::{Files, merge};
 pub use trunk::{Made, TESTED, Trunk, edited, path_of};

@@ -174,11 +174,8 @@ impl Store {
         committer: Signature<'_>,
         message: &str,
     ) -> Oid {
-        let mut text = format!("tree {tree}\n");
-        for parent in parents {
-            text.push_str(&format!("parent {parent}\n"));
-        }
-        text.push_str(&format!("author {author}\ncommitter {committer}\n\n{message}"));
+        let parents: Vec<String> = parents.iter().map(|parent| format!("parent {parent}\n")).collect();
+        let text = format!("tree {tree}\n{}author {author}\ncommitter {committer}\n\n{message}", parents.concat());
         self.put(Object::new(Kind::Commit, text.into_bytes()))
     }
 

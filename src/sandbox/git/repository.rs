@@ -69,11 +69,8 @@ impl Repository {
         }
         fs::write(path.join("HEAD"), format!("ref: refs/heads/{default}\n"))?;
         fs::write(path.join("config"), CONFIG)?;
-        let mut packed = "# pack-refs with: sorted \n".to_owned();
-        for (name, id) in refs {
-            packed.push_str(&format!("{id} {name}\n"));
-        }
-        fs::write(path.join("packed-refs"), packed)?;
+        let packed: Vec<String> = refs.iter().map(|(name, id)| format!("{id} {name}\n")).collect();
+        fs::write(path.join("packed-refs"), format!("# pack-refs with: sorted \n{}", packed.concat()))?;
         Ok(Self { path: path.to_owned() })
     }
 
@@ -99,15 +96,15 @@ impl Repository {
             #[cfg(unix)]
             fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
         }
-        let lines: String = protected.iter().map(|name| format!("refs/heads/{name}\n")).collect();
-        fs::write(self.path.join("practice-protected"), lines)?;
+        let lines: Vec<String> = protected.iter().map(|name| format!("refs/heads/{name}\n")).collect();
+        fs::write(self.path.join("practice-protected"), lines.concat())?;
         self.refuse(&[])
     }
 
     /// Refuses pushes to these refs, and to no others.
     pub fn refuse(&self, refs: &[&str]) -> io::Result<()> {
-        let lines: String = refs.iter().map(|name| format!("{name}\n")).collect();
-        fs::write(self.path.join("practice-refused"), lines)
+        let lines: Vec<String> = refs.iter().map(|name| format!("{name}\n")).collect();
+        fs::write(self.path.join("practice-refused"), lines.concat())
     }
 
     /// Adds objects and moves refs; the objects come first, so nobody sees a ref without what it names. `None` takes a ref away.

@@ -102,14 +102,18 @@ impl Exchange<'_> {
             let status = if access == Access::Stranger || self.secret().is_none() { 401 } else { 403 };
             return (refusal(status), Pushed::default());
         }
-        let before = if is_write { repository.refs().unwrap_or_default() } else { BTreeMap::new() };
+        let failed = |error: io::Error| {
+            tracing::error!(%error, "git could not be run");
+            (refusal(500), Pushed::default())
+        };
+        let before = match if is_write { repository.refs() } else { Ok(BTreeMap::new()) } {
+            Ok(before) => before,
+            Err(error) => return failed(error),
+        };
         let body = self.body.clone();
         let response = match self.run(repository).await {
             Ok(response) => response,
-            Err(error) => {
-                tracing::error!(%error, "git http-backend could not be run");
-                return (refusal(500), Pushed::default());
-            }
+            Err(error) => return failed(error),
         };
         let pushed = if is_write { brought(repository, &body, &before) } else { Ok(Pushed::default()) };
         let pushed = pushed.unwrap_or_else(|error| {
@@ -275,7 +279,7 @@ fn commands(request: &[u8]) -> (Vec<String>, Vec<String>) {
 }
 
 /// Decodes base64; `None` for what is none.
-fn base64(text: &str) -> Option<Vec<u8>> {
+pub fn base64(text: &str) -> Option<Vec<u8>> {
     let digit = |byte: u8| match byte {
         b'A'..=b'Z' => Some(byte - b'A'),
         b'a'..=b'z' => Some(byte - b'a' + 26),

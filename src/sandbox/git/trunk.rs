@@ -145,7 +145,7 @@ pub fn edited(store: &Store, files: &Files, package: &str, what: &str) -> String
     let old = files
         .get(&path_of(package))
         .and_then(|id| store.text(*id))
-        .map_or_else(|| recipe(package), |text| text.to_string());
+        .map_or_else(|| recipe(package), ToString::to_string);
     let mark = "    license(\"MIT\")\n";
     match old.split_once(mark) {
         Some((before, after)) => format!("{before}{mark}    # {what}\n{after}"),

@@ -195,6 +195,24 @@ impl Hub {
         Some(number)
     }
 
+    /// A commit of one file on the head of a pull request, as the web editor makes it.
+    pub fn commit_file(&mut self, number: u64, path: &str, text: &str, message: &str) -> Result<Oid, NoPull> {
+        let pull = self.pulls.get(&number).filter(|pull| pull.is_open()).ok_or(NoPull(number))?.clone();
+        let below = |one: &str, other: &str| one.strip_prefix(other).is_some_and(|rest| rest.starts_with('/'));
+        if pull.head.files.keys().any(|file| below(file, path) || below(path, file)) {
+            // A file cannot lie in a file.
+            return Err(NoPull(number));
+        }
+        let id = self.store.file(text);
+        let mut files = (*pull.head.files).clone();
+        files.insert(path.into(), id);
+        let head = self.make(&files, &[pull.head.id], (&pull.author, &pull.email), message);
+        let new = head.id;
+        self.set_head(number, head);
+        self.synchronize(number, pull.head.id)?;
+        Ok(new)
+    }
+
     /// A branch is protected no more.
     pub fn unprotect(&mut self, branch: &str) {
         self.unprotected.insert(branch.to_owned());

@@ -19,7 +19,7 @@ impl Page {
     }
 
     /// The rows of this page.
-    pub fn cut<'a, T>(self, all: &'a [T]) -> &'a [T] {
+    pub fn cut<T>(self, all: &[T]) -> &[T] {
         let start = (self.number - 1).saturating_mul(self.size).min(all.len());
         all.get(start..all.len().min(start.saturating_add(self.size))).unwrap_or_default()
     }
@@ -60,7 +60,7 @@ fn escape_key(text: &str) -> String {
 pub fn json(status: u16, value: &Value, request: &Request) -> Answer {
     let mut answer = Answer::json(status, value);
     if let Some((_, kind)) = answer.headers.iter_mut().find(|(name, _)| *name == "content-type") {
-        *kind = "application/json; charset=utf-8".to_owned();
+        "application/json; charset=utf-8".clone_into(kind);
     }
     answer.unless_known(request)
 }

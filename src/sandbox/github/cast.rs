@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::git::{Files, Made, Oid, TESTED, Trunk, edited, path_of};
 use super::super::people::{PullRequest, TOUCHED};
 use super::super::rng::Rng;
-use super::hub::Hub;
+use super::hub::{Hub, login_of};
 use super::people::Event;
 use super::pr::{Check, Judged, PrState, Pull};
 use crate::ci::Timestamp;
@@ -148,7 +148,7 @@ impl Hub {
         };
         let Some(fork) = trunk.develop.get(fork).cloned() else { return };
         let package = match part {
-            Part::Conflict | Part::UrgentConflict => self.changed_between(&fork, trunk).unwrap_or(about.package),
+            Part::Conflict | Part::UrgentConflict => changed_between(&fork, trunk).unwrap_or(about.package),
             _ => self.untouched_since(&fork, &mut rng),
         };
         let author = (about.author, &*about.email);
@@ -169,7 +169,7 @@ impl Hub {
         }
         let head = self.make(&files, &parents, author, &title);
         let slug = about.git_ref.split_once('_').map_or("change", |(_, slug)| slug).replace(about.package, package);
-        let login = self.login(about.author);
+        let login = login_of(about.author);
         let is_release = matches!(part, Part::Release | Part::ReleaseConflict);
         let is_urgent = matches!(part, Part::Urgent | Part::UrgentConflict | Part::UrgentUnknown);
         let pull = Pull {
@@ -308,13 +308,14 @@ impl Hub {
         let tip = self.tip("develop").map(|tip| tip.files.clone()).unwrap_or_default();
         let is_quiet = |package: &&str| tip.get(&path_of(package)) == fork.files.get(&path_of(package));
         let quiet: Vec<&'static str> = TOUCHED.iter().copied().filter(is_quiet).collect();
-        *rng.pick(&quiet, &"hdf5")
+        let place = rng.below(quiet.len() as u64) as usize;
+        quiet.get(place).copied().unwrap_or("hdf5")
     }
+}
 
-    /// A package that develop has changed since then, before what was tested.
-    fn changed_between(&self, fork: &Made, trunk: &Trunk) -> Option<&'static str> {
-        let tested = trunk.of_pipeline(TESTED)?;
-        let has_changed = |package: &&&str| tested.files.get(&path_of(package)) != fork.files.get(&path_of(package));
-        TOUCHED.iter().find(has_changed).copied()
-    }
+/// A package that develop has changed since then, before what was tested.
+fn changed_between(fork: &Made, trunk: &Trunk) -> Option<&'static str> {
+    let tested = trunk.of_pipeline(TESTED)?;
+    let has_changed = |package: &&&str| tested.files.get(&path_of(package)) != fork.files.get(&path_of(package));
+    TOUCHED.iter().find(has_changed).copied()
 }

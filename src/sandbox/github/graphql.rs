@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::query::{Field, parse};
 use super::REPOSITORY;
-use super::hub::Hub;
+use super::hub::{Hub, login_of};
 use super::pr::{Check, Judged, PrState, Pull, Status};
 use super::rest::{combined_state, made_at};
 use super::wire::{merge_commit, node};
@@ -99,14 +99,14 @@ impl Resolver<'_> {
         kind: &str,
         all: &[T],
         row: &mut dyn FnMut(&mut Self, &T, &[Field]) -> Value,
-    ) -> Option<Value> {
+    ) -> Value {
         let Some(first) = field.number("first").filter(|first| (1..=MOST).contains(first)) else {
             let message = format!(
                 "You must provide a `first` value from 1 to {MOST} to properly paginate the `{}` connection.",
                 field.name
             );
             self.errors.push(json!({ "message": message, "type": "MISSING_PAGINATION_BOUNDARIES" }));
-            return Some(Value::Null);
+            return Value::Null;
         };
         self.fan += 1;
         let begin =
@@ -114,7 +114,7 @@ impl Resolver<'_> {
         let begin: usize = begin.unwrap_or(0).min(all.len());
         let end = all.len().min(begin + first as usize);
         let page = all.get(begin..end).unwrap_or_default();
-        Some(self.object(&field.fields, kind, &mut |it, f| {
+        self.object(&field.fields, kind, &mut |it, f| {
             Some(match f.name.as_str() {
                 "totalCount" => all.len().into(),
                 "nodes" => page.iter().map(|one| row(it, one, &f.fields)).collect(),
@@ -127,7 +127,7 @@ impl Resolver<'_> {
                 }),
                 _ => return None,
             })
-        }))
+        })
     }
 
     fn query(&mut self, fields: &[Field]) -> Value {
@@ -182,8 +182,7 @@ impl Resolver<'_> {
                     if of("direction") == Some("DESC") {
                         all.reverse();
                     }
-                    return it
-                        .connection(f, "PullRequestConnection", &all, &mut |it, pull, fields| it.pull(pull, fields));
+                    it.connection(f, "PullRequestConnection", &all, &mut |it, pull, fields| it.pull(pull, fields))
                 }
                 "pullRequest" => {
                     let hub = it.hub;
@@ -239,16 +238,14 @@ impl Resolver<'_> {
                         .map(|(owner, _)| owner.to_owned());
                     owner.map_or(Value::Null, |owner| it.leaf(&f.fields, "User", "login", &owner))
                 }
-                "author" => it.leaf(&f.fields, "User", "login", &hub.login(&pull.author)),
+                "author" => it.leaf(&f.fields, "User", "login", &login_of(&pull.author)),
                 "potentialMergeCommit" => {
                     let merge = merge_commit(pull).filter(|_| pull.is_open());
                     merge.map_or(Value::Null, |id| it.leaf(&f.fields, "Commit", "oid", &id.to_string()))
                 }
-                "labels" => {
-                    return it.connection(f, "LabelConnection", &pull.labels, &mut |it, label, fields| {
-                        it.leaf(fields, "Label", "name", label)
-                    });
-                }
+                "labels" => it.connection(f, "LabelConnection", &pull.labels, &mut |it, label, fields| {
+                    it.leaf(fields, "Label", "name", label)
+                }),
                 "statusCheckRollup" => it.rollup(pull, &f.fields),
                 _ => return None,
             })
@@ -288,11 +285,9 @@ impl Resolver<'_> {
         self.object(fields, "StatusCheckRollup", &mut |it, f| {
             Some(match f.name.as_str() {
                 "state" => word.into(),
-                "contexts" => {
-                    return it.connection(f, "StatusCheckRollupContextConnection", &all, &mut |it, one, fields| {
-                        it.context(one, fields)
-                    });
-                }
+                "contexts" => it.connection(f, "StatusCheckRollupContextConnection", &all, &mut |it, one, fields| {
+                    it.context(one, fields)
+                }),
                 _ => return None,
             })
         })

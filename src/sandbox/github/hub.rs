@@ -62,6 +62,10 @@ impl Hub {
         for (name, made) in [("develop", trunk.tip()), (Trunk::RELEASE, trunk.release.last())] {
             hub.branches.extend(made.map(|made| (name.to_owned(), made.id)));
         }
+        if let Some(old) = trunk.develop.get(5) {
+            hub.branches.insert("docs/rewrite".to_owned(), old.id);
+            hub.unprotected.insert("docs/rewrite".to_owned());
+        }
         hub.populate(pulls, trunk);
         hub
     }
@@ -264,9 +268,10 @@ impl Hub {
     pub(super) fn is_protected(&self, branch: &str) -> bool {
         !self.unprotected.contains(branch)
     }
+}
 
-    pub(super) fn login(&self, name: &str) -> Arc<str> {
-        let known = super::super::people::AUTHORS.iter().find(|(full, _)| *full == name);
-        known.map_or(name, |(_, login)| login).into()
-    }
+/// The account of a person.
+pub(super) fn login_of(name: &str) -> Arc<str> {
+    let known = super::super::people::AUTHORS.iter().find(|(full, _)| *full == name);
+    known.map_or(name, |(_, login)| login).into()
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::git::{Made, Oid};
-use super::hub::Hub;
+use super::hub::{Hub, login_of};
 use super::pr::{Check, Comment, Pull, Status};
 use super::wire::View;
 
@@ -21,9 +21,9 @@ impl News {
         let mut body = json!({
             "action": action,
             "number": pull.number,
-            "pull_request": view.pull(pull),
+            "pull_request": view.pull_details(pull),
             "repository": view.repository(),
-            "sender": view.user(&hub.login(&pull.author)),
+            "sender": view.user(&login_of(&pull.author)),
         });
         if let (Some(fields), Some(before)) = (body.as_object_mut(), before) {
             fields.insert("before".to_owned(), before.to_string().into());
@@ -47,8 +47,8 @@ impl News {
             "commits": [commit],
             "head_commit": commit,
             "repository": view.repository(),
-            "pusher": { "name": hub.login(&new.about.author), "email": &*new.about.email },
-            "sender": view.user(&hub.login(&new.about.author)),
+            "pusher": { "name": login_of(&new.about.author), "email": &*new.about.email },
+            "sender": view.user(&login_of(&new.about.author)),
         });
         Self { event: "push", body }
     }
@@ -94,7 +94,7 @@ impl News {
                 "number": pull.number,
                 "title": pull.title,
                 "state": if pull.is_open() { "open" } else { "closed" },
-                "user": view.user(&hub.login(&pull.author)),
+                "user": view.user(&login_of(&pull.author)),
                 "labels": view.labels(&pull.labels),
                 "pull_request": { "url": view.api(&format!("/pulls/{}", pull.number)) },
             },

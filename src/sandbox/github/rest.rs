@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::super::git::Oid;
+use super::super::git::{Oid, base64};
 use super::super::gitlab::{Answer, Request};
 use super::REPOSITORY;
 use super::acts::Act;
@@ -36,19 +36,25 @@ impl Visit<'_> {
         let segments: Vec<String> = self.request.segments.clone();
         let path: Vec<&str> = segments.iter().map(String::as_str).collect();
         let ["repos", owner, name, rest @ ..] = path.as_slice() else { return Err(not_found()) };
-        if format!("{owner}/{name}") != REPOSITORY {
-            return Err(not_found());
-        }
         if self.request.method != Method::GET && !self.may_write {
             return Err(refusal(403, "Resource not accessible by personal access token"));
         }
+        let repository = format!("{owner}/{name}");
+        if let ("PUT", ["contents", path @ ..]) = (self.request.method.as_str(), rest) {
+            return self.put_contents(&repository, &path.join("/"));
+        }
+        if repository != REPOSITORY {
+            return Err(not_found());
+        }
         match (self.request.method.as_str(), rest) {
-            ("GET", []) => self.one(View(self.hub).repository()),
+            ("GET", []) => Ok(self.one(View(self.hub).repository())),
             ("GET", ["pulls"]) => self.pulls(),
             ("GET", ["pulls", number]) => self.pull(number),
-            ("GET", ["branches"]) => self.branches(),
+            ("PATCH", ["pulls", number]) => self.change_pull(number),
+            ("PUT", ["pulls", number, "merge"]) => self.merge_pull(number),
+            ("GET", ["branches"]) => Ok(self.branches()),
             ("GET", ["branches", name @ ..]) => self.branch(&name.join("/")),
-            ("GET", ["tags"]) => self.tags(),
+            ("GET", ["tags"]) => Ok(self.tags()),
             ("GET", ["commits", name @ .., "check-runs"]) => self.checks(&name.join("/")),
             ("GET", ["commits", name @ .., "status"]) => self.combined(&name.join("/")),
             ("GET", ["commits", name @ .., "statuses"]) => self.statuses(&name.join("/")),
@@ -64,15 +70,15 @@ impl Visit<'_> {
         }
     }
 
-    fn one(&self, value: Value) -> Reply {
-        Ok(json(200, &value, self.request))
+    fn one(&self, value: Value) -> Answer {
+        json(200, &value, self.request)
     }
 
     /// One page of rows.
-    fn list<T>(&self, all: &[T], row: impl Fn(&T) -> Value) -> Reply {
+    fn list<T>(&self, all: &[T], row: impl Fn(&T) -> Value) -> Answer {
         let page = Page::of(self.request);
         let rows: Value = page.cut(all).iter().map(row).collect();
-        Ok(page.link(json(200, &rows, self.request), self.request, &self.hub.base, all.len()))
+        page.link(json(200, &rows, self.request), self.request, &self.hub.base, all.len())
     }
 
     fn body(&self) -> Result<Value, Answer> {
@@ -100,7 +106,7 @@ impl Visit<'_> {
         if direction == "desc" {
             all.reverse();
         }
-        self.list(&all, |pull| View(self.hub).pull(pull))
+        Ok(self.list(&all, |pull| View(self.hub).pull(pull)))
     }
 
     fn number(&self, text: &str) -> Result<u64, Answer> {
@@ -113,10 +119,55 @@ impl Visit<'_> {
         let reply = self.hub.pulls.get(&number).map(|pull| View(self.hub).pull_details(pull)).ok_or_else(not_found);
         // The first who asks is told that nothing is known; the next one is told more.
         self.hub.look(number);
-        self.one(reply?)
+        Ok(self.one(reply?))
     }
 
-    fn branches(&self) -> Reply {
+    /// Closes, reopens or retargets it.
+    fn change_pull(&mut self, number: &str) -> Reply {
+        let number = self.number(number)?;
+        let body = self.body()?;
+        let text = |name: &str| body.get(name).and_then(Value::as_str);
+        let act = match (text("state"), text("base")) {
+            (Some("closed"), _) => Act::Close,
+            (Some("open"), _) => Act::Reopen,
+            (None, Some(base)) if self.hub.branches.contains_key(base) => Act::Retarget(base.into()),
+            _ => return Err(invalid("PullRequest", "state or base is not valid")),
+        };
+        self.hub.act(number, act).map_err(|no| invalid("PullRequest", &no.to_string()))?;
+        self.pull(&number.to_string())
+    }
+
+    fn merge_pull(&mut self, number: &str) -> Reply {
+        let number = self.number(number)?;
+        self.hub.act(number, Act::Merge).map_err(|_| refusal(405, "Pull Request is not mergeable"))?;
+        let merge = self.hub.pulls.get(&number).and_then(|pull| pull.merge_commit).map(|id| id.to_string());
+        Ok(self.one(json!({ "sha": merge, "merged": true, "message": "Pull Request successfully merged" })))
+    }
+
+    /// A commit of one file on a branch of a fork that has an open pull request.
+    fn put_contents(&mut self, repository: &str, path: &str) -> Reply {
+        let body = self.body()?;
+        let text = |name: &str| body.get(name).and_then(Value::as_str);
+        let (Some(branch), Some(message)) = (text("branch"), text("message")) else {
+            return Err(invalid("Contents", "branch and message are needed"));
+        };
+        let content = text("content")
+            .and_then(|text| base64(&text.replace('\n', "")))
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+        let content = content.ok_or_else(|| invalid("Contents", "content is not valid Base64"))?;
+        let is_clean = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains('\0');
+        if !path.split('/').all(is_clean) {
+            return Err(invalid("Contents", "path contains a malformed path component"));
+        }
+        let is_it =
+            |pull: &&Pull| pull.is_open() && pull.head_repo.as_deref() == Some(repository) && *pull.head_ref == *branch;
+        let number = self.hub.pulls.values().find(is_it).map(|pull| pull.number).ok_or_else(not_found)?;
+        let id = self.hub.commit_file(number, path, &content, message).map_err(|_| not_found())?;
+        let commit = self.hub.graph.get(&id).map(|made| View(self.hub).commit(made));
+        Ok(self.one(json!({ "content": { "path": path, "type": "file" }, "commit": commit })))
+    }
+
+    fn branches(&self) -> Answer {
         let protected = self.request.parameter("protected").and_then(|text| text.parse::<bool>().ok());
         let wanted = |(name, _): &(&String, &Oid)| protected.is_none_or(|wanted| self.hub.is_protected(name) == wanted);
         let all: Vec<(&String, &Oid)> = self.hub.branches.iter().filter(wanted).collect();
@@ -125,10 +176,10 @@ impl Visit<'_> {
 
     fn branch(&self, name: &str) -> Reply {
         let id = self.hub.branches.get(name).ok_or_else(|| refusal(404, "Branch not found"))?;
-        self.one(View(self.hub).branch(name, *id))
+        Ok(self.one(View(self.hub).branch(name, *id)))
     }
 
-    fn tags(&self) -> Reply {
+    fn tags(&self) -> Answer {
         let all: Vec<_> = self.hub.tags.iter().rev().collect();
         self.list(&all, |(name, id)| View(self.hub).tag(name, **id))
     }
@@ -140,13 +191,13 @@ impl Visit<'_> {
             (_, Some(tag)) => self.hub.tags.get(tag),
             _ => None,
         };
-        self.one(View(self.hub).git_ref(&full, *id.ok_or_else(not_found)?))
+        Ok(self.one(View(self.hub).git_ref(&full, *id.ok_or_else(not_found)?)))
     }
 
     fn commit(&self, name: &str) -> Reply {
         let unknown = || refusal(422, &format!("No commit found for SHA: {name}"));
         let made = self.hub.find(name).ok_or_else(unknown)?;
-        self.one(View(self.hub).commit(made))
+        Ok(self.one(View(self.hub).commit(made)))
     }
 
     fn find(&self, name: &str) -> Result<Oid, Answer> {
@@ -194,7 +245,7 @@ impl Visit<'_> {
     fn statuses(&self, name: &str) -> Reply {
         let sha = self.find(name)?;
         let all: Vec<&Status> = self.hub.statuses.get(&sha).into_iter().flatten().rev().collect();
-        self.list(&all, |status| View(self.hub).whole_status(sha, status))
+        Ok(self.list(&all, |status| View(self.hub).whole_status(sha, status)))
     }
 
     fn post_status(&mut self, sha: &str) -> Reply {
@@ -216,7 +267,7 @@ impl Visit<'_> {
     fn labels(&self, number: &str) -> Reply {
         let number = self.number(number)?;
         let labels = self.hub.pulls.get(&number).map(|pull| View(self.hub).labels(&pull.labels));
-        self.one(labels.ok_or_else(not_found)?)
+        Ok(self.one(labels.ok_or_else(not_found)?))
     }
 
     fn add_labels(&mut self, number: &str) -> Reply {
@@ -249,7 +300,7 @@ impl Visit<'_> {
         let wanted =
             |comment: &&super::pr::Comment| comment.pull == number && since.is_none_or(|since| comment.at >= since);
         let all: Vec<_> = self.hub.comments.iter().filter(wanted).collect();
-        self.list(&all, |comment| View(self.hub).comment(comment))
+        Ok(self.list(&all, |comment| View(self.hub).comment(comment)))
     }
 
     fn post_comment(&mut self, number: &str) -> Reply {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::super::git::{Made, Oid};
 use super::super::rng::hash;
 use super::REPOSITORY;
-use super::hub::Hub;
+use super::hub::{Hub, login_of};
 use super::pr::{Check, Comment, Judged, PrState, Pull, Status};
 use crate::ci::Timestamp;
 
@@ -189,7 +189,7 @@ impl View<'_> {
         let url = self.api(&format!("/pulls/{number}"));
         let issue = self.api(&format!("/issues/{number}"));
         let html = self.html(&format!("/pull/{number}"));
-        let login = self.0.login(&pull.author);
+        let login = login_of(&pull.author);
         let head = pull.told_head();
         let base = self.0.branches.get(&*pull.base_ref).copied().unwrap_or(Oid::ZERO);
         let statuses = self.api(&format!("/statuses/{head}"));
@@ -300,7 +300,7 @@ impl View<'_> {
                 "html_url": self.html(&format!("/commit/{id}")),
             })
         };
-        let login = self.0.login(&made.about.author);
+        let login = login_of(&made.about.author);
         json!({
             "sha": sha,
             "node_id": node("C", hash(&sha)),
@@ -324,7 +324,8 @@ impl View<'_> {
 
     /// A commit as pushes tell of it.
     pub fn push_commit(self, made: &Made) -> Value {
-        let who = json!({ "name": made.about.author, "email": made.about.email, "username": self.0.login(&made.about.author) });
+        let who =
+            json!({ "name": made.about.author, "email": made.about.email, "username": login_of(&made.about.author) });
         json!({
             "id": made.id.to_string(),
             "tree_id": made.tree.to_string(),

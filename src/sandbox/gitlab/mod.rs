@@ -97,12 +97,12 @@ impl Visit<'_> {
                 self.act_on_job(job, verb)
             }
             ["projects", _, "events"] if get => self.events(),
-            ["projects", _, "repository", "branches"] if get => self.branches(),
+            ["projects", _, "repository", "branches"] if get => Ok(self.branches()),
             ["projects", _, "repository", "branches", name @ ..] if get => self.branch(&name.join("/")),
             ["projects", _, "repository", "branches", name @ ..] if self.request.method == ::http::Method::DELETE => {
                 self.delete_branch(&name.join("/"))
             }
-            ["projects", _, "repository", "tags"] if get => self.tags(),
+            ["projects", _, "repository", "tags"] if get => Ok(self.tags()),
             ["projects", _, "repository", "commits", name] if get => self.commit(name),
             _ => Err(Answer::refusal(404, "404 Not Found")),
         }

@@ -11,7 +11,7 @@ use super::wire::{PROJECT_ID, PROJECT_PATH};
 use super::{Reply, Visit};
 
 impl Visit<'_> {
-    pub(super) fn branches(&self) -> Reply {
+    pub(super) fn branches(&self) -> Answer {
         let search = self.request.parameter("search").unwrap_or_default().to_owned();
         let matches = |name: &str| match (search.strip_prefix('^'), search.strip_suffix('$')) {
             (Some(begin), _) => name.starts_with(begin),
@@ -19,7 +19,7 @@ impl Visit<'_> {
             _ => name.contains(&search),
         };
         let all: Vec<_> = self.world.refs().branches().iter().filter(|(name, _)| matches(name)).collect();
-        Ok(Page::of(self.request).answer(self.request, self.base, &all, |(name, known)| self.branch_row(name, known)))
+        Page::of(self.request).answer(self.request, self.base, &all, |(name, known)| self.branch_row(name, known))
     }
 
     fn branch_row(&self, name: &str, known: &Known) -> Value {
@@ -53,7 +53,7 @@ impl Visit<'_> {
         }
     }
 
-    pub(super) fn tags(&self) -> Reply {
+    pub(super) fn tags(&self) -> Answer {
         let all: Vec<_> = self.world.refs().tags().iter().rev().collect();
         let row = |(name, known): &(&String, &Known)| {
             json!({
@@ -66,7 +66,7 @@ impl Visit<'_> {
                 "created_at": null,
             })
         };
-        Ok(Page::of(self.request).answer(self.request, self.base, &all, row))
+        Page::of(self.request).answer(self.request, self.base, &all, row)
     }
 
     pub(super) fn commit(&self, name: &str) -> Reply {

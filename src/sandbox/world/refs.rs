@@ -48,7 +48,7 @@ pub struct PushEvent {
 }
 
 /// What webhooks tell of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Note {
     Pipeline(PipelineId),
     Job(JobId),
