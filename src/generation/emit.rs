@@ -312,10 +312,9 @@ fn is_plain(text: &str) -> bool {
         words.iter().any(|word| text.eq_ignore_ascii_case(word))
     };
     // Every text of a pipeline comes by here, three times: what has no way out in the middle is compared many bytes at once.
-    let is_ascii = bytes.iter().fold(true, |all, byte| all & (b' '..=b'~').contains(byte));
-    let has_mark = bytes.iter().zip(rest).fold(false, |any, (byte, next)| {
-        any | ((*byte == b':') & (*next == b' ')) | ((*byte == b' ') & (*next == b'#'))
-    });
+    let is_ascii = bytes.iter().fold(true, |all, byte| all && (b' '..=b'~').contains(byte));
+    let is_mark = |byte: &u8, next: &u8| matches!((byte, next), (b':', b' ') | (b' ', b'#'));
+    let has_mark = bytes.iter().zip(rest).fold(false, |any, (byte, next)| any || is_mark(byte, next));
     starts_well
         && is_ascii
         && !has_mark

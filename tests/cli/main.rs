@@ -3,6 +3,7 @@
 
 mod acting;
 mod basics;
+mod bridge;
 mod cache;
 mod demo;
 mod fleet;

@@ -16,7 +16,6 @@ use stackhand::adapters::github::{self, Access, GitHub};
 use stackhand::adapters::gitlab::{self, GitLab};
 use stackhand::adapters::store::Store;
 use stackhand::bridge::{Posted, Rules};
-use stackhand::ci::Timestamp;
 use stackhand::controller::loops::bridge::{Bridge, Outside, PassReport};
 use stackhand::forge::Sha;
 use stackhand::sandbox::{Act, Fault, FaultKind, Options, Running, Sandbox};
@@ -25,32 +24,16 @@ use stackhand::sandbox::{Act, Fault, FaultKind, Options, Running, Sandbox};
 struct Night {
     running: Running,
     folder: PathBuf,
-    speed: f64,
     bridge: Option<Bridge>,
-}
-
-/// A clock that is as late as the world, and as fast.
-struct WorldClock {
-    begun: Instant,
-    at: Timestamp,
-    speed: f64,
-}
-
-impl Clock for WorldClock {
-    fn now(&self) -> Timestamp {
-        let passed = self.begun.elapsed().as_secs_f64() * self.speed.max(1.0) * 1_000.0;
-        self.at.shifted(passed as i64)
-    }
 }
 
 impl Night {
     async fn begin(name: &str, options: Options) -> Self {
-        let speed = options.speed;
         let running = Sandbox::start(options).await.unwrap();
         let folder = std::env::temp_dir().join(format!("stackhand-bridge-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
-        let mut night = Self { running, folder, speed, bridge: None };
+        let mut night = Self { running, folder, bridge: None };
         night.open().await;
         night
     }
@@ -59,8 +42,8 @@ impl Night {
     async fn open(&mut self) {
         self.bridge = None;
         let running = &self.running;
-        let at = running.hub(|hub| hub.now());
-        let clock: Arc<dyn Clock> = Arc::new(WorldClock { begun: Instant::now(), at, speed: self.speed });
+        // Of another year than the world: only what servers say of the time counts.
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let now = |clock: &Arc<dyn Clock>| {
             let clock = Arc::clone(clock);
             Arc::new(move || clock.now())

@@ -1,6 +1,6 @@
 //! The client: octocrab, within GitHub's limits.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ pub struct GitHub {
     limits: Mutex<Limits>,
     backoff: Backoff,
     requests: AtomicU64,
+    /// Milliseconds by which GitHub's clock is ahead of ours.
+    skew_ms: AtomicI64,
 }
 
 /// One request, before it is sent.
@@ -50,12 +52,17 @@ impl GitHub {
         let graphql = build(&settings, base.strip_suffix("/v3").unwrap_or(base))?;
         let backoff = Backoff::new(settings.backoff, settings.backoff.saturating_mul(16), seed);
         let limits = Mutex::new(Limits::default());
-        Ok(Self { rest, graphql, settings, limits, backoff, requests: 0.into() })
+        Ok(Self { rest, graphql, settings, limits, backoff, requests: 0.into(), skew_ms: 0.into() })
     }
 
     /// How many requests were sent.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    /// What the time is there, by its last answer: the moments that it tells are of its own clock.
+    pub fn server_now(&self) -> Timestamp {
+        (self.settings.now)().shifted(self.skew_ms.load(Ordering::Relaxed))
     }
 
     /// What is left of this hour's requests: of REST, and of GraphQL. None before the first answer.
@@ -128,6 +135,11 @@ impl GitHub {
         let answer = whole?;
         let dialect = if matches!(ask, Ask::Query(_)) { Dialect::GraphQl } else { Dialect::Rest };
         let now = (self.settings.now)();
+        let date = answer.headers.get("date").and_then(|date| Timestamp::parse_http_date(date.to_str().ok()?));
+        if let Some(date) = date {
+            // A date has whole seconds.
+            self.skew_ms.store(date.millis() + 500 - now.millis(), Ordering::Relaxed);
+        }
         let until = self.limits().heard(dialect, answer.status, &answer.headers, &answer.body, now);
         if answer.status.is_success() || answer.status == StatusCode::NOT_MODIFIED {
             return Ok(answer);

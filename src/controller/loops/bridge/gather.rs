@@ -8,7 +8,7 @@ use super::memory::Memory;
 use super::{Outside, local};
 use crate::adapters::git::mirror::{Listing, MirrorError, Side, branch_inputs, tag_inputs};
 use crate::adapters::github::{OpenPrs, SeenPr};
-use crate::adapters::gitlab::PipelineQuery;
+use crate::adapters::gitlab::bridge::Read;
 use crate::adapters::store::KnownStatus;
 use crate::bridge::names::pr_branch;
 use crate::bridge::{
@@ -20,8 +20,6 @@ use crate::forge::{CommitStatus, Items, Sha};
 
 /// How far back the first pass of all looks for pipelines.
 const FIRST: Duration = Duration::from_hours(24);
-/// A list of pipelines that goes on is a loop.
-const MOST_PAGES: u32 = 100;
 
 /// What was listed.
 pub(super) struct Gathered {
@@ -36,16 +34,15 @@ pub(super) struct Gathered {
 }
 
 pub(super) async fn gather(outside: &Outside, memory: &mut Memory) -> Result<Gathered, Fault> {
-    let now = outside.clock.now();
     let mut troubles = Vec::new();
-    let (open, protected, github, gitlab, main, pipelines) = tokio::join!(
+    let (open, protected, github, gitlab, (main, pipelines)) = tokio::join!(
         outside.github.open_prs(),
         outside.github.protected_branches(),
         outside.mirror.list(Side::GitHub),
         outside.mirror.list(Side::GitLab),
-        main_pipelines(outside),
-        pipelines_since(outside, memory.watermark, now),
+        pipelines(outside, memory.watermark),
     );
+    let now = outside.now();
     let open = told(open, &mut troubles);
     let are_prs_known = open.is_some();
     let OpenPrs { prs: open, left_out } = open.unwrap_or_default();
@@ -62,7 +59,11 @@ pub(super) async fn gather(outside: &Outside, memory: &mut Memory) -> Result<Gat
     }
     let (pipelines, is_whole) = match pipelines {
         // Without the pull requests it is not known which pipelines somebody waits for.
-        Ok((found, is_whole)) => (Looked::Found(found), is_whole && are_prs_known),
+        Ok(read) => {
+            let is_whole = read.is_whole() && are_prs_known;
+            troubles.extend(read.trouble.map(|fault| fault.to_string()));
+            (Looked::Found(read.items), is_whole)
+        }
         Err(fault) => (failed(&fault, &mut troubles), false),
     };
     let main = main.map_or_else(|fault| failed(&fault, &mut troubles), Looked::Found);
@@ -104,34 +105,24 @@ fn failed<T>(fault: &Fault, troubles: &mut Vec<String>) -> Looked<T> {
     Looked::Failed(bridge::Fault { why: fault.to_string().into(), passes: fault.is_transient() })
 }
 
-/// The newest pipelines of the main branch: which commit was tested last stands among them.
-async fn main_pipelines(outside: &Outside) -> Result<Vec<PipelineSeen>, Fault> {
-    let Some(main) = &outside.rules.main else { return Ok(Vec::new()) };
-    let query = PipelineQuery { git_ref: Some(main.to_string()), limit: Some(50), ..PipelineQuery::default() };
-    let page = outside.gitlab.pipelines(&query, 1).await?;
-    Ok(page.items.iter().filter_map(PipelineSeen::of).collect())
-}
-
-/// Pipelines that changed since the watermark, and whether these are all.
-async fn pipelines_since(
+/// Pipelines of the main branch, and those that changed since the watermark. Moments are of GitLab's clock, never of ours.
+async fn pipelines(
     outside: &Outside,
     watermark: Option<Watermark>,
-    now: Timestamp,
-) -> Result<(Vec<PipelineSeen>, bool), Fault> {
-    let since = match watermark {
-        Some(mark) => mark.since(),
-        None => now.shifted(-(FIRST.as_millis() as i64)),
-    };
-    let query = PipelineQuery { updated_after: Some(since), ..PipelineQuery::default() };
-    let mut found: Vec<PipelineSeen> = Vec::new();
-    for page in 1..=MOST_PAGES {
-        let read = outside.gitlab.pipelines(&query, page).await?;
-        found.extend(read.items.iter().filter_map(PipelineSeen::of));
-        if read.next.is_none() {
-            return Ok((found, true));
+) -> (Result<Vec<PipelineSeen>, Fault>, Result<Read<PipelineSeen>, Fault>) {
+    let main = async {
+        match &outside.rules.main {
+            Some(main) => outside.gitlab.main_pipelines(main).await,
+            None => Ok(Vec::new()),
         }
+    };
+    if let Some(mark) = watermark {
+        return tokio::join!(main, outside.gitlab.pipelines_since(mark.since()));
     }
-    Ok((found, false))
+    let main = main.await;
+    let skew = outside.gitlab.stats().skew_ms.unwrap_or_default();
+    let now = outside.clock.now().shifted(skew);
+    (main, outside.gitlab.pipelines_since(now.shifted(-(FIRST.as_millis() as i64))).await)
 }
 
 /// Pull requests with what GitLab has of each, and with what was found out about them before.

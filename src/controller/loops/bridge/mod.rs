@@ -27,6 +27,7 @@ use crate::adapters::github::GitHub;
 use crate::adapters::gitlab::GitLab;
 use crate::adapters::store::{Store, StoreError};
 use crate::bridge::{Decided, PassInput, PassOutput, Recording, Rules, Watermark};
+use crate::ci::Timestamp;
 use crate::console::fault::{Fault, FaultKind};
 
 /// What a bridge stands between, and what it is told.
@@ -41,6 +42,13 @@ pub struct Outside {
     /// What GitLab protects besides GitHub's protected branches: names, or patterns with `*`.
     pub protected: Vec<Arc<str>>,
     pub clock: Arc<dyn Clock>,
+}
+
+impl Outside {
+    /// What the time is on GitHub, against whose moments everything is judged.
+    fn now(&self) -> Timestamp {
+        self.github.server_now()
+    }
 }
 
 /// A bridge at work.

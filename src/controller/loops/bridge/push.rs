@@ -39,7 +39,7 @@ pub(super) async fn push(
             continue;
         }
         for (update, landed) in outside.mirror.push(&PushBatch { refs }).await {
-            let now = outside.clock.now();
+            let now = outside.now();
             let decision = decisions.get(&key(&update)).copied();
             let subject = match decision {
                 Some(decision) => Subject::Pr(decision.pr),

@@ -23,7 +23,7 @@ pub(super) async fn tell(
             break;
         }
         let remember = async |posted: &Posted, is_uncertain: bool| {
-            let now = outside.clock.now();
+            let now = outside.now();
             outside.store.put_status(&outside.name, posted, is_uncertain, now).await.map_err(|error| local(&error))
         };
         let (sha, context) = (one.sha.clone(), one.status.context.clone());
@@ -46,7 +46,7 @@ pub(super) async fn tell(
                 let is_limit = matches!(fault.kind, FaultKind::RateLimited { .. });
                 troubles.push(fault.to_string());
                 if !is_limit {
-                    let trouble = Trouble::again(None, &one.sha, &fault.to_string(), outside.clock.now());
+                    let trouble = Trouble::again(None, &one.sha, &fault.to_string(), outside.now());
                     posted.refused = Some(PostRefusal::Failed(trouble));
                 }
                 remember(&posted, false).await?;

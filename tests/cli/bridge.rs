@@ -1,0 +1,129 @@
+//! The bridge as scripts call it, over the practice world.
+
+use std::time::Duration;
+
+use stackhand::sandbox::{Options, Running, Sandbox};
+
+use crate::stage::{Stage, send_signal};
+
+fn night(prs: usize) -> (Running, Stage) {
+    let options = Options { speed: 0.0, jobs: 200, prs, ..Options::default() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let running = runtime.block_on(Sandbox::start(options)).unwrap();
+    let stage = Stage::facing(&running);
+    (running, stage)
+}
+
+#[test]
+fn a_dry_pass_changes_nothing_a_pass_does_and_a_replay_agrees() {
+    let (running, stage) = night(24);
+    let record = stage.path("pass.json");
+    let dry = stage.run(&["bridge", "--once", "--dry-run", "--json", "--record", &record]);
+    let planned = dry.document("stackhand.bridge/1");
+    assert_eq!((&planned["prs"], planned["pushed"].as_array().unwrap().len()), (&serde_json::json!(24), 0));
+    assert_eq!(planned["would_push"].as_array().unwrap().len(), 10);
+    assert_eq!(
+        running.hub(|hub| hub
+            .pulls()
+            .values()
+            .filter(|pull| !hub.statuses_of(&pull.head.id.to_string()).is_empty())
+            .count()),
+        0
+    );
+    let replayed = stage.run(&["bridge", "replay", &record]);
+    assert_eq!(
+        (replayed.code, replayed.out.contains("decided the same")),
+        (0, true),
+        "{}{}",
+        replayed.out,
+        replayed.err
+    );
+    stage.write("pass.json", "{\"schema\": \"something else\"}");
+    stage.run(&["bridge", "replay", &record]).failed(1, "only `stackhand.bridge-pass/1` can be read");
+
+    let done = stage.run(&["bridge", "--once", "--json"]).document("stackhand.bridge/1");
+    assert_eq!(done["pushed"], planned["would_push"]);
+    for decision in done["decisions"].as_array().unwrap() {
+        assert!(
+            decision["pr"].is_u64() && decision["verdict"].is_string() && decision["reason"].is_string(),
+            "{decision}"
+        );
+    }
+    for key in ["github", "gitlab", "git"] {
+        assert!(done["requests"][key].as_u64().is_some_and(|count| count > 0), "{done}");
+    }
+    assert!(done["statuses"]["posted"].as_u64().unwrap() > 5 && done["seconds"].is_f64(), "{done}");
+    let again = stage.run(&["bridge", "--once", "--json"]).document("stackhand.bridge/1");
+    assert_eq!(again["pushed"], serde_json::json!([]));
+
+    let number = done["decisions"].as_array().unwrap().iter().find(|one| one["reason"] == "first_push").unwrap()["pr"]
+        .to_string();
+    let why = stage.run(&["why", "pr", &number, "--json"]).document("stackhand.why-pr/1");
+    let words: Vec<&str> =
+        why["decisions"].as_array().unwrap().iter().map(|one| one["reason"].as_str().unwrap()).collect();
+    assert_eq!(words, ["already_pushed", "first_push"]);
+    assert_eq!(why["pushes"].as_array().unwrap().len(), 1);
+    let told = stage.run(&["why", "pr", &number]);
+    assert!(
+        told.code == 0 && told.out.contains("GitLab has this head") && told.out.contains("merged into"),
+        "{}",
+        told.out
+    );
+    stage.run(&["why", "pr", "1"]).failed(1, "no bridge has decided about pull request 1");
+    stage.run(&["--readonly", "bridge", "--once"]).failed(3, "--dry-run shows what would be");
+    Stage::bare().run(&["bridge", "--once", "--gitlab", "http://127.0.0.1:9"]).failed(3, "read-only");
+}
+
+/// E34: the process is killed again and again, wherever it may be, and the next one goes on.
+#[test]
+fn a_bridge_that_is_killed_goes_on_where_it_was_and_does_nothing_twice() {
+    let (running, stage) = night(40);
+    let mut seen = 0;
+    for round in 0..8_u64 {
+        let mut child = stage.command(&["bridge"]).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(300 + 170 * round));
+        let secret = ["ghp_practice-world", "glpat-practice-world"];
+        for process in std::fs::read_dir("/proc").unwrap().flatten() {
+            let argv = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let argv = String::from_utf8_lossy(&argv).into_owned();
+            if argv.contains("git") {
+                seen += 1;
+                assert!(!secret.iter().any(|secret| argv.contains(secret)), "a secret in {argv}");
+            }
+        }
+        send_signal(child.id(), "KILL");
+        child.wait().unwrap();
+    }
+    assert!(seen > 0);
+    loop {
+        let last = stage.run(&["bridge", "--once", "--json"]).document("stackhand.bridge/1");
+        assert_eq!(last["troubles"], serde_json::json!([]));
+        if last["pushed"].as_array().unwrap().is_empty() && last["statuses"]["posted"] == 0 {
+            break;
+        }
+    }
+    running.hub(|hub| {
+        for pull in hub.pulls().values() {
+            let shown: Vec<_> = hub
+                .statuses_of(&pull.head.id.to_string())
+                .iter()
+                .map(|one| (one.state.clone(), one.description.clone()))
+                .collect();
+            assert!(shown.windows(2).all(|pair| pair[0] != pair[1]), "{}: {shown:?}", pull.head_ref);
+        }
+    });
+    // What was remembered holds no secret either.
+    let folder = std::path::Path::new(&stage.path("endpoints.json")).parent().unwrap().to_owned();
+    let mut folders = vec![folder];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.file_name().is_some_and(|name| name != "endpoints.json") {
+                let bytes = std::fs::read(&path).unwrap_or_default();
+                assert!(!bytes.windows(18).any(|part| part == b"ghp_practice-world"), "{}", path.display());
+            }
+        }
+    }
+}
