@@ -204,14 +204,14 @@ impl StatusInput<'_> {
                 _ if self.protected.contains(&seen.git_ref) => Ok(seen.sha.clone()),
                 None => continue,
                 Some((number, _)) => {
-                    let decision = decisions.get(&PrNumber(number));
-                    let is_superseded = |one: &&PrDecision| !speaks_for(&one.tested, &seen.sha);
+                    let decision = decisions.get(&PrNumber(number)).copied();
+                    let is_superseded = |one: &PrDecision| !speaks_for(&one.tested, &seen.sha);
                     match self.head_of(seen) {
-                        Ok(head) if decision.filter(|one| one.head == head).is_some_and(|one| is_superseded(&one)) => {
+                        Ok(head) if decision.filter(|one| one.head == head).is_some_and(is_superseded) => {
                             continue;
                         }
                         // What nobody remembers is looked up only where it can speak for an open head.
-                        Err(_) if decision.is_none_or(|one| is_superseded(one)) => continue,
+                        Err(_) if decision.is_none_or(is_superseded) => continue,
                         target => target,
                     }
                 }

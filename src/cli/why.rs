@@ -82,7 +82,7 @@ async fn job(setup: &Setup, ask: &Ask, id: JobId) -> Result<Exit, Failure> {
     let (world, now) = (&session.replica.world, session.replica.now);
     let why = world.why(id, now);
     let told = match why {
-        None => Err(Failure::new(Exit::Failed, format!("job {} is not known; check its id and --project", id))),
+        None => Err(Failure::new(Exit::Failed, format!("job {id} is not known; check its id and --project"))),
         Some(why) if ask.json => out::json(&document(setup, &session.replica, &why, &knowledge, fleet)),
         Some(why) => tell(setup, &session.replica, &why, &knowledge),
     };

@@ -312,12 +312,12 @@ fn is_plain(text: &str) -> bool {
         words.iter().any(|word| text.eq_ignore_ascii_case(word))
     };
     // Every text of a pipeline comes by here, three times: what has no way out in the middle is compared many bytes at once.
-    let is_ascii = bytes.iter().fold(true, |all, byte| all && (b' '..=b'~').contains(byte));
+    let odd = bytes.iter().fold(0, |odd, byte| odd | u8::from(!(b' '..=b'~').contains(byte)));
     let is_mark = |byte: &u8, next: &u8| matches!((byte, next), (b':', b' ') | (b' ', b'#'));
-    let has_mark = bytes.iter().zip(rest).fold(false, |any, (byte, next)| any || is_mark(byte, next));
+    let marks = bytes.iter().zip(rest).fold(0, |marks, (byte, next)| marks | u8::from(is_mark(byte, next)));
     starts_well
-        && is_ascii
-        && !has_mark
+        && odd == 0
+        && marks == 0
         && !matches!(last, b' ' | b':')
         && (*first != b'.' || !is_dot_word(text))
         && !is_word()

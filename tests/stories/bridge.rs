@@ -18,7 +18,7 @@ use stackhand::adapters::store::Store;
 use stackhand::bridge::{Posted, Rules};
 use stackhand::controller::loops::bridge::{Bridge, Outside, PassReport};
 use stackhand::forge::Sha;
-use stackhand::sandbox::{Act, Fault, FaultKind, Options, Running, Sandbox};
+use stackhand::sandbox::{Act, Fault, FaultKind, Hub, Options, Running, Sandbox};
 
 /// A practice world, and a bridge in it.
 struct Night {
@@ -290,7 +290,7 @@ async fn what_people_do_is_seen_in_the_next_pass() {
     night.pass().await;
     night.assert_no_echo();
     let shown = night.shown(&night.head(draft));
-    assert!(shown.last().is_some_and(|(state, _)| state == "pending") && shown.len() >= 1, "{shown:?}");
+    assert!(shown.last().is_some_and(|(state, _)| state == "pending"), "{shown:?}");
 }
 
 /// E22, E26: each side goes away in turn; nothing flips, and everything is made good afterwards.
@@ -443,7 +443,7 @@ async fn survive(name: &str, rounds: u32) {
     eprintln!("{name}: {events} events in {rounds} rounds, {cut} passes cut off, {faulty} with troubles");
     assert!(cut > 0 && faulty > 0, "it was too easy");
     // Nothing is in the way any more. Whatever was refused is tried again within the hour; the world's hour is a minute.
-    night.running.hub(|hub| hub.pause());
+    night.running.hub(Hub::pause);
     let begun = Instant::now();
     let last = loop {
         let report = night.pass().await;
@@ -467,12 +467,12 @@ async fn survive(name: &str, rounds: u32) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_and_nothing_happens_twice_in_the_worst_weather() {
-    survive("chaos", 60).await;
+    Box::pin(survive("chaos", 60)).await;
 }
 
 /// The whole of it takes a quarter of an hour: `cargo test --test stories -- --ignored the_worst_weather_for_long`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes long"]
 async fn the_worst_weather_for_long() {
-    survive("long-chaos", 3_000).await;
+    Box::pin(survive("long-chaos", 3_000)).await;
 }

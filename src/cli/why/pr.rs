@@ -57,7 +57,9 @@ pub async fn run(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
 
 fn document(number: PrNumber, decisions: &[(String, Decided)], pushes: &[(String, PushRecord)]) -> Value {
     let with_bridge = |bridge: &str, mut value: Value| {
-        value["bridge"] = json!(bridge);
+        if let Some(fields) = value.as_object_mut() {
+            fields.insert("bridge".to_owned(), json!(bridge));
+        }
         value
     };
     let decided = decisions.iter().map(|(bridge, one)| with_bridge(bridge, json!(one)));

@@ -68,7 +68,7 @@ fn answer(kube: &Kube, request: &Request) -> (u16, &'static str, String) {
         ["api", "v1", "status", "buildinfo"] => success(json!({ "version": "2.42.0", "revision": "practice" })),
         ["api", "v1", end @ ("query" | "query_range")] => {
             let query = request.field("query").unwrap_or_default();
-            let answer = if *end == "query" { at_once(kube, &query) } else { over_time(kube, &query, &request) };
+            let answer = if *end == "query" { at_once(kube, &query) } else { over_time(kube, &query, request) };
             match answer {
                 Ok(data) => success(data),
                 Err(error) => {

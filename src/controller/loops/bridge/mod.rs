@@ -18,6 +18,7 @@ mod tell;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use report::{PassReport, Requests, Shown, Told};
 
@@ -94,14 +95,31 @@ impl Bridge {
             outside.store.put_decisions(&outside.name, &decided, input.now).await.map_err(|error| local(&error))?;
             pushed = push::push(outside, &mut memory, &input, &output, &mut troubles, is_asked_to_stop).await?;
             let unposted =
-                tell::tell(outside, &output.statuses.post, &mut told, &mut troubles, is_asked_to_stop).await?;
+                tell::tell(outside, &input, &output.statuses.post, &mut told, &mut troubles, is_asked_to_stop).await?;
             let mark = watermark(&input, &output, &unposted, gathered.watermark, gathered.is_whole);
             memory::put_watermark(outside, mark).await?;
+            self.tidy(&mut troubles).await?;
         }
         let requests = self.requests().since(before);
         let mut report = PassReport::of(&input, &output, pushed, told, troubles, requests, begun.elapsed(), dry_run);
         report.prs = report.prs.filter(|_| gathered.are_prs_known);
         Ok(Pass { input, output, report })
+    }
+
+    /// Packs the mirror once a day, whichever process comes by.
+    async fn tidy(&self, troubles: &mut Vec<String>) -> Result<(), Fault> {
+        const DAY: Duration = Duration::from_hours(24);
+        let outside = &self.outside;
+        let (key, now) = (format!("bridge.tidied {}", outside.name), outside.clock.now());
+        let last = outside.store.get_meta(&key).await.map_err(|error| local(&error))?;
+        let last = last.and_then(|text| text.parse().ok()).map(Timestamp::from_millis);
+        if last.is_some_and(|last| now.since(last) < DAY) {
+            return Ok(());
+        }
+        if let Err(error) = outside.mirror.tidy().await {
+            troubles.push(error.to_string());
+        }
+        outside.store.put_meta(&key, &now.millis().to_string()).await.map_err(|error| local(&error))
     }
 
     /// What each side was asked so far.

@@ -2,14 +2,15 @@
 
 use super::report::Told;
 use super::{Outside, local};
-use crate::adapters::github::PostAnswer;
-use crate::bridge::{PostRefusal, Posted, StatusToPost, Trouble};
+use crate::adapters::github::{PostAnswer, Quota};
+use crate::bridge::{PassInput, PostRefusal, Posted, StatusToPost, Trouble};
 use crate::console::fault::{Fault, FaultKind};
 use crate::forge::Sha;
 
-/// Posts statuses one after the other, and tells for which commits that did not succeed.
+/// Posts statuses one after the other, and tells for which commits that did not succeed. When little is left of GitHub's limit, only ends are told.
 pub(super) async fn tell(
     outside: &Outside,
+    input: &PassInput,
     statuses: &[StatusToPost],
     told: &mut Told,
     troubles: &mut Vec<String>,
@@ -17,47 +18,72 @@ pub(super) async fn tell(
 ) -> Result<Vec<Sha>, Fault> {
     let mut unposted = Vec::new();
     for (at, one) in statuses.iter().enumerate() {
-        let rest = || statuses.iter().skip(at).map(|one| one.sha.clone());
-        if is_asked_to_stop() {
-            unposted.extend(rest());
+        let [rest, _] = outside.github.quotas();
+        if is_asked_to_stop() || rest.is_some_and(Quota::is_low) && !one.status.state.is_end() {
+            // Ends come first, so nothing that follows is one.
+            unposted.extend(statuses.iter().skip(at).map(|one| one.sha.clone()));
             break;
         }
-        let remember = async |posted: &Posted, is_uncertain: bool| {
-            let now = outside.now();
-            outside.store.put_status(&outside.name, posted, is_uncertain, now).await.map_err(|error| local(&error))
-        };
-        let (sha, context) = (one.sha.clone(), one.status.context.clone());
-        let mut posted = Posted { sha, context, status: None, refused: None };
-        remember(&posted, true).await?;
-        match outside.github.post_status(&one.sha, &one.status).await {
-            Ok(PostAnswer::Posted) => {
-                posted.status = Some(one.status.clone());
-                told.posted += 1;
-            }
-            Ok(PostAnswer::Full) => posted.refused = Some(PostRefusal::Full),
-            Err(fault) => {
+        match post(outside, before(input, one), one).await? {
+            Ok(()) => told.posted += 1,
+            Err(why) => {
                 told.failed += 1;
-                unposted.push(one.sha.clone());
-                if fault.is_uncertain() {
-                    // It stays uncertain, and the next pass reads before it sends again.
-                    troubles.push(fault.to_string());
-                    continue;
-                }
-                let is_limit = matches!(fault.kind, FaultKind::RateLimited { .. });
-                troubles.push(fault.to_string());
-                if !is_limit {
-                    let trouble = Trouble::again(None, &one.sha, &fault.to_string(), outside.now());
-                    posted.refused = Some(PostRefusal::Failed(trouble));
-                }
-                remember(&posted, false).await?;
-                if is_limit {
-                    unposted.extend(rest());
+                troubles.push(why.to_string());
+                if let FaultKind::RateLimited { .. } = why.kind {
+                    unposted.extend(statuses.iter().skip(at).map(|one| one.sha.clone()));
                     break;
                 }
-                continue;
+                unposted.push(one.sha.clone());
             }
         }
-        remember(&posted, false).await?;
     }
     Ok(unposted)
+}
+
+/// What GitHub showed before.
+fn before(input: &PassInput, wanted: &StatusToPost) -> Posted {
+    let context = &wanted.status.context;
+    let same = |one: &&Posted| one.sha == wanted.sha && one.context.eq_ignore_ascii_case(context);
+    let known = input.posted.iter().find(same).cloned();
+    known.unwrap_or_else(|| Posted { sha: wanted.sha.clone(), context: context.clone(), status: None, refused: None })
+}
+
+/// Posts one, with a note in the store from before it is sent until it is known what became of it.
+async fn post(outside: &Outside, before: Posted, wanted: &StatusToPost) -> Result<Result<(), Fault>, Fault> {
+    let remember = async |posted: &Posted, is_uncertain: bool| {
+        let written = outside.store.put_status(&outside.name, posted, is_uncertain, outside.now()).await;
+        written.map_err(|error| local(&error))
+    };
+    remember(&before, true).await?;
+    let became = match outside.github.post_status(&wanted.sha, &wanted.status).await {
+        Ok(PostAnswer::Posted) => Posted { status: Some(wanted.status.clone()), refused: None, ..before },
+        Ok(PostAnswer::Full) => {
+            let what = format!("post a status on {}", wanted.sha.short());
+            remember(&Posted { refused: Some(PostRefusal::Full), ..before }, false).await?;
+            return Ok(Err(Fault::new(
+                FaultKind::Refused { status: 422 },
+                what,
+                "GitHub takes no more of this context",
+            )));
+        }
+        Err(fault) => {
+            match fault.kind {
+                // It stays uncertain, and the next pass reads before it sends again.
+                _ if fault.is_uncertain() => {}
+                // Nothing was sent.
+                FaultKind::RateLimited { .. } => remember(&before, false).await?,
+                _ => {
+                    let earlier = match &before.refused {
+                        Some(PostRefusal::Failed(trouble)) => Some(trouble),
+                        _ => None,
+                    };
+                    let trouble = Trouble::again(earlier, &wanted.sha, &fault.to_string(), outside.now());
+                    remember(&Posted { refused: Some(PostRefusal::Failed(trouble)), ..before }, false).await?;
+                }
+            }
+            return Ok(Err(fault));
+        }
+    };
+    remember(&became, false).await?;
+    Ok(Ok(()))
 }
