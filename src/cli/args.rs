@@ -186,6 +186,9 @@ pub enum Verb {
     /// Shows runner classes, nodes, pods and pools, how they hang together, and why pods do not start.
     #[command(after_long_help = super::fleet::SHAPE)]
     Fleet(super::fleet::Ask),
+    /// Runs the controller without a screen: loops that read, judge and act by themselves, with health and metrics.
+    #[command(after_long_help = super::daemon::SHAPE)]
+    Daemon(super::daemon::Ask),
     /// Shows the effective settings, and where each came from.
     #[command(after_long_help = config::SHAPE)]
     Config(config::Ask),

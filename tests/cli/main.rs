@@ -4,7 +4,9 @@
 mod acting;
 mod basics;
 mod cache;
+mod daemon;
 mod demo;
+mod deploy;
 mod fleet;
 mod generate;
 mod reading;
