@@ -37,7 +37,7 @@ impl Daemon {
         });
         let mut daemon = Self { child, lines, heard: Vec::new(), raw: String::new(), address: String::new() };
         let listening = daemon.until("listening");
-        daemon.address = listening["address"].as_str().unwrap().to_owned();
+        listening["address"].as_str().unwrap().clone_into(&mut daemon.address);
         daemon
     }
 
@@ -90,7 +90,7 @@ impl Daemon {
     fn end(mut self, signal: &str) -> (Option<i32>, String) {
         send_signal(self.child.id(), signal);
         let code = self.child.wait().unwrap().code();
-        for line in self.lines.iter() {
+        for line in &self.lines {
             self.raw.push_str(&line);
             self.raw.push('\n');
         }
