@@ -42,7 +42,8 @@
 //! * **want**: a fact that a decision waits for. **trouble**: what failed, and until when it is left alone.
 //! * **pass**: one round of the bridge over everything. **replay**: a recorded pass, decided again.
 //! * **commit status**: what one context says about a commit on GitHub; a **check** is what another service says.
-//! * **loop**: a supervised task of the controller. **audit**: the append-only record of every action.
+//! * **loop**: a supervised task of the controller; **round**: one run of it. **lead**: the right to act, which one daemon has; the others
+//!   **stand by**. **audit**: the append-only record of every action.
 
 pub mod adapters;
 pub mod bridge;

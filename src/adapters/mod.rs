@@ -13,6 +13,7 @@ pub mod kube;
 pub mod mirror;
 mod process;
 pub mod prometheus;
+pub mod service;
 pub mod spack_cli;
 pub mod store;
 pub mod terminal;

@@ -189,6 +189,9 @@ pub enum Verb {
     /// Copies pull requests from GitHub to GitLab and statuses back; says what it decides and why.
     #[command(after_long_help = super::bridge::SHAPE)]
     Bridge(super::bridge::Ask),
+    /// Runs the controller without a screen: loops that read, judge and act by themselves, with health and metrics.
+    #[command(after_long_help = super::daemon::SHAPE)]
+    Daemon(super::daemon::Ask),
     /// Shows the effective settings, and where each came from.
     #[command(after_long_help = config::SHAPE)]
     Config(config::Ask),

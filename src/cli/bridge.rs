@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::args::Globals;
 use super::assemble::{Setup, Wanted};
@@ -12,6 +13,9 @@ use super::stop::Stop;
 use crate::bridge::Recording;
 use crate::console::fault::Fault;
 use crate::controller::loops::bridge::{Bridge, PassReport};
+
+/// How long a pass of many may post statuses: pushes of the next wait meanwhile.
+pub const TELLING: Duration = Duration::from_secs(20);
 
 /// What `--json` prints.
 pub const SHAPE: &str = "\
@@ -87,7 +91,7 @@ async fn pass(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
             format!("{why}; nothing can be pushed, but --dry-run shows what would be"),
         ));
     }
-    let bridge = setup.bridge().await?;
+    let bridge = setup.bridge((!ask.once).then_some(TELLING)).await?;
     let is_asked_to_stop = Arc::new(AtomicBool::new(false));
     let mut stop = Stop::listen()?;
     loop {

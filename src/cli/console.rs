@@ -57,8 +57,11 @@ pub async fn run(setup: Setup, context: &str) -> Result<(), Failure> {
     let mut core_world = setup.world();
     core_world.log_budget = None;
     core_world.polling.rules.verdicts = setup.loaded.config.taxonomy.logs as usize;
+    let mut world = setup.world();
+    // It sends nothing, but it shows what is judged by itself.
+    world.polling.rules.verdicts = core_world.polling.rules.verdicts;
     let (core, link) = setup.start(core_world);
-    let mut app = App::new(setup.world(), face);
+    let mut app = App::new(world, face);
     for warning in warnings {
         app.say(true, warning, setup.clock.now());
     }

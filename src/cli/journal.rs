@@ -1,4 +1,4 @@
-//! Where `tracing` goes: a file in the state folder, never the terminal.
+//! Where `tracing` goes: a file in the state folder, never the terminal; of a daemon, standard error, where whoever started it reads.
 //!
 //! `STACKHAND_LOG` says what is written (`stackhand=info` without it). The file is put aside when it has grown to its cap, so the journal never
 //! takes more than twice that. A token that finds its way into a line is blotted out before the line is written.
@@ -50,20 +50,41 @@ impl Journal {
     }
 }
 
-/// Writes lines without secrets into the journal.
+/// What lines look like, and where they go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Lines {
+    /// Text in the file.
+    #[default]
+    File,
+    /// Text on standard error.
+    Text,
+    /// One JSON object per line on standard error.
+    Json,
+}
+
+/// Writes lines without secrets.
 #[derive(Clone)]
 struct Pen {
-    journal: Arc<Mutex<Journal>>,
-    secret: Option<SecretString>,
+    /// `None`: standard error.
+    journal: Option<Arc<Mutex<Journal>>>,
+    secrets: Arc<[SecretString]>,
 }
 
 impl Write for Pen {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let clean = match &self.secret {
-            Some(secret) => blot(line, secret.expose_secret().as_bytes()),
-            None => line.to_vec(),
-        };
-        self.journal.lock().unwrap_or_else(PoisonError::into_inner).append(&clean)?;
+        let mut clean = line.to_vec();
+        for secret in self.secrets.iter() {
+            let plain = secret.expose_secret();
+            clean = blot(&clean, plain.as_bytes());
+            // In JSON it may be spelt otherwise.
+            if let Some(spelt) = serde_json::to_string(plain).ok().filter(|spelt| spelt.len() > plain.len() + 2) {
+                clean = blot(&clean, spelt.trim_matches('"').as_bytes());
+            }
+        }
+        match &self.journal {
+            Some(journal) => journal.lock().unwrap_or_else(PoisonError::into_inner).append(&clean)?,
+            None => io::stderr().lock().write_all(&clean)?,
+        }
         Ok(line.len())
     }
 
@@ -92,16 +113,22 @@ fn blot(line: &[u8], secret: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Starts the journal in a folder; what cannot be written is not worth ending for.
-pub fn begin(folder: &Path, secret: Option<&SecretString>) -> io::Result<()> {
-    let pen = Pen {
-        journal: Arc::new(Mutex::new(Journal::open(folder.join("stackhand.log"), CAP)?)),
-        secret: secret.cloned(),
+/// Starts the journal; in a folder only where it goes to a file. What cannot be written is not worth ending for.
+pub fn begin(lines: Lines, folder: Option<&Path>, secrets: Vec<SecretString>) -> io::Result<()> {
+    let journal = match (lines, folder) {
+        (Lines::File, None) => return Ok(()),
+        (Lines::File, Some(folder)) => Some(Arc::new(Mutex::new(Journal::open(folder.join("stackhand.log"), CAP)?))),
+        (Lines::Text | Lines::Json, _) => None,
     };
+    let pen = Pen { journal, secrets: secrets.into() };
     let filter = EnvFilter::try_from_env(VARIABLE).unwrap_or_else(|_| EnvFilter::new("stackhand=info"));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(pen).with_ansi(false).finish();
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(pen).with_ansi(false);
     // Only a test that runs two commands in one process has one already.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    let _ = if lines == Lines::Json {
+        tracing::subscriber::set_global_default(subscriber.json().flatten_event(true).finish())
+    } else {
+        tracing::subscriber::set_global_default(subscriber.finish())
+    };
     Ok(())
 }
 
@@ -113,6 +140,19 @@ mod tests {
     fn a_secret_never_reaches_the_file() {
         assert_eq!(blot(b"a glpat-canary b glpat-canary", b"glpat-canary"), b"a [token] b [token]");
         assert_eq!(blot(b"plain", b""), b"plain");
+    }
+
+    #[test]
+    fn a_secret_is_blotted_out_however_json_spells_it() {
+        let secrets: Arc<[SecretString]> = Arc::new(["can\"ary\\".to_owned().into(), String::new().into()]);
+        let folder = std::env::temp_dir().join(format!("stackhand-blot-{}", std::process::id()));
+        let journal = Journal::open(folder.join("stackhand.log"), CAP).unwrap();
+        let mut pen = Pen { journal: Some(Arc::new(Mutex::new(journal))), secrets };
+        let line = format!("{} can\"ary\\ end", serde_json::json!({ "x": "can\"ary\\" }));
+        assert_eq!(pen.write(line.as_bytes()).unwrap(), line.len());
+        let text = std::fs::read_to_string(folder.join("stackhand.log")).unwrap();
+        assert_eq!(text, "{\"x\":\"[token]\"} [token] end");
+        std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod cache;
 mod classify;
 mod config;
 mod console;
+mod daemon;
 mod dag;
 mod demo;
 mod errors;
@@ -105,6 +106,7 @@ async fn dispatch(Args { globals, verb }: Args) -> Result<Exit, Failure> {
         Some(Verb::Generate(ask)) => return Box::pin(generate::run(&globals, *ask)).await,
         Some(Verb::Fleet(ask)) => return Box::pin(fleet::run(&globals, &ask)).await,
         Some(Verb::Bridge(ask)) => return Box::pin(bridge::run(&globals, &ask)).await,
+        Some(Verb::Daemon(ask)) => return Box::pin(daemon::run(&globals, &ask)).await,
         Some(Verb::Classify(ask)) => return Box::pin(classify::run(&globals, &ask)).await,
         Some(Verb::Rules(ask)) => return rules::run(&globals, &ask),
         Some(Verb::Config(ask)) => config::run(&globals, &ask)?,
@@ -161,6 +163,7 @@ async fn run_verb(setup: &Setup, verb: Verb) -> Result<Exit, Failure> {
         // Handled before anything was assembled.
         Verb::Generate(_)
         | Verb::Classify(_)
+        | Verb::Daemon(_)
         | Verb::Fleet(_)
         | Verb::Bridge(_)
         | Verb::Rules(_)

@@ -26,8 +26,8 @@ pub use guard::{Guard, Role, Rule};
 pub use layers::{Explained, Flag, Loaded};
 pub use origin::{Origin, Place, Warning};
 pub use table::{
-    Actions, Alertmanager, Bridge, Budget, Cache, Config, Generation, Github, Gitlab, Kubernetes, Log, Pipelines, Poll,
-    Prometheus, SETTINGS, Setting, Store, Ui, reference,
+    Actions, Alertmanager, Bridge, Budget, Cache, Config, Daemon, Generation, Github, Gitlab, Kubernetes, Log,
+    Pipelines, Poll, Prometheus, SETTINGS, Setting, Store, Ui, reference,
 };
 pub use token::TokenSource;
-pub use value::{Ascii, BaseUrl, Color, Mode, Names};
+pub use value::{Ascii, BaseUrl, Color, Listen, Mode, Names};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::auto::AutoRetry;
 use super::guard::Guard;
-use super::value::{Ascii, BaseUrl, Color, Mode, Names, Raw, Value, accept, expected};
+use super::value::{Ascii, BaseUrl, Color, Listen, Mode, Names, Raw, Value, accept, expected};
 
 /// One line of the table.
 pub struct Setting {
@@ -311,6 +311,19 @@ settings! {
         force_branches: bool {owner} = false;
         "Whether tags that were moved on GitHub are moved on GitLab."
         force_tags: bool {owner} = false;
+    }
+    /// `stackhand daemon`.
+    daemon: Daemon {
+        "The loops that a daemon runs unless it is told others."
+        loops: Names {owner} = Names::of(&["taxonomy", "caches", "fleet", "bridge"]);
+        "Where a daemon tells its health and its numbers; `none` opens no door. Whoever reaches the address may read them."
+        listen: Listen {owner} = Listen::loopback(9797);
+        "How often the loop `caches` lists the mirrors: a listing may take thousands of requests."
+        caches: Duration [secs(60)..=secs(604_800)] = secs(21_600);
+        "Time for one round of a loop; then it is cut off."
+        deadline: Duration [secs(1)..=secs(86_400)] = secs(1_200);
+        "The longest wait before a loop that failed is tried again."
+        backoff: Duration [secs(1)..=secs(86_400)] = secs(300);
     }
     /// What the screen looks like.
     ui: Ui {

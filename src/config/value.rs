@@ -1,6 +1,7 @@
 //! The types of values: how each is read from what a source holds, and how it is written.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -254,6 +255,38 @@ impl Value for Option<BaseUrl> {
 
     fn show(&self) -> String {
         self.as_ref().map(BaseUrl::show).unwrap_or_default()
+    }
+}
+
+/// Where somebody may call in: an address and a port, or nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+pub struct Listen(Option<SocketAddr>);
+
+impl Listen {
+    /// A port that only this machine reaches.
+    pub(super) const fn loopback(port: u16) -> Self {
+        Self(Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)))
+    }
+
+    /// The address; `None`: nowhere.
+    pub const fn address(self) -> Option<SocketAddr> {
+        self.0
+    }
+}
+
+impl Value for Listen {
+    const EXPECTED: &'static str = "an address with a port such as 127.0.0.1:9797 or [::1]:9797, or none";
+
+    fn read(raw: &Raw) -> Option<Self> {
+        match raw {
+            Raw::Text(text) if text.trim() == "none" => Some(Self(None)),
+            Raw::Text(text) => text.trim().parse().ok().map(|address| Self(Some(address))),
+            _ => None,
+        }
+    }
+
+    fn show(&self) -> String {
+        self.0.map_or_else(|| "none".to_owned(), |address| address.to_string())
     }
 }
 

@@ -12,6 +12,7 @@ use super::failures::{Ack, History};
 use super::fault::Fault;
 use super::fleet::News;
 use super::log::PageNo;
+use super::loops::{Controller, LoopState};
 use super::world::Edges;
 use crate::cache::{Duplication, Sample, Signature};
 use crate::ci::{Job, JobId, Pipeline, PipelineId, Timestamp};
@@ -75,6 +76,10 @@ pub enum Event {
     BinaryVerified { root: RootId, hash: Hash, signature: Signature, at: Timestamp },
     /// What the sources of the fleet tell, in order.
     FleetTold(Arc<[News]>),
+    /// How a loop of the supervisor fares.
+    LoopTold(Arc<LoopState>),
+    /// Who runs the loops, and whether it leads.
+    ControllerTold(Arc<Controller>),
     /// A fetch ended. `at` is when it began.
     Fetched { fetch: Fetch, at: Timestamp, result: Result<(), Fault> },
     /// More of a log.

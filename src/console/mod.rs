@@ -16,6 +16,7 @@ pub mod fresh;
 pub mod fuzzy;
 pub mod input;
 pub mod log;
+pub mod loops;
 pub mod messages;
 pub mod polling;
 pub mod registry;

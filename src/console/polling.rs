@@ -185,6 +185,11 @@ impl Polling {
         self.turns.get(&fetch).is_some_and(|t| t.in_flight.is_some())
     }
 
+    /// Whether a log is being read to be judged.
+    pub fn is_judging(&self) -> bool {
+        self.turns.iter().any(|(fetch, turn)| matches!(fetch, Fetch::Verdict(_)) && turn.in_flight.is_some())
+    }
+
     fn in_flight(&self) -> usize {
         // Mirrors are other servers: however long they take, GitLab is asked meanwhile.
         let is_gitlab = |fetch: &Fetch| !matches!(fetch, Fetch::Caches | Fetch::Cache(_) | Fetch::Signature(..));

@@ -28,6 +28,7 @@ pub struct CoreSetup {
 pub struct Core {
     stop: oneshot::Sender<()>,
     task: JoinHandle<World>,
+    tell: mpsc::Sender<Event>,
 }
 
 /// Room for bursts; a full channel makes sources wait, it never drops.
@@ -41,8 +42,14 @@ impl Core {
         let (face, events) = mpsc::channel(CHANNEL);
         let (intents, wishes) = mpsc::channel(CHANNEL);
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(dispatch(setup, face, wishes, stopped));
-        (Self { stop, task }, Link { events, intents })
+        let (tell, told) = mpsc::channel(CHANNEL);
+        let task = tokio::spawn(dispatch(setup, face, wishes, (tell.clone(), told), stopped));
+        (Self { stop, task, tell }, Link { events, intents })
+    }
+
+    /// Where whoever runs beside the executor tells what happened: loops, and who leads.
+    pub fn teller(&self) -> mpsc::Sender<Event> {
+        self.tell.clone()
     }
 
     /// Stops it and hands back what it knew. Requests in flight are cut off; holds that were not sent stay unsent.
@@ -57,10 +64,10 @@ async fn dispatch(
     setup: CoreSetup,
     face: mpsc::Sender<Stamped>,
     mut wishes: mpsc::Receiver<Intent>,
+    (answers, mut events): (mpsc::Sender<Event>, mpsc::Receiver<Event>),
     mut stopped: oneshot::Receiver<()>,
 ) -> World {
     let CoreSetup { mut world, outside, clock } = setup;
-    let (answers, mut events) = mpsc::channel(CHANNEL);
     let mut executor = Executor::new(outside, answers, Arc::clone(&clock));
     executor.begin(world.polling.rules.verdicts > 0, &world.fleet.sources.keys().copied().collect());
     let mut ticks = tokio::time::interval(TICK);

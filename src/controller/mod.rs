@@ -1,17 +1,21 @@
 //! Runs the core: one dispatcher owns the `World`, one executor does what it asks of the outside. Faces join by two channels: stamped events
-//! out, intents in; the attach socket of a later day carries the same two.
+//! out, intents in; the attach socket of a later day carries the same two. [`daemon`] runs a core without a face and, beside it, the loops of the
+//! [`supervisor`], while it has the lead ([`leadership`]).
 
 mod backfill;
 pub mod caches;
 mod core;
+pub mod daemon;
 mod executor;
 mod fleet;
 mod judge;
 pub mod keep;
+pub mod leadership;
 pub mod loops;
 mod rulebook;
 mod signers;
 mod spill;
+pub mod supervisor;
 pub mod verify;
 
 pub use backfill::{FillError, Filled, fill};

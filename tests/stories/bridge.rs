@@ -83,6 +83,7 @@ impl Night {
             store: Store::open(&self.folder.join("store.db"), clock.now()).await.unwrap(),
             rules: Rules::default(),
             protected: Vec::new(),
+            telling: None,
             clock,
         }));
     }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -34,7 +35,8 @@ impl Ends {
     /// Reads the settings; nothing is opened and nothing is sent. `None` where no GitHub is configured.
     pub fn of(
         loaded: &Loaded,
-        env: impl Iterator<Item = (String, String)>,
+        token: Option<SecretString>,
+        gitlab_token: Option<SecretString>,
         state: Option<&Path>,
     ) -> Result<Option<Self>, Failure> {
         let config = &loaded.config;
@@ -48,10 +50,6 @@ impl Ends {
             .split_once('/')
             .filter(|(owner, name)| !owner.is_empty() && !name.is_empty() && !name.contains('/'))
             .ok_or_else(|| wrong(format!("github.repository: `{}` is no OWNER/NAME", github.repository)))?;
-        let env: Vec<(String, String)> = env.collect();
-        let file = github.token_file.as_deref();
-        let token = config::service_secret(&github.token_env, file, "github.token_file", env.clone())?;
-        let gitlab_token = config::secret(loaded, env)?;
         let access = access(config, token.clone())?;
         let remote = |url: &str, usual: String, user: &str, token: Option<SecretString>| Remote {
             url: if url.is_empty() { usual } else { url.to_owned() },
@@ -79,6 +77,15 @@ impl Ends {
             rules: rules(config)?,
         }))
     }
+}
+
+/// The token for GitHub, if one is configured.
+pub(super) fn token(
+    config: &Config,
+    env: impl Iterator<Item = (String, String)>,
+) -> Result<Option<SecretString>, Failure> {
+    let github = &config.github;
+    Ok(config::service_secret(&github.token_env, github.token_file.as_deref(), "github.token_file", env)?)
 }
 
 /// As whom GitHub is asked.
@@ -122,8 +129,13 @@ fn rules(config: &Config) -> Result<Rules, Failure> {
 }
 
 impl Setup {
-    /// Opens the bridge. Nothing is sent yet.
-    pub async fn bridge(&self) -> Result<Bridge, Failure> {
+    /// Whether there is anything between which a bridge could stand.
+    pub const fn has_bridge(&self) -> bool {
+        self.bridge.is_some()
+    }
+
+    /// Opens the bridge. Nothing is sent yet. `telling` is how long a pass may post statuses.
+    pub async fn bridge(&self, telling: Option<Duration>) -> Result<Bridge, Failure> {
         let wrong = |message: &str| Failure::new(Exit::Config, message.to_owned());
         let config = &self.loaded.config;
         let ends = self.bridge.as_ref().ok_or_else(|| {
@@ -163,6 +175,7 @@ impl Setup {
             store,
             rules: ends.rules.clone(),
             protected: config.bridge.protected.iter().map(Arc::from).collect(),
+            telling,
             clock: Arc::clone(&self.clock),
         }))
     }

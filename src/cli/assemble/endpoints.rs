@@ -58,7 +58,7 @@ pub(super) struct Buckets {
     url: String,
     region: Option<String>,
     access_key: String,
-    secret_key: SecretString,
+    pub secret_key: SecretString,
     #[serde(default, rename = "buckets")]
     names: Vec<String>,
     /// Objects have sizes, but are not stored.

@@ -16,9 +16,31 @@ use crate::console::fault::Fault;
 use crate::console::fleet::FleetRules;
 use crate::controller::{ClusterOutside, FleetOutside};
 
-/// What can be asked. Sends nothing, and reads no kubeconfig yet: one that is not there today may be tomorrow.
-pub(super) fn outside(config: &Config, env: impl Iterator<Item = (String, String)>) -> Result<FleetOutside, Failure> {
+/// Tokens of the services that tell of the fleet.
+#[derive(Debug, Default)]
+pub(super) struct Tokens {
+    pub prometheus: Option<SecretString>,
+    pub alertmanager: Option<SecretString>,
+}
+
+/// Reads them, each only where its service is named.
+pub(super) fn tokens(config: &Config, env: impl Iterator<Item = (String, String)>) -> Result<Tokens, Failure> {
     let env: Vec<(String, String)> = env.collect();
+    let Config { prometheus, alertmanager, .. } = config;
+    let secret = |names, file: Option<&Path>, setting| config::service_secret(names, file, setting, env.clone());
+    let mut tokens = Tokens::default();
+    if prometheus.url.is_some() {
+        tokens.prometheus = secret(&prometheus.token_env, prometheus.token_file.as_deref(), "prometheus.token_file")?;
+    }
+    if alertmanager.url.is_some() {
+        tokens.alertmanager =
+            secret(&alertmanager.token_env, alertmanager.token_file.as_deref(), "alertmanager.token_file")?;
+    }
+    Ok(tokens)
+}
+
+/// What can be asked. Sends nothing, and reads no kubeconfig yet: one that is not there today may be tomorrow.
+pub(super) fn outside(config: &Config, tokens: Tokens) -> Result<FleetOutside, Failure> {
     let Config { kubernetes, prometheus, alertmanager, budget, .. } = config;
     let cluster = access(config).map(|access| ClusterOutside {
         settings: kube::Settings {
@@ -30,7 +52,6 @@ pub(super) fn outside(config: &Config, env: impl Iterator<Item = (String, String
         namespace: kubernetes.namespace.clone(),
         manager_namespace: kubernetes.manager_namespace.clone(),
     });
-    let secret = |names, file: Option<&Path>, setting| config::service_secret(names, file, setting, env.clone());
     let settings = |url: &BaseUrl, token: Option<SecretString>| Settings {
         login: token.map_or(Login::Anonymous, Login::Bearer),
         connect: budget.connect_timeout,
@@ -40,12 +61,10 @@ pub(super) fn outside(config: &Config, env: impl Iterator<Item = (String, String
     let wrong = |fault: Fault| Failure::new(Exit::Config, fault.to_string());
     let mut fleet = FleetOutside { cluster, may: fleet_may(config), ..FleetOutside::default() };
     if let Some(url) = &prometheus.url {
-        let token = secret(&prometheus.token_env, prometheus.token_file.as_deref(), "prometheus.token_file")?;
-        fleet.prometheus = Some(Arc::new(Prometheus::new(&settings(url, token)).map_err(wrong)?));
+        fleet.prometheus = Some(Arc::new(Prometheus::new(&settings(url, tokens.prometheus)).map_err(wrong)?));
     }
     if let Some(url) = &alertmanager.url {
-        let token = secret(&alertmanager.token_env, alertmanager.token_file.as_deref(), "alertmanager.token_file")?;
-        fleet.alertmanager = Some(Arc::new(Alertmanager::new(&settings(url, token)).map_err(wrong)?));
+        fleet.alertmanager = Some(Arc::new(Alertmanager::new(&settings(url, tokens.alertmanager)).map_err(wrong)?));
     }
     Ok(fleet)
 }
@@ -87,7 +106,8 @@ mod tests {
 
     fn made(flags: &[(&str, &str, &str)], env: &[(&str, &str)]) -> Result<FleetOutside, Failure> {
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        outside(&loaded(flags, &[]).config, env)
+        let config = loaded(flags, &[]).config;
+        outside(&config, tokens(&config, env)?)
     }
 
     #[test]

@@ -13,13 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use endpoints::{Buckets, read_endpoints};
-pub use places::index_cache;
+pub use places::{daemon_lock, host, index_cache};
 use places::{database, project_name, spill, variables, who};
 use settings::{auto, check_auto, gitlab_settings, is_ascii, keyring, mirror_settings, poll_rules, read_only, rules};
 
 use super::args::{Color, Globals};
 use super::exit::{Exit, Failure};
-use super::journal;
+use super::journal::{self, Lines};
 use super::out::Out;
 use super::rulebook;
 use crate::adapters::clock::{Clock, SystemClock};
@@ -47,6 +47,8 @@ pub struct Wanted {
     scratch: Option<PathBuf>,
     /// Buckets that came with an address.
     buckets: Option<Buckets>,
+    /// Where log lines go.
+    lines: Lines,
 }
 
 /// How configuration calls a token that it did not have to look for.
@@ -72,6 +74,7 @@ impl Wanted {
             github_token: None,
             scratch: None,
             buckets: None,
+            lines: Lines::default(),
         };
         if let Some(path) = &globals.endpoints {
             wanted = read_endpoints(path, wanted)?;
@@ -89,6 +92,12 @@ impl Wanted {
     /// The folder of the user's configuration.
     pub fn config_dir(&self) -> Option<&Path> {
         self.paths.config_dir.as_deref()
+    }
+
+    /// Writes log lines so.
+    pub const fn telling(mut self, lines: Lines) -> Self {
+        self.lines = lines;
+        self
     }
 
     /// Keeps database and logs in a folder that the caller removes.
@@ -114,15 +123,18 @@ impl Wanted {
         let loaded = self.load()?;
         let token = config::secret(&loaded, self.variables())?;
         let state = self.scratch.clone().or_else(|| self.paths.state_dir.clone());
-        if let Some(folder) = &state {
-            // A journal that cannot be written is no reason not to look at pipelines.
-            let _ = journal::begin(folder, token.as_ref());
-        }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let config = &loaded.config;
+        let tokens = fleet::tokens(config, self.variables())?;
+        let github_token = bridge::token(config, self.variables())?;
+        let secrets = [&token, &github_token, &tokens.prometheus, &tokens.alertmanager].into_iter().flatten().cloned();
+        let secrets = secrets.chain(self.buckets.as_ref().map(|buckets| buckets.secret_key.clone()));
+        // A journal that cannot be written is no reason not to look at pipelines.
+        let _ = journal::begin(self.lines, state.as_deref(), secrets.collect());
         check_auto(config, self.paths.config_dir.as_deref())?;
         let mut rules = rules(config)?;
         rules.read_only = read_only(&loaded);
+        let bridge = bridge::Ends::of(&loaded, github_token, token.clone(), state.as_deref())?;
         let gitlab = GitLab::new(Settings { token, ..gitlab_settings(config, &clock) })
             .map_err(|fault| Failure::new(Exit::Config, fault.to_string()))?;
         let config_dir = self.paths.config_dir.clone();
@@ -136,8 +148,7 @@ impl Wanted {
             (Some(color), _) => color.word().to_owned(),
             (None, _) => config::Setting::find("ui.color").map(|setting| setting.show(config)).unwrap_or_default(),
         };
-        let fleet = fleet::outside(config, self.variables())?;
-        let bridge = bridge::Ends::of(&loaded, self.variables(), state.as_deref())?;
+        let fleet = fleet::outside(config, tokens)?;
         let s3 = self.buckets.as_ref().map_or_else(|| S3Access::of(&variables()), Buckets::access);
         Ok(Setup {
             is_sparse: self.buckets.as_ref().is_some_and(|s3| s3.sparse),

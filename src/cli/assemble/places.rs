@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
 
-use crate::config::Config;
+use crate::config::{Config, Paths};
 use crate::controller::Spill;
 
 /// Where indexes are kept between runs: a protected stack's index changes less often than it is read.
@@ -31,6 +31,18 @@ pub(super) fn database(
         (None, Some(path)) => Some(path.clone()),
         _ => state.map(|folder| folder.join(format!("{}.db", file_name(project)))),
     }
+}
+
+/// The file whose lock is the lead among the daemons of a project.
+pub fn daemon_lock(paths: &Paths, project: &str) -> Option<PathBuf> {
+    Some(paths.state_dir.as_ref()?.join(format!("{}.lock", file_name(project))))
+}
+
+/// What this machine is called.
+pub fn host() -> String {
+    let told = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned());
+    let told = told.or_else(|| std::env::var("HOSTNAME").ok());
+    told.filter(|name| !name.is_empty()).unwrap_or_else(|| "this machine".to_owned())
 }
 
 /// A name for files about a project: readable, and different for different projects.

@@ -11,6 +11,7 @@ use crate::console::messages::Level;
 impl World {
     pub(super) fn fetched(&mut self, fetch: Fetch, at: Timestamp, result: Result<(), Fault>, now: Timestamp) {
         self.polling.ended(fetch, at, result.as_ref().copied(), now);
+        self.note_round(fetch, at, result.as_ref().copied(), now);
         if fetch == Fetch::Caches {
             self.caches.listing = None;
         }

@@ -26,6 +26,7 @@ use super::fault::Fault;
 use super::fleet::FleetFacts;
 use super::fresh::{Completeness, Fresh};
 use super::log::{LogDoc, PAGE_BUDGET};
+use super::loops::Loops;
 use super::messages::Messages;
 use super::polling::{PollRules, Polling};
 use super::state::{Counts, JobState};
@@ -66,6 +67,7 @@ pub struct World {
     pub caches: Caches,
     /// Runners, pods, nodes, and what is wrong with them.
     pub fleet: Box<FleetFacts>,
+    pub loops: Loops,
     /// The rules by which logs are judged.
     pub taxonomy: Arc<RuleSet>,
     pub polling: Polling,
@@ -101,6 +103,7 @@ impl World {
             history: Fresh::default(),
             caches: Caches::default(),
             fleet: Box::default(),
+            loops: Loops::default(),
             taxonomy: Arc::default(),
             polling: Polling::new(poll),
             asked: Asked::default(),

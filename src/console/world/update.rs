@@ -13,6 +13,7 @@ use crate::console::effect::{Effect, Fetch};
 use crate::console::event::{Event, Intent};
 use crate::console::failures::{Ack, LaterTry, PipelineEnd, TryEnd};
 use crate::console::fault::Fault;
+use crate::console::fleet::News;
 use crate::console::fresh::Completeness;
 use crate::console::log::Fed;
 use crate::console::messages::Level;
@@ -143,8 +144,19 @@ impl World {
             Event::FleetTold(news) => {
                 let server_now = self.server_time(now);
                 for one in news.iter() {
+                    if let News::Seen { source, state } = one {
+                        self.note_source(*source, state, now);
+                    }
                     self.fleet.take(one, now, server_now);
                 }
+                Vec::new()
+            }
+            Event::LoopTold(state) => {
+                self.loops.told.insert(Arc::clone(&state.name), state);
+                Vec::new()
+            }
+            Event::ControllerTold(controller) => {
+                self.loops.controller = Some(controller);
                 Vec::new()
             }
             Event::Fetched { fetch, at, result } => {

@@ -331,9 +331,8 @@ impl App {
                 Place::Audit => {
                     &[ActionId::ListOpen, ActionId::AuditCompensate, ActionId::AppCommand, ActionId::AppHelp]
                 }
-                Place::Messages | Place::Loops | Place::Later(_) => {
-                    &[ActionId::HistoryBack, ActionId::AppCommand, ActionId::AppHelp]
-                }
+                Place::Loops => &[ActionId::ListOpen, ActionId::TroubleNext, ActionId::AppCommand, ActionId::AppHelp],
+                Place::Messages | Place::Later(_) => &[ActionId::HistoryBack, ActionId::AppCommand, ActionId::AppHelp],
                 _ => &[
                     ActionId::ListOpen,
                     ActionId::JobsDag,

@@ -2,6 +2,7 @@
 
 mod caches;
 mod fleet;
+mod loops;
 mod night;
 
 use std::sync::Arc;

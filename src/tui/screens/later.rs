@@ -17,16 +17,6 @@ pub struct LaterScreen {
 }
 
 impl LaterScreen {
-    /// The controller's loops: this console runs none.
-    pub fn loops() -> Self {
-        Self {
-            place: Place::Loops,
-            title: "Loops",
-            why: "no controller loop runs in this console: it only reads GitLab and sends what you confirm",
-            instead: Some(("g m", "shows the messages of this session")),
-        }
-    }
-
     /// A screen whose room is not furnished in this version.
     pub fn room(title: &'static str) -> Self {
         Self {

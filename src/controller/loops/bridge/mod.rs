@@ -13,6 +13,7 @@ mod look;
 mod memory;
 mod push;
 mod report;
+mod rounds;
 mod tell;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use report::{PassReport, Requests, Shown, Told};
+pub use rounds::{NAME, Rounds};
 
 use crate::adapters::clock::Clock;
 use crate::adapters::git::mirror::Mirror;
@@ -42,6 +44,8 @@ pub struct Outside {
     pub rules: Rules,
     /// What GitLab protects besides GitHub's protected branches: names, or patterns with `*`.
     pub protected: Vec<Arc<str>>,
+    /// How long one pass may post statuses; the rest waits for the next. None: until all are posted.
+    pub telling: Option<Duration>,
     pub clock: Arc<dyn Clock>,
 }
 

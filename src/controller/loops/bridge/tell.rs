@@ -17,10 +17,12 @@ pub(super) async fn tell(
     is_asked_to_stop: &(dyn Fn() -> bool + Sync),
 ) -> Result<Vec<Sha>, Fault> {
     let mut unposted = Vec::new();
+    let begun = std::time::Instant::now();
     for (at, one) in statuses.iter().enumerate() {
         let [rest, _] = outside.github.quotas();
-        if is_asked_to_stop() || rest.is_some_and(Quota::is_low) && !one.status.state.is_end() {
-            // Ends come first, so nothing that follows is one.
+        let is_late = outside.telling.is_some_and(|most| begun.elapsed() > most);
+        if is_late || is_asked_to_stop() || rest.is_some_and(Quota::is_low) && !one.status.state.is_end() {
+            // Ends come first: when little is left, nothing that follows is one.
             unposted.extend(statuses.iter().skip(at).map(|one| one.sha.clone()));
             break;
         }

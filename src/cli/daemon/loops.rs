@@ -1,0 +1,138 @@
+//! Every loop that a daemon can run, and what becomes of it where it was not chosen.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::cli::assemble::Setup;
+use crate::cli::bridge::TELLING;
+use crate::cli::exit::Failure;
+use crate::console::fault::{Fault, FaultKind};
+use crate::console::fleet::FleetFacts;
+use crate::console::loops::{CACHES, FLEET, TAXONOMY};
+use crate::console::world::World;
+use crate::controller::loops::bridge::{self, Bridge, Rounds};
+use crate::controller::supervisor::Maker;
+
+/// Makes a loop of the supervisor from everything that a face has.
+type Make = fn(&Arc<Setup>) -> Option<Maker>;
+
+/// What runs a loop.
+enum Run {
+    /// The core, by its schedule of reads.
+    Core,
+    /// The supervisor; where it is not configured, nothing.
+    Supervised(Make),
+}
+
+/// All loops, as `--loops` names them. A loop of the supervisor gets its line here, with what makes it.
+const LOOPS: &[(&str, Run)] =
+    &[(TAXONOMY, Run::Core), (CACHES, Run::Core), (FLEET, Run::Core), (bridge::NAME, Run::Supervised(bridge_maker))];
+
+/// The bridge, where a GitHub is configured.
+fn bridge_maker(setup: &Arc<Setup>) -> Option<Maker> {
+    let setup = setup.has_bridge().then(|| Arc::clone(setup))?;
+    let every = setup.loaded.config.bridge.every;
+    Some(Box::new(move || {
+        let setup = Arc::clone(&setup);
+        let open = move || -> BoxFuture<'static, Result<Bridge, Fault>> {
+            let setup = Arc::clone(&setup);
+            Box::pin(async move {
+                let opened = setup.bridge(Some(TELLING)).await;
+                opened.map_err(|failure| Fault::new(FaultKind::Local, "open the bridge", failure.to_string()))
+            })
+        };
+        Box::new(Rounds::new(Box::new(open), every))
+    }))
+}
+
+/// Loops that were chosen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chosen(BTreeSet<&'static str>);
+
+impl Chosen {
+    /// Looks names up; one that nobody knows is refused.
+    pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, Failure> {
+        let known: Vec<&str> = LOOPS.iter().map(|(name, _)| *name).collect();
+        let mut chosen = BTreeSet::new();
+        for name in names {
+            let Some((name, _)) = LOOPS.iter().find(|(known, _)| *known == name) else {
+                let message = format!("--loops: there is no loop `{name}`; there are {}", known.join(", "));
+                return Err(Failure::usage(message));
+            };
+            chosen.insert(*name);
+        }
+        if chosen.is_empty() {
+            return Err(Failure::usage(format!("--loops: name at least one of {}", known.join(", "))));
+        }
+        Ok(Self(chosen))
+    }
+
+    /// Those of the core.
+    pub fn of_the_core(&self) -> BTreeSet<&'static str> {
+        LOOPS
+            .iter()
+            .filter(|(_, run)| matches!(run, Run::Core))
+            .map(|(name, _)| *name)
+            .filter(|name| self.has(name))
+            .collect()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.contains(name)
+    }
+
+    /// What makes those of the supervisor.
+    pub fn makers(&self, setup: &Arc<Setup>) -> Vec<Maker> {
+        let made = LOOPS.iter().filter(|(name, _)| self.has(name)).filter_map(|(_, run)| match run {
+            Run::Core => None,
+            Run::Supervised(make) => make(setup),
+        });
+        made.collect()
+    }
+
+    /// A world in which only what was chosen is looked at.
+    pub fn world(&self, setup: &Setup, is_dry_run: bool) -> World {
+        let config = &setup.loaded.config;
+        let mut world = setup.world();
+        // Nobody reads logs here.
+        world.log_budget = None;
+        let polling = &mut world.polling.rules;
+        polling.verdicts = if self.has(TAXONOMY) { config.taxonomy.logs as usize } else { 0 };
+        polling.caches = self.has(CACHES).then_some(config.daemon.caches);
+        // Whoever runs or fails where is told by GitLab's jobs.
+        if !self.has(TAXONOMY) && !self.has(FLEET) {
+            polling.slots = 0;
+        }
+        if !self.has(FLEET) {
+            *world.fleet = FleetFacts::of(setup.fleet.clone(), []);
+        }
+        for (name, _) in LOOPS.iter().filter(|(name, _)| !self.has(name)) {
+            world.loops.left_out.insert(name, "it is not among the chosen loops".into());
+        }
+        if self.has(bridge::NAME) && !setup.has_bridge() {
+            world.loops.left_out.insert(bridge::NAME, "no GitHub is configured: github.repository".into());
+        }
+        if is_dry_run {
+            let mut rules = (*world.rules).clone();
+            rules.dry_run = true;
+            world.rules = Arc::new(rules);
+        }
+        world
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_known_or_refused_with_the_list() {
+        assert_eq!(Chosen::of(["fleet", "caches", "fleet"]).unwrap().of_the_core(), BTreeSet::from([CACHES, FLEET]));
+        for (names, word) in [(vec!["fleet", "indexx"], "no loop `indexx`"), (vec![], "at least one")] {
+            let failure = Chosen::of(names).unwrap_err().to_string();
+            assert!(failure.contains(word) && failure.contains("taxonomy, caches, fleet, bridge"), "{failure}");
+        }
+    }
+}

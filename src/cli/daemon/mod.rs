@@ -1,0 +1,217 @@
+//! `stackhand daemon`: the controller without a screen. It leads or stands by, runs the chosen loops, and says over HTTP and to the service manager
+//! how it fares.
+
+mod loops;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use loops::Chosen;
+use serde_json::{Value, json};
+
+use super::args::Globals;
+use super::assemble::{Setup, Wanted, daemon_lock, host};
+use super::exit::{Exit, Failure};
+use super::journal::Lines;
+use super::out;
+use super::stop::Stop;
+use crate::adapters::service::Service;
+use crate::ci::short;
+use crate::console::loops::{LoopState, Phase};
+use crate::console::text::plural;
+use crate::controller::daemon::{DaemonError, DaemonSetup, Door, Passed};
+use crate::controller::leadership::Holder;
+use crate::controller::supervisor::{Limits, stop_sign};
+
+/// What the daemon prints and serves.
+pub const SHAPE: &str = "\
+One daemon of a project acts; others stand by and take over when it ends, however it ends. The lead is the lock of a file in the state folder: it \
+reaches as far as that file, so daemons on several machines must share it. Loops: `taxonomy` reads the logs of failed jobs and remembers why they \
+failed, `caches` lists the mirrors of binary caches, `fleet` follows runners, the cluster, metrics and alerts, `bridge` copies from GitHub to GitLab. Automatic retries of the \
+configuration happen while `taxonomy` runs. A round that breaks is made again after a wait that grows; SIGTERM and SIGINT end the daemon within 10 s.
+
+HTTP on --listen: /healthz (the process lives), /readyz (200, or 503 with `reasons`; JSON {`ready`, `reasons`, `role`, `behind`, `host`, `pid`, \
+`since`, `at`, `loops`}), /metrics (Prometheus). Each loop: {`name`, `phase`, `dry_run`, `ticks`, `failures`, `last_ok`, `last_seconds`, \
+`last_summary`, `last_fault`, `next`, `queue`, `why_stopped`}. Log lines go to standard error; STACKHAND_LOG says which. Under systemd it says \
+READY, STATUS, WATCHDOG and STOPPING.
+
+--once runs one round of each loop and ends: code 0 when all went well, 1 when one failed, 3 when another daemon leads. JSON \
+`stackhand.daemon/1`: `version`, `ok`, `dry_run`, `loops`.
+
+Examples:
+  stackhand daemon
+  stackhand daemon --once --loops taxonomy --json
+  stackhand daemon --loops taxonomy,fleet --listen 127.0.0.1:9100 --log json";
+
+/// What can be asked for.
+#[derive(Debug, clap::Args)]
+pub struct Ask {
+    /// Runs one round of each loop, tells how it went, and ends.
+    #[arg(long)]
+    once: bool,
+    /// Changes nothing outside: loops say what they would do. What was read and judged is remembered all the same.
+    #[arg(long)]
+    dry_run: bool,
+    /// The loops to run, with commas between them.
+    #[arg(long, value_name = "LOOPS")]
+    loops: Option<String>,
+    /// The address of health and metrics; `none` opens no door.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// How log lines are written to standard error.
+    #[arg(long, value_enum, default_value_t = Log::Text)]
+    log: Log,
+    /// Prints JSON.
+    #[arg(long, requires = "once")]
+    json: bool,
+}
+
+/// What a log line looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Log {
+    Text,
+    Json,
+}
+
+impl From<DaemonError> for Failure {
+    fn from(error: DaemonError) -> Self {
+        Self::new(Exit::Failed, error.to_string())
+    }
+}
+
+/// Runs the daemon until a signal comes, or one round of it.
+pub async fn run(globals: &Globals, ask: &Ask) -> Result<Exit, Failure> {
+    let lines = if ask.log == Log::Json { Lines::Json } else { Lines::Text };
+    let mut wanted = Wanted::new(globals)?.telling(lines);
+    for (flag, key, value) in [("--loops", "daemon.loops", &ask.loops), ("--listen", "daemon.listen", &ask.listen)] {
+        if let Some(value) = value {
+            wanted = wanted.with(flag, key, value);
+        }
+    }
+    // Before anything is opened.
+    let chosen = Chosen::of(wanted.load()?.config.daemon.loops.iter())?;
+    let mut signals = Stop::listen()?;
+    let (switch, stop) = stop_sign();
+    tokio::spawn(async move {
+        signals.asked().await;
+        tracing::info!("a signal asks for the end");
+        // Everybody who listened has ended already.
+        let _ = switch.send(true);
+    });
+    let setup = Arc::new(wanted.assemble().await?);
+    for warning in &setup.loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let daemon = daemon(&setup, &chosen, ask.dry_run)?;
+    let ended = if ask.once {
+        match daemon.pass(stop.clone()).await {
+            Ok(Passed::Ended(loops)) if stop.is_asked() => tell(&setup, ask, &loops).map(|_| Exit::Interrupted),
+            Ok(Passed::Ended(loops)) => tell(&setup, ask, &loops),
+            Ok(Passed::StandsBy(holder)) => {
+                let who = holder.map_or_else(|| "somebody".to_owned(), |holder| holder.to_string());
+                Err(Failure::refused(format!("another daemon leads: {who}; ask it, or end it first")))
+            }
+            Err(error) => Err(error.into()),
+        }
+    } else {
+        let door = match setup.loaded.config.daemon.listen.address() {
+            Some(address) => Some(Door::open(address).await?),
+            None => None,
+        };
+        daemon.run(door, stop).await.map(|()| Exit::Ok).map_err(Into::into)
+    };
+    setup.close().await;
+    ended
+}
+
+fn daemon(setup: &Arc<Setup>, chosen: &Chosen, is_dry_run: bool) -> Result<DaemonSetup, Failure> {
+    let config = &setup.loaded.config.daemon;
+    let variable = |name: &str| std::env::var(name).ok();
+    let pid = std::process::id();
+    let service = Service::of(&variable, pid).map_err(|error| {
+        Failure::new(Exit::Config, format!("NOTIFY_SOCKET: {error}; unset it, or start by systemd"))
+    })?;
+    let lock = daemon_lock(&setup.paths, &setup.project)
+        .ok_or_else(|| Failure::new(Exit::Config, "there is no state folder for the lock; set XDG_STATE_HOME"))?;
+    let me = Holder { pid, host: host(), since: setup.clock.now() };
+    let (worlds, makers) = (Arc::clone(setup), Arc::clone(setup));
+    let (for_worlds, for_makers) = (chosen.clone(), chosen.clone());
+    Ok(DaemonSetup {
+        outside: setup.outside.clone(),
+        clock: Arc::clone(&setup.clock),
+        world: Box::new(move || for_worlds.world(&worlds, is_dry_run)),
+        chosen: chosen.of_the_core(),
+        makers: Box::new(move || for_makers.makers(&makers)),
+        limits: Limits { deadline: config.deadline, backoff_most: config.backoff, ..Limits::default() },
+        is_dry_run,
+        lock,
+        me,
+        service,
+    })
+}
+
+/// How a single round of each loop went.
+fn tell(setup: &Setup, ask: &Ask, loops: &[LoopState]) -> Result<Exit, Failure> {
+    let now = setup.clock.now();
+    let is_good = |state: &LoopState| match state.phase {
+        Phase::Waiting | Phase::Stopped => state.in_a_row == 0,
+        // The fleet is followed, not read round by round.
+        Phase::Running => state.period.is_some() && state.last_ok.is_some(),
+        _ => false,
+    };
+    let ok = loops.iter().all(is_good);
+    if ask.json {
+        let loops: Vec<Value> = loops.iter().map(|state| json_of(state, is_good(state))).collect();
+        out::json(&json!({ "version": "stackhand.daemon/1", "ok": ok, "dry_run": ask.dry_run, "loops": loops }))?;
+    } else {
+        let rows: Vec<Vec<String>> = loops.iter().map(|state| row(state, is_good(state), now)).collect();
+        setup.out.table(&["LOOP", "STATE", "LAST OK", "TOOK", "NOTE"], &rows)?;
+    }
+    Ok(if ok { Exit::Ok } else { Exit::Failed })
+}
+
+fn row(state: &LoopState, is_good: bool, now: crate::ci::Timestamp) -> Vec<String> {
+    let word = match (is_good, state.phase) {
+        (_, Phase::Stopped) => "off",
+        (true, _) => "ok",
+        (false, Phase::Starting | Phase::Running) => "late",
+        (false, _) => "failed",
+    };
+    vec![
+        state.name.to_string(),
+        word.to_owned(),
+        state.last_ok.map_or_else(|| "never".to_owned(), |at| format!("{} ago", short(now.since(at)))),
+        state.last().map_or_else(|| "-".to_owned(), |round| format!("{:.1}s", round.took.as_secs_f64())),
+        note(state),
+    ]
+}
+
+fn note(state: &LoopState) -> String {
+    if let Some(why) = state.why_stopped.as_ref().filter(|_| state.phase == Phase::Stopped) {
+        return why.to_string();
+    }
+    match state.last().map(|round| &round.result) {
+        Some(Err(fault)) => fault.to_string(),
+        Some(Ok(summary)) if state.ticks > 1 => format!("{}, the last: {summary}", plural(state.ticks, "round")),
+        Some(Ok(summary)) => summary.to_string(),
+        None => String::new(),
+    }
+}
+
+fn json_of(state: &LoopState, is_good: bool) -> Value {
+    let last = state.last();
+    json!({
+        "name": state.name,
+        "ok": is_good,
+        "phase": state.phase,
+        "ticks": state.ticks,
+        "failures": state.failures,
+        "last_ok": state.last_ok,
+        "seconds": last.map(|round| round.took).map(|took: Duration| took.as_secs_f64()),
+        "summary": last.and_then(|round| round.result.as_ref().ok()),
+        "fault": state.fault().map(ToString::to_string),
+        "counts": last.map(|round| round.counts.iter().map(|(name, n)| ((*name).to_owned(), json!(n))).collect::<serde_json::Map<_, _>>()),
+        "why_stopped": state.why_stopped,
+    })
+}

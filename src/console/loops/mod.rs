@@ -1,0 +1,47 @@
+//! The loops of the controller, as the console knows them: those that the supervisor runs tell of themselves, and those that the core is made of
+//! (reading logs, listing caches, following the fleet) are judged by how fresh what they read is.
+
+mod observed;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use observed::{CACHES, FLEET, TAXONOMY};
+pub use state::{DEAD_AFTER, LoopState, Phase, ROUNDS, Round};
+
+use crate::ci::Timestamp;
+
+/// Whether a controller acts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Role {
+    Leader,
+    /// Another one acts; the text says which.
+    StandingBy {
+        behind: Arc<str>,
+    },
+}
+
+/// The process that runs the loops.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Controller {
+    pub host: Arc<str>,
+    pub pid: u32,
+    pub since: Timestamp,
+    pub role: Role,
+}
+
+/// What is known of loops.
+#[derive(Debug, Clone, Default)]
+pub struct Loops {
+    /// `None`: what runs them is a console or a command.
+    pub controller: Option<Arc<Controller>>,
+    /// Those of the supervisor, as they last told.
+    pub told: BTreeMap<Arc<str>, Arc<LoopState>>,
+    /// Why a loop of the core is left out, where somebody chose so.
+    pub left_out: BTreeMap<&'static str, Arc<str>>,
+    /// Rounds of the core's own loops.
+    pub(in crate::console) observed: BTreeMap<&'static str, LoopState>,
+}

@@ -1,0 +1,101 @@
+//! One stretch of leading: what the core tells is followed, counted and logged.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+
+use super::metrics::Tally;
+use super::page::Page;
+use crate::ci::Timestamp;
+use crate::console::event::{Event, Stamped};
+use crate::console::loops::{Controller, LoopState};
+use crate::console::text::clean;
+use crate::console::world::World;
+use crate::controller::Link;
+
+/// What is known, as the core told it.
+pub(super) struct Term {
+    world: World,
+    events: mpsc::Receiver<Stamped>,
+    /// Kept, or the core would take it that nobody will ever ask for anything.
+    _intents: mpsc::Sender<crate::console::event::Intent>,
+    tally: Tally,
+}
+
+impl Term {
+    pub fn new(mut world: World, link: Link) -> Self {
+        world.log_budget = None;
+        Self { world, events: link.events, _intents: link.intents, tally: Tally::default() }
+    }
+
+    /// Follows for a while.
+    pub async fn follow(&mut self, length: Duration) {
+        let until = Instant::now() + length;
+        while let Ok(event) = timeout_at(until, self.events.recv()).await {
+            match event {
+                Some(event) => self.take(event),
+                // The core is gone, which only happens when it is stopped: nothing more will come.
+                None => return tokio::time::sleep_until(until).await,
+            }
+        }
+    }
+
+    fn take(&mut self, Stamped { event, now }: Stamped) {
+        log(&event);
+        self.tally.count(&event);
+        // The core does what follows.
+        self.world.update(event, now);
+    }
+
+    /// The loops that were chosen, and those of the supervisor.
+    pub fn loops(&self, chosen: &BTreeSet<&'static str>, now: Timestamp) -> Vec<LoopState> {
+        let is_wanted =
+            |state: &LoopState| chosen.contains(&*state.name) || !super::OF_THE_CORE.contains(&&*state.name);
+        self.world.loops(now).into_iter().filter(is_wanted).collect()
+    }
+
+    pub fn has_gone_round(&self, chosen: &BTreeSet<&'static str>, now: Timestamp) -> bool {
+        chosen.iter().all(|name| self.world.has_gone_round(name, now))
+    }
+
+    pub fn page(&self, controller: &Controller, chosen: &BTreeSet<&'static str>, now: Timestamp) -> Page {
+        Page::of(controller.clone(), self.loops(chosen, now), Some(&self.world), &self.tally, now)
+    }
+}
+
+/// Waits for something, and follows the core meanwhile: what it cannot tell would hold it up.
+pub(super) async fn drain<T>(what: impl Future<Output = T>, term: &mut Term) -> T {
+    let mut what = std::pin::pin!(what);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut what => return done,
+            Some(event) = term.events.recv() => term.take(event),
+        }
+    }
+}
+
+/// What of the core's events is worth a line. Loops of the supervisor have theirs already.
+fn log(event: &Event) {
+    match event {
+        Event::Fetched { fetch, result: Err(fault), .. } => {
+            let told = fault.to_string();
+            tracing::warn!(fetch = ?fetch, kind = fault.word(), fault = %clean(&told), "not read");
+        }
+        Event::Said { error: true, text } => tracing::warn!(text = %clean(text), "said"),
+        Event::Said { error: false, text } => tracing::info!(text = %clean(text), "said"),
+        Event::AuditStored { row, result } => {
+            let summary = clean(&row.summary);
+            match result {
+                Ok(()) => {
+                    tracing::info!(plan = %row.plan, action = %row.action, state = row.state.word(), %summary, "audit");
+                }
+                Err(fault) => tracing::error!(plan = %row.plan, %fault, "audit not written"),
+            }
+        }
+        _ => {}
+    }
+}
