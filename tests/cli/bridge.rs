@@ -74,6 +74,26 @@ fn a_dry_pass_changes_nothing_a_pass_does_and_a_replay_agrees() {
     Stage::bare().run(&["bridge", "--once", "--gitlab", "http://127.0.0.1:9"]).failed(3, "read-only");
 }
 
+/// In the daemon, read-only it looks and changes nothing; then it works, and says how it fares.
+#[test]
+fn the_daemon_bridges() {
+    let (running, stage) = night(24);
+    let statuses = || {
+        running
+            .hub(|hub| hub.pulls().values().map(|one| hub.statuses_of(&one.head.id.to_string()).len()).sum::<usize>())
+    };
+    let before = statuses();
+    let looked = stage.run(&["--readonly", "daemon", "--once", "--loops", "bridge", "--json"]);
+    let one = &looked.document("stackhand.daemon/1")["loops"][0];
+    assert!(one["summary"].as_str().unwrap().contains("10 would be pushed"), "{one}");
+    assert_eq!(statuses(), before);
+    let done = stage.run(&["daemon", "--once", "--loops", "bridge", "--json"]).document("stackhand.daemon/1");
+    let one = &done["loops"][0];
+    assert!(one["name"] == "bridge" && one["summary"].as_str().unwrap().contains("10 pushed"), "{done}");
+    assert!(statuses() > before);
+    Stage::bare().run(&["daemon", "--once", "--loops", "bridge"]).failed(6, "github.repository");
+}
+
 /// E34: the process is killed again and again, wherever it may be, and the next one goes on.
 #[test]
 fn a_bridge_that_is_killed_goes_on_where_it_was_and_does_nothing_twice() {

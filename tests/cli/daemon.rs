@@ -106,14 +106,17 @@ impl Drop for Daemon {
     }
 }
 
+/// That world is only looked at.
+const LOOKING: &str = "taxonomy,caches,fleet";
+
 fn stage() -> Stage {
-    Stage::facing(&SHARED).with("STACKHAND_PIPELINES_LIMIT", "2")
+    Stage::facing(&SHARED).with("STACKHAND_PIPELINES_LIMIT", "2").with("STACKHAND_DAEMON_LOOPS", LOOKING)
 }
 
 #[test]
 fn loops_that_nobody_knows_are_refused_with_the_list() {
     let stage = Stage::bare();
-    stage.run(&["daemon", "--loops", "bridge-of-sighs"]).failed(2, "there are taxonomy, caches, fleet");
+    stage.run(&["daemon", "--loops", "bridge-of-sighs"]).failed(2, "there are taxonomy, caches, fleet, bridge");
     stage.run(&["daemon", "--loops", ""]).failed(2, "at least one of taxonomy");
     stage.run(&["daemon", "--listen", "everywhere"]).failed(6, "127.0.0.1:9797");
     stage.run(&["daemon", "--json"]).failed(2, "--once");
@@ -121,7 +124,7 @@ fn loops_that_nobody_knows_are_refused_with_the_list() {
 
 #[test]
 fn once_runs_a_round_of_each_loop_and_says_how_it_went() {
-    let stage = Stage::facing(&SHARED);
+    let stage = Stage::facing(&SHARED).with("STACKHAND_DAEMON_LOOPS", LOOKING);
     let told = stage.run(&["daemon", "--once", "--json"]).document("stackhand.daemon/1");
     assert_eq!((&told["ok"], &told["dry_run"]), (&Value::Bool(true), &Value::Bool(false)));
     let loops = told["loops"].as_array().unwrap();

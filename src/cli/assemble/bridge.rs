@@ -134,13 +134,17 @@ impl Setup {
         self.bridge.is_some()
     }
 
+    /// What to do where there is none.
+    pub fn no_bridge(&self) -> Failure {
+        let what = "no GitHub is configured; set github.repository = \"OWNER/NAME\" and give a token in STACKHAND_GITHUB_TOKEN";
+        Failure::new(Exit::Config, what.to_owned())
+    }
+
     /// Opens the bridge. Nothing is sent yet. `telling` is how long a pass may post statuses.
     pub async fn bridge(&self, telling: Option<Duration>) -> Result<Bridge, Failure> {
         let wrong = |message: &str| Failure::new(Exit::Config, message.to_owned());
         let config = &self.loaded.config;
-        let ends = self.bridge.as_ref().ok_or_else(|| {
-            wrong("no GitHub is configured; set github.repository = \"OWNER/NAME\" and give a token in STACKHAND_GITHUB_TOKEN")
-        })?;
+        let ends = self.bridge.as_ref().ok_or_else(|| self.no_bridge())?;
         let access = ends.access.clone().ok_or_else(|| {
             wrong("GitHub takes nobody without a token; put one into STACKHAND_GITHUB_TOKEN, or set github.app")
         })?;

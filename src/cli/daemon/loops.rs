@@ -33,7 +33,7 @@ const LOOPS: &[(&str, Run)] =
 /// The bridge, where a GitHub is configured.
 fn bridge_maker(setup: &Arc<Setup>) -> Option<Maker> {
     let setup = setup.has_bridge().then(|| Arc::clone(setup))?;
-    let every = setup.loaded.config.bridge.every;
+    let (every, is_read_only) = (setup.loaded.config.bridge.every, setup.rules.read_only.is_some());
     Some(Box::new(move || {
         let setup = Arc::clone(&setup);
         let open = move || -> BoxFuture<'static, Result<Bridge, Fault>> {
@@ -43,7 +43,7 @@ fn bridge_maker(setup: &Arc<Setup>) -> Option<Maker> {
                 opened.map_err(|failure| Fault::new(FaultKind::Local, "open the bridge", failure.to_string()))
             })
         };
-        Box::new(Rounds::new(Box::new(open), every))
+        Box::new(Rounds::new(Box::new(open), every, is_read_only))
     }))
 }
 
@@ -79,7 +79,7 @@ impl Chosen {
             .collect()
     }
 
-    fn has(&self, name: &str) -> bool {
+    pub fn has(&self, name: &str) -> bool {
         self.0.contains(name)
     }
 

@@ -22,6 +22,7 @@ use crate::console::loops::{LoopState, Phase};
 use crate::console::text::plural;
 use crate::controller::daemon::{DaemonError, DaemonSetup, Door, Passed};
 use crate::controller::leadership::Holder;
+use crate::controller::loops::bridge::NAME;
 use crate::controller::supervisor::{Limits, stop_sign};
 
 /// What the daemon prints and serves.
@@ -100,6 +101,10 @@ pub async fn run(globals: &Globals, ask: &Ask) -> Result<Exit, Failure> {
         let _ = switch.send(true);
     });
     let setup = Arc::new(wanted.assemble().await?);
+    // One that nobody named stays away where it is not configured.
+    if ask.loops.is_some() && chosen.has(NAME) && !setup.has_bridge() {
+        return Err(setup.no_bridge());
+    }
     for warning in &setup.loaded.warnings {
         tracing::warn!("{warning}");
     }

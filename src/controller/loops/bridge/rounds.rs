@@ -18,12 +18,14 @@ type Open = Box<dyn Fn() -> BoxFuture<'static, Result<Bridge, Fault>> + Send>;
 pub struct Rounds {
     open: Open,
     every: Duration,
+    is_read_only: bool,
     bridge: Option<Bridge>,
 }
 
 impl Rounds {
-    pub const fn new(open: Open, every: Duration) -> Self {
-        Self { open, every, bridge: None }
+    /// Where nothing may be changed, every pass is a dry one.
+    pub const fn new(open: Open, every: Duration, is_read_only: bool) -> Self {
+        Self { open, every, is_read_only, bridge: None }
     }
 
     async fn round(&mut self, cx: &TickContext) -> Result<Ticked, Fault> {
@@ -32,7 +34,7 @@ impl Rounds {
             None => (self.open)().await?,
         };
         // A pass that fails as a whole lets go of everything: a damaged repository is made again when it is opened.
-        let report = bridge.pass(cx.dry_run, &|| cx.stop.is_asked()).await?.report;
+        let report = bridge.pass(cx.dry_run || self.is_read_only, &|| cx.stop.is_asked()).await?.report;
         self.bridge = Some(bridge);
         for trouble in &report.troubles {
             tracing::warn!("{trouble}");
