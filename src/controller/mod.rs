@@ -13,6 +13,7 @@ mod rulebook;
 mod signers;
 mod spill;
 pub mod verify;
+pub mod webhooks;
 
 pub use backfill::{FillError, Filled, fill};
 pub use core::{Core, CoreSetup, Link};
