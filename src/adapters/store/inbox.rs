@@ -254,3 +254,84 @@ async fn put(
 fn kept(body: &[u8]) -> &[u8] {
     if body.len() <= LARGEST_KEPT { body } else { &[] }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::store::tests::{DAY, NOW};
+    use crate::forge::PrNumber;
+
+    fn delivery(id: u64, about: About, at: Timestamp) -> Delivery {
+        let (id, event) = (format!("d-{id}"), "pull_request".to_owned());
+        Delivery { forge: Forge::GitHub, id, event, received_at: at, about, body: vec![b'x'; 1_000] }
+    }
+
+    fn waits(id: u64, at: Timestamp) -> Delivery {
+        delivery(id, About::PullRequest { pr: PrNumber(id) }, at)
+    }
+
+    async fn kept(store: &Store, ids: std::ops::Range<u64>) -> usize {
+        let mut kept = 0;
+        for id in ids {
+            kept += usize::from(store.delivery_body(Forge::GitHub, &format!("d-{id}")).await.unwrap().is_some());
+        }
+        kept
+    }
+
+    #[tokio::test]
+    async fn no_more_are_taken_than_may_wait_and_none_is_pushed_out() {
+        let store = Store::in_memory(NOW).await.unwrap();
+        let few = Bounds { waiting: (2, 1 << 20), ..BOUNDS };
+        let all: Vec<Delivery> = (0..3).map(|id| waits(id, NOW)).collect();
+        let taken = store.put_deliveries_within(&all, few).await.unwrap();
+        assert!(matches!(taken[..], [Taken::New(_), Taken::New(_), Taken::Full]), "{taken:?}");
+        let again = [waits(0, NOW), waits(2, NOW), delivery(9, About::Other, NOW)];
+        let taken = store.put_deliveries_within(&again, few).await.unwrap();
+        assert!(
+            matches!(taken[..], [Taken::Known, Taken::Full, Taken::New(_)]),
+            "what nobody waits for has room: {taken:?}"
+        );
+        let bytes = Bounds { waiting: (100, 2_500), ..BOUNDS };
+        let taken = store.put_deliveries_within(&[waits(3, NOW), waits(4, NOW)], bytes).await.unwrap();
+        assert!(matches!(taken[..], [Taken::New(_), Taken::Full]), "{taken:?}");
+        let waiting = store.waiting_deliveries().await.unwrap();
+        store.mark_handled(&waiting.iter().map(|one| one.no).collect::<Vec<_>>(), NOW).await.unwrap();
+        let taken = store.put_deliveries_within(&[waits(2, NOW)], few).await.unwrap();
+        assert!(matches!(taken[..], [Taken::New(_)]), "delivered again, it is taken");
+    }
+
+    #[tokio::test]
+    async fn bodies_go_first_then_rows_and_never_what_waits() {
+        let store = Store::in_memory(NOW).await.unwrap();
+        let done: Vec<Delivery> = (0..10).map(|id| delivery(id, About::Other, NOW)).collect();
+        store.put_deliveries(&[waits(100, NOW)]).await.unwrap();
+        store.put_deliveries(&done).await.unwrap();
+        store.prune_inbox_to(NOW, Bounds { bodies: 3_500, ..BOUNDS }).await.unwrap();
+        assert_eq!((kept(&store, 0..7).await, kept(&store, 7..10).await, kept(&store, 100..101).await), (0, 3, 1));
+        let known = store.put_deliveries(&done).await.unwrap();
+        assert!(known.iter().all(|one| *one == Taken::Known), "a delivery without its body is known");
+        store.prune_inbox_to(NOW, Bounds { rows: 4, ..BOUNDS }).await.unwrap();
+        let taken = store.put_deliveries(&done).await.unwrap();
+        assert_eq!(taken.iter().filter(|one| **one == Taken::Known).count(), 4);
+        assert_eq!(store.waiting_deliveries().await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn ids_are_known_for_as_long_as_github_delivers_again() {
+        let store = Store::in_memory(NOW).await.unwrap();
+        store.put_deliveries(&[waits(1, NOW)]).await.unwrap();
+        store.prune_inbox(NOW.shifted(3 * DAY + 3_600_000)).await.unwrap();
+        assert_eq!(store.put_deliveries(&[waits(1, NOW)]).await.unwrap(), [Taken::Known]);
+        store.prune_inbox(NOW.shifted(4 * DAY + 1)).await.unwrap();
+        assert_eq!(store.inbox_tally().await.unwrap(), InboxTally::default());
+        assert_eq!(kept(&store, 1..2).await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_row_of_another_version_still_wakes() {
+        let store = Store::in_memory(NOW).await.unwrap();
+        store.put_deliveries(&[waits(1, NOW)]).await.unwrap();
+        sqlx::query("UPDATE inbox SET about = '{\"of\":\"another day\"}'").execute(&store.pool).await.unwrap();
+        assert_eq!(store.waiting_deliveries().await.unwrap()[0].about, About::Unclear);
+    }
+}
