@@ -9,7 +9,8 @@ use crate::forge::{PrNumber, Sha};
 struct PullRequest {
     action: String,
     number: u64,
-    pull_request: Pull,
+    #[serde(rename = "pull_request")]
+    pull: Pull,
     repository: Option<Name>,
 }
 
@@ -26,8 +27,8 @@ struct Head {
 #[derive(Deserialize)]
 struct Check {
     action: String,
-    #[serde(alias = "check_suite")]
-    check_run: Checked,
+    #[serde(rename = "check_run", alias = "check_suite")]
+    checked: Checked,
     repository: Option<Name>,
 }
 
@@ -52,10 +53,10 @@ struct Any {
 pub(super) fn read(event: &str, body: &str) -> Result<Told, NoObject> {
     match event {
         "pull_request" => told(body, |wire: PullRequest| {
-            (wire.repository, pull_request(&wire.action, wire.number, &wire.pull_request.head.sha))
+            (wire.repository, pull_request(&wire.action, wire.number, &wire.pull.head.sha))
         }),
         "check_run" | "check_suite" => told(body, |wire: Check| {
-            let ended = || Sha::parse(&wire.check_run.head_sha).ok().map(|head| About::CheckEnded { head });
+            let ended = || Sha::parse(&wire.checked.head_sha).ok().map(|head| About::CheckEnded { head });
             (wire.repository, if wire.action == "completed" { ended() } else { Some(About::Other) })
         }),
         "push" => told(body, |wire: Push| {

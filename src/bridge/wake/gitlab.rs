@@ -9,7 +9,8 @@ use crate::forge::Sha;
 #[derive(Deserialize)]
 struct Pipeline {
     object_attributes: Attributes,
-    source_pipeline: Option<Source>,
+    #[serde(rename = "source_pipeline")]
+    source: Option<Source>,
     project: Option<Name>,
 }
 
@@ -51,7 +52,7 @@ struct Any {
 pub(super) fn read(event: &str, body: &str) -> Result<Told, NoObject> {
     match event {
         "Pipeline Hook" => told(body, |wire: Pipeline| {
-            let parent = wire.source_pipeline.map(|source| PipelineId(source.pipeline_id));
+            let parent = wire.source.map(|source| PipelineId(source.pipeline_id));
             (wire.project, pipeline(&wire.object_attributes, parent))
         }),
         "Job Hook" => told(body, |wire: Job| {

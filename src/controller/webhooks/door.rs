@@ -194,9 +194,8 @@ fn names(forge: Forge, headers: &HeaderMap, body: &[u8]) -> Option<(String, Stri
                 let mut sum = digest::Context::new(&digest::SHA256);
                 sum.update(event.as_bytes());
                 sum.update(body);
-                let sum = sum.finish();
-                let hex: String = sum.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-                format!("{event_id}:{hex}")
+                let sum = u128::from_be_bytes(*sum.finish().as_ref().first_chunk()?);
+                format!("{event_id}:{sum:032x}")
             };
             Some((event, id))
         }

@@ -87,7 +87,7 @@ async fn status(request: reqwest::RequestBuilder) -> u16 {
 
 fn sign(secret: &str, body: &[u8]) -> String {
     let sum = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), body);
-    format!("sha256={}", sum.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    format!("sha256={}", sum.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat())
 }
 
 fn pull(action: &str, number: u64) -> String {
