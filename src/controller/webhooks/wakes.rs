@@ -14,8 +14,8 @@ use crate::ci::Timestamp;
 
 /// What comes within this time of the first belongs to the same wake-up.
 const SETTLE: Duration = Duration::from_millis(300);
-/// From one wake-up to the next.
-const SPACING: Duration = Duration::from_secs(1);
+/// From one wake-up to the next. With the time that looking takes, nothing waits for more than a second.
+const SPACING: Duration = Duration::from_millis(900);
 /// Another process may have taken a delivery into the same store, and a store that failed may work again.
 const LOOK: Duration = Duration::from_secs(5);
 

@@ -189,7 +189,7 @@ async fn a_store_that_is_away_is_never_a_success() {
 }
 
 #[tokio::test]
-async fn a_full_disk_or_a_file_that_is_read_only_is_never_a_success() {
+async fn a_file_that_another_process_holds_is_never_a_success() {
     let scratch = Scratch::new();
     let house = House::open(file(&scratch).await, settings()).await;
     // Another process holds the file for longer than anybody waits.

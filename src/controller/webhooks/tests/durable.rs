@@ -102,7 +102,7 @@ async fn case_B42_a_storm_is_stored_once_and_wakes_seldom() {
                 request.header("x-github-event", "pull_request").header("x-github-delivery", format!("d-{n}"));
             request.header("x-hub-signature-256", sum).body(body.clone())
         };
-        let second = (n % 10 == 0).then(request);
+        let second = n.is_multiple_of(10).then(request);
         let first = request();
         async move {
             let (first, second) = tokio::join!(status(first), async move {
