@@ -41,6 +41,7 @@
 //! * **verdict**: what happens to something (push, pushed, wait, refuse, look). **reason**: why; the verdict follows from it.
 //! * **want**: a fact that a decision waits for. **trouble**: what failed, and until when it is left alone.
 //! * **pass**: one round of the bridge over everything. **replay**: a recorded pass, decided again.
+//! * **delivery**: what one webhook tells, once. **inbox**: deliveries in the store. **wake**: a pass is due because some came in.
 //! * **commit status**: what one context says about a commit on GitHub; a **check** is what another service says.
 //! * **loop**: a supervised task of the controller; **round**: one run of it. **lead**: the right to act, which one daemon has; the others
 //!   **stand by**. **audit**: the append-only record of every action.

@@ -7,6 +7,7 @@
 //!   to GitLab, [`StatusPlan`] what goes to GitHub.
 //! * [`Note`]s are what is worth keeping for the next pass, [`Decided`] is a decision as it is written down.
 //! * [`Recording`] is a pass written down. Decided again, it tells what another version does otherwise.
+//! * [`wake`] reads what webhooks tell: that a pass is due.
 //! * [`companions`] judge what goes wrong beside the bridge: pipelines that never started or never end, dead trigger jobs, old branches.
 //!
 //! What is not known is never taken for absent, and whatever fails holds up only itself: see [`Trouble`].
@@ -27,6 +28,7 @@ mod rules;
 mod status;
 #[cfg(test)]
 mod tests;
+pub mod wake;
 mod watermark;
 
 pub use decide::{PrDecision, TestedAs};

@@ -17,6 +17,7 @@ mod signers;
 mod spill;
 pub mod supervisor;
 pub mod verify;
+pub mod webhooks;
 
 pub use backfill::{FillError, Filled, fill};
 pub use core::{Core, CoreSetup, Link};

@@ -13,6 +13,7 @@
 mod adapter;
 mod bridge;
 mod child_pipeline;
+mod door;
 mod effects;
 mod faults;
 mod git;

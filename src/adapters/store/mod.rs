@@ -1,5 +1,5 @@
 //! What is remembered between runs: the audit, failures and what belongs to them, needs of pipelines, durations of
-//! builds, what bridges did and decided, and small texts by name.
+//! builds, what bridges did and decided, webhooks that came in, and small texts by name.
 //!
 //! One SQLite file in WAL mode: several processes may read and write it at once. The controller opens it and hands
 //! plain rows up and down. A row that was acknowledged is on the disk. A file that cannot be used is never repaired,
@@ -12,6 +12,7 @@ mod caches;
 mod durations;
 mod error;
 mod failures;
+mod inbox;
 mod meta;
 mod needs;
 mod open;
@@ -22,4 +23,5 @@ pub use audit::AuditId;
 pub use bridge::{BridgeMemory, KnownStatus};
 pub use caches::KnownManifests;
 pub use error::{StoreError, StoreFault};
+pub use inbox::{Delivery, DeliveryNo, InboxTally, Taken, Waiting};
 pub use open::Store;

@@ -9,11 +9,12 @@ use super::error::{StoreError, StoreFault};
 use crate::ci::Timestamp;
 
 /// Every step of the schema, in order. Each ends by writing its number into `user_version`; steps that were released never change.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_failures.sql"),
     include_str!("migrations/0003_caches.sql"),
     include_str!("migrations/0004_bridge.sql"),
+    include_str!("migrations/0005_inbox.sql"),
 ];
 
 /// "StHk", as the first migration writes it.
@@ -134,6 +135,7 @@ impl Store {
     }
 
     async fn prune(&self, now: Timestamp) -> Result<(), sqlx::Error> {
+        self.prune_inbox_to(now, super::inbox::BOUNDS).await?;
         for (statement, age) in
             [("DELETE FROM needs WHERE at < ?", NEEDS_AGE), ("DELETE FROM durations WHERE at < ?", DURATIONS_AGE)]
         {

@@ -189,7 +189,7 @@ async fn files_that_cannot_be_used_stay_as_they_are() {
     for (path, said) in [
         (&text, "the database is damaged"),
         (&foreign, "another program's database"),
-        (&newer, "newer stackhand (schema 99, known up to 3)"),
+        (&newer, "newer stackhand (schema 99, known up to 5)"),
         (&truncated, "the database is damaged"),
         (&scratch.0, "cannot be opened"),
     ] {

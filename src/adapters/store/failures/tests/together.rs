@@ -143,7 +143,7 @@ async fn a_file_of_the_first_schema_keeps_what_it_has() {
         store.put_failures(&[failure(1, 0)]).await.unwrap();
         assert_eq!(all(&store).await, [failure(1, 0)]);
         let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&store.pool).await.unwrap();
-        assert_eq!(version, 3);
+        assert_eq!(version, 5);
         store.close().await;
     }
 }
