@@ -15,6 +15,7 @@ mod dag;
 mod demo;
 mod errors;
 mod exit;
+mod file;
 mod find;
 mod fleet;
 mod generate;

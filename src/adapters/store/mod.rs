@@ -9,6 +9,7 @@
 mod audit;
 mod bridge;
 mod caches;
+mod companions;
 mod durations;
 mod error;
 mod failures;
@@ -21,5 +22,6 @@ mod tests;
 pub use audit::AuditId;
 pub use bridge::{BridgeMemory, KnownStatus};
 pub use caches::KnownManifests;
+pub use companions::{Kept, Swap};
 pub use error::{StoreError, StoreFault};
 pub use open::Store;
