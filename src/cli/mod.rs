@@ -16,6 +16,7 @@ mod dag;
 mod demo;
 mod errors;
 mod exit;
+mod file;
 mod find;
 mod fleet;
 mod generate;

@@ -283,6 +283,10 @@ settings! {
         folder: Option<PathBuf> {owner} = None;
         "How often the bridge looks by itself."
         every: Duration [secs(5)..=secs(86_400)] = secs(60);
+        "How often the bridge's companions look by themselves."
+        companions_every: Duration [secs(5)..=secs(86_400)] = secs(600);
+        "How long a pipeline may run before the companions cancel it and start it anew."
+        stuck_after: Duration [secs(3_600)..=secs(2_592_000)] = secs(86_400);
         "Pull requests into this branch wait until GitLab has tested what they branched off; without a name, none does."
         main: String = "develop".to_owned();
         "Check runs that must have succeeded before a pull request is copied."

@@ -68,7 +68,7 @@ impl Fault {
         Self { kind, route: None, times: None }
     }
 
-    /// Hits only requests whose path and query contain this text.
+    /// Hits only requests whose path and query (at the GitLab with the method before them) contain this text.
     pub fn on(self, route: &str) -> Self {
         Self { route: Some(route.to_owned()), ..self }
     }

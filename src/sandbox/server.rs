@@ -31,6 +31,8 @@ use super::{Options, SandboxError};
 
 /// How often the world moves on when nobody asks.
 const TICK: Duration = Duration::from_millis(500);
+/// So many requests that change something are written down.
+const MOST_WRITES: usize = 10_000;
 /// The largest request: a push may bring a whole history.
 const LARGEST: usize = 256 << 20;
 
@@ -202,6 +204,7 @@ async fn open(options: &Options, github: &str) -> Result<(TcpListener, Arc<Share
         faults: Mutex::new(Faults::default()),
         requests: AtomicU64::new(0),
         git_requests: AtomicU64::new(0),
+        writes: Mutex::default(),
         tokens: Tokens { operator: options.token.clone(), reader: format!("{}-read", options.token) },
         base: format!("http://{address}"),
         opened: Instant::now(),
@@ -229,6 +232,8 @@ pub(super) struct Shared {
     faults: Mutex<Faults>,
     requests: AtomicU64,
     git_requests: AtomicU64,
+    /// What was asked of the API that is no question, in order.
+    writes: Mutex<Vec<String>>,
     tokens: Tokens,
     base: String,
     opened: Instant,
@@ -316,7 +321,13 @@ async fn handle(
     let is_git = is_git(uri.path(), PROJECT_PATH).is_some();
     let count = if is_git { &shared.git_requests } else { &shared.requests };
     count.fetch_add(1, Ordering::Relaxed);
-    let fault = lock(&shared.faults).strike(&uri.to_string());
+    if !is_git && method != Method::GET {
+        let mut writes = lock(&shared.writes);
+        if writes.len() < MOST_WRITES {
+            writes.push(format!("{method} {uri}"));
+        }
+    }
+    let fault = lock(&shared.faults).strike(&format!("{method} {uri}"));
     match &fault {
         Some(FaultKind::Hang(length)) => tokio::time::sleep(*length).await,
         Some(FaultKind::MovingList) => shared.world().inject_push(),
@@ -418,6 +429,11 @@ impl Running {
         self.shared.git_requests.load(Ordering::Relaxed)
     }
 
+    /// Requests at the GitLab's API that ask for a change, with method, path and query; the first ten thousand. GraphQL is among them.
+    pub fn writes(&self) -> Vec<String> {
+        lock(&self.shared.writes).clone()
+    }
+
     /// Refuses pushes to these refs of the GitLab, each by itself.
     pub fn refuse_pushes(&self, refs: &[&str]) -> std::io::Result<()> {
         self.shared.repository.refuse(refs)
@@ -510,7 +526,7 @@ impl Running {
         look(&mut self.shared.world())
     }
 
-    /// Makes the GitLab misbehave.
+    /// Makes the GitLab misbehave. A fault's route is looked for in method, path and query as they were sent: `POST /api/v4/`.
     pub fn fault(&self, fault: Fault) {
         lock(&self.shared.faults).add(fault);
     }

@@ -147,3 +147,51 @@ fn a_bridge_that_is_killed_goes_on_where_it_was_and_does_nothing_twice() {
         }
     }
 }
+
+#[test]
+fn companions_change_nothing_unless_they_are_told_to() {
+    let (running, stage) = night(24);
+    let lines = |ended: &crate::stage::Ended| -> Vec<serde_json::Value> {
+        ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let dry = stage.run(&["bridge", "companions", "--once", "--json"]);
+    let reports = lines(&dry);
+    let duties: Vec<&str> = reports.iter().map(|one| one["duty"].as_str().unwrap()).collect();
+    assert_eq!((dry.code, duties), (0, vec!["skipped", "triggers", "stuck"]), "{}", dry.err);
+    for report in &reports {
+        assert_eq!((&report["version"], &report["dry_run"]), (&"stackhand.companions/1".into(), &true.into()));
+        assert!(report["requests"]["gitlab"].as_u64().unwrap() > 0 && report["troubles"] == serde_json::json!([]));
+    }
+    assert!(running.writes().is_empty());
+    let stage = stage.with("STACKHAND_BRIDGE_STUCK_AFTER", "1h");
+    let told = stage.run(&["bridge", "companions", "--once", "--only", "stuck", "--dry-run"]);
+    assert!(told.out.contains("develop  restart  it has been running for") && told.out.contains("nothing was changed"));
+    assert!(running.writes().is_empty());
+    let done = lines(&stage.run(&["bridge", "companions", "--once", "--only", "stuck", "--apply", "--json"]));
+    assert!(!running.writes().is_empty() && done[0]["dry_run"] == false, "{done:?}");
+    stage.run(&["bridge", "companions", "--once", "--dry-run", "--apply"]).failed(2, "cannot be used with");
+    stage.run(&["--readonly", "bridge", "companions", "--once", "--apply"]).failed(3, "without --apply");
+    let bare = Stage::bare();
+    bare.run(&["bridge", "companions", "--once"]).failed(6, "github.repository");
+}
+
+#[test]
+fn a_stale_plan_is_a_file_that_is_never_written_over_and_applied_as_it_is() {
+    let (running, stage) = night(24);
+    let path = stage.path("old.json");
+    let plan = stage.run(&["bridge", "stale", "--plan", &path, "--json"]).document("stackhand.stale-plan/1");
+    assert!(plan["branches"].is_array() && plan["days"] == 100 && plan["id"].as_str().unwrap().len() == 12, "{plan}");
+    stage.run(&["bridge", "stale", "--plan", &path]).failed(1, "does not exist yet");
+    stage.run(&["bridge", "stale"]).failed(2, "--plan");
+    assert!(running.writes().is_empty());
+    let applied = stage.run(&["bridge", "stale", "--apply", &path, "--json"]).document("stackhand.companions/1");
+    assert_eq!(
+        (&applied["duty"], running.writes().len()),
+        (&"stale".into(), plan["branches"].as_array().unwrap().len())
+    );
+    let text = std::fs::read_to_string(&path).unwrap();
+    stage.write("edited.json", &text.replace("\"keep_open\": true", "\"keep_open\": false"));
+    stage.run(&["bridge", "stale", "--apply", &stage.path("edited.json")]).failed(1, "was changed after it was made");
+    stage.run(&["bridge", "stale", "--apply", &stage.path("none.json")]).failed(1, "cannot apply");
+    stage.run(&["--readonly", "bridge", "stale", "--apply", &path]).failed(3, "nothing can be deleted");
+}

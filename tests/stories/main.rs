@@ -13,6 +13,7 @@
 mod acting;
 mod bridge;
 mod budgets;
+mod companions;
 mod hostile;
 mod night;
 mod trouble;

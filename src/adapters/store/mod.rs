@@ -9,6 +9,7 @@
 mod audit;
 mod bridge;
 mod caches;
+mod companions;
 mod durations;
 mod error;
 mod failures;
@@ -22,6 +23,7 @@ mod tests;
 pub use audit::AuditId;
 pub use bridge::{BridgeMemory, KnownStatus};
 pub use caches::KnownManifests;
+pub use companions::{Kept, Swap};
 pub use error::{StoreError, StoreFault};
 pub use inbox::{Delivery, DeliveryNo, InboxTally, Taken, Waiting};
 pub use open::Store;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::NotAgain;
 use crate::bridge::{Looked, Trouble};
 use crate::ci::{Timestamp, pull_request_of, short};
 use crate::forge::Sha;
@@ -129,14 +130,10 @@ impl BranchHead {
         if now < begin.plus(grace) {
             return SkippedReason::Young { until: begin.plus(grace) };
         }
-        match self.asked.as_ref().filter(|asked| asked.about == self.head) {
-            Some(asked) if asked.holds(&self.head, now) => {
-                SkippedReason::Asked { until: asked.until(), tries: asked.tries, why: asked.why.clone() }
-            }
-            Some(asked) if asked.tries >= rules.most_tries => {
-                SkippedReason::GaveUp { tries: asked.tries, why: asked.why.clone() }
-            }
-            _ => SkippedReason::Start { after: now.since(begin) },
+        match NotAgain::of(self.asked.as_ref(), &self.head, rules.most_tries, now) {
+            Some(NotAgain::Yet { until, tries, why }) => SkippedReason::Asked { until, tries, why },
+            Some(NotAgain::Ever { tries, why }) => SkippedReason::GaveUp { tries, why },
+            None => SkippedReason::Start { after: now.since(begin) },
         }
     }
 }

@@ -10,10 +10,12 @@ use super::Setup;
 use super::places::file_name;
 use crate::adapters::git::mirror::{self, Credentials, Mirror, Remote, SshKey};
 use crate::adapters::github::{self, Access, GitHub};
+use crate::adapters::store::Store;
 use crate::bridge::Rules;
 use crate::cli::exit::{Exit, Failure};
 use crate::config::{self, Config, Loaded};
 use crate::controller::loops::bridge::{Bridge, Outside};
+use crate::controller::loops::companions;
 use crate::forge::BranchName;
 
 /// Whom GitLab's and GitHub's git take a token from, whatever its kind.
@@ -137,36 +139,20 @@ impl Setup {
     /// What to do where there is none.
     pub fn no_bridge(&self) -> Failure {
         let what = "no GitHub is configured; set github.repository = \"OWNER/NAME\" and give a token in STACKHAND_GITHUB_TOKEN";
-        Failure::new(Exit::Config, what.to_owned())
+        Failure::new(Exit::Config, what)
     }
 
     /// Opens the bridge. Nothing is sent yet. `telling` is how long a pass may post statuses.
     pub async fn bridge(&self, telling: Option<Duration>) -> Result<Bridge, Failure> {
-        let wrong = |message: &str| Failure::new(Exit::Config, message.to_owned());
+        let ends = self.ends()?;
         let config = &self.loaded.config;
-        let ends = self.bridge.as_ref().ok_or_else(|| self.no_bridge())?;
-        let access = ends.access.clone().ok_or_else(|| {
-            wrong("GitHub takes nobody without a token; put one into STACKHAND_GITHUB_TOKEN, or set github.app")
-        })?;
-        let store = self.outside.store.clone().map_err(|fault| Failure::new(Exit::Failed, fault.to_string()))?;
+        let github = self.github(ends)?;
+        let store = self.store()?;
+        let wrong = |message: &str| Failure::new(Exit::Config, message.to_owned());
         let folder = ends.folder.as_ref().ok_or_else(|| wrong("there is no state folder; set bridge.folder"))?;
-        let seed = u64::from(std::process::id());
-        let clock = Arc::clone(&self.clock);
-        let settings = github::Settings {
-            connect: config.budget.connect_timeout,
-            request: config.budget.timeout,
-            ..github::Settings::new(
-                config.github.url.as_str(),
-                &ends.owner,
-                &ends.repository,
-                access,
-                Arc::new(move || clock.now()),
-            )
-        };
-        let github = GitHub::new(settings, seed).map_err(|fault| Failure::new(Exit::Config, fault.to_string()))?;
         let place = folder.join(file_name(&self.project));
         let settings =
-            mirror::Settings { seed, ..mirror::Settings::new(place, ends.github.clone(), ends.gitlab.clone()) };
+            mirror::Settings { seed: seed(), ..mirror::Settings::new(place, ends.github.clone(), ends.gitlab.clone()) };
         let mirror = Mirror::open(settings).await.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
         for note in mirror.notes() {
             self.out.note(note);
@@ -183,4 +169,54 @@ impl Setup {
             clock: Arc::clone(&self.clock),
         }))
     }
+
+    /// What the companions of the bridge stand between. Nothing is sent yet, and no git repository is needed.
+    pub fn companions(&self) -> Result<companions::Outside, Failure> {
+        Ok(companions::Outside {
+            name: Arc::clone(&self.project),
+            gitlab: self.outside.gitlab.clone(),
+            github: self.github(self.ends()?)?,
+            store: self.store()?,
+            rules: companions::Rules {
+                stuck_after: self.loaded.config.bridge.stuck_after,
+                ..companions::Rules::default()
+            },
+            guards: self.rules.clone(),
+            clock: Arc::clone(&self.clock),
+        })
+    }
+
+    fn ends(&self) -> Result<&Ends, Failure> {
+        self.bridge.as_ref().ok_or_else(|| self.no_bridge())
+    }
+
+    fn store(&self) -> Result<Store, Failure> {
+        self.outside.store.clone().map_err(|fault| Failure::new(Exit::Failed, fault.to_string()))
+    }
+
+    fn github(&self, ends: &Ends) -> Result<GitHub, Failure> {
+        let config = &self.loaded.config;
+        let access = ends.access.clone().ok_or_else(|| {
+            let what = "GitHub takes nobody without a token; put one into STACKHAND_GITHUB_TOKEN, or set github.app";
+            Failure::new(Exit::Config, what)
+        })?;
+        let clock = Arc::clone(&self.clock);
+        let settings = github::Settings {
+            connect: config.budget.connect_timeout,
+            request: config.budget.timeout,
+            ..github::Settings::new(
+                config.github.url.as_str(),
+                &ends.owner,
+                &ends.repository,
+                access,
+                Arc::new(move || clock.now()),
+            )
+        };
+        GitHub::new(settings, seed()).map_err(|fault| Failure::new(Exit::Config, fault.to_string()))
+    }
+}
+
+/// Different for processes that run at the same time.
+fn seed() -> u64 {
+    u64::from(std::process::id())
 }

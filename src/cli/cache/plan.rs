@@ -1,6 +1,5 @@
 //! `cache plan-prune`.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -10,6 +9,7 @@ use super::{looked, root_of};
 use crate::cache::plan::{Limits, PrunePlan};
 use crate::cli::assemble::Setup;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::file::write_new;
 use crate::cli::out;
 use crate::console::text::{count, plural, size};
 
@@ -73,18 +73,6 @@ pub async fn run(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
     }
     tell(setup, ask, &plan)?;
     Ok(Exit::Ok)
-}
-
-/// A plan that somebody may have reviewed is never written over.
-fn write_new(path: &std::path::Path, bytes: &[u8]) -> Result<(), Failure> {
-    let written = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    written.map_err(|error| {
-        Failure::new(Exit::Failed, format!("{}: {error}; name a file that does not exist yet", path.display()))
-    })
 }
 
 fn tell(setup: &Setup, ask: &Ask, plan: &PrunePlan) -> Result<(), Failure> {

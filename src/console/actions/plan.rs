@@ -106,6 +106,24 @@ impl Verb {
 #[serde(transparent)]
 pub struct PlanId(pub Arc<str>);
 
+impl PlanId {
+    /// The same action on the same objects at the same moment has the same id; nothing random is needed.
+    pub fn of<'a>(action: &str, objects: impl IntoIterator<Item = &'a Object>, now: Timestamp) -> Self {
+        let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+        let mut mix = |bytes: &[u8]| {
+            for byte in bytes {
+                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        };
+        mix(action.as_bytes());
+        mix(&now.millis().to_le_bytes());
+        for object in objects {
+            mix(object.to_string().as_bytes());
+        }
+        Self(format!("p{:07x}", hash & 0x0fff_ffff).into())
+    }
+}
+
 impl std::fmt::Display for PlanId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(&self.0)
@@ -122,6 +140,8 @@ pub enum Object {
     Node(InCluster),
     Pod(InCluster),
     Silence(Silence),
+    /// A branch of the project, by its name.
+    Branch(Arc<str>),
 }
 
 /// A thing of the cluster: its name may come back, its uid does not.
@@ -165,6 +185,7 @@ impl std::fmt::Display for Object {
             Self::Node(node) => write!(f, "node {}", node.name),
             Self::Pod(pod) => write!(f, "pod {}", pod.name),
             Self::Silence(silence) => write!(f, "alert {}", silence.fingerprint),
+            Self::Branch(name) => write!(f, "branch {name}"),
         }
     }
 }
@@ -178,7 +199,7 @@ pub struct Target {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pipeline: Option<PipelineId>,
     pub name: Arc<str>,
-    /// The status that was shown, in the server's word. The executor sends only if the server still says the same.
+    /// The status that was shown, in the server's word; of a branch, its commit. Whoever sends does so only if the server still says the same.
     pub status: Arc<str>,
     /// Tries so far, this one included.
     pub tries: u32,
@@ -399,7 +420,7 @@ impl Draft {
         if n > rules.wave {
             self.notes.push(format!("waves of {}; the next when the last is through", rules.wave));
         }
-        let id = plan_id(verb, &self.targets, now);
+        let id = PlanId::of(verb.action(), self.targets.iter().map(|target| &target.object), now);
         Plan {
             version: PLAN_VERSION.into(),
             id,
@@ -434,20 +455,4 @@ fn cost(world: &World, targets: &[Target]) -> String {
         .sum();
     let waiting = world.counts().get(crate::console::state::JobState::Wait);
     format!("est. {:.1} runner-h, queue {waiting} → {}", seconds / 3_600.0, waiting + targets.len())
-}
-
-/// The same targets at the same moment make the same id; nothing random is needed.
-fn plan_id(verb: Verb, targets: &[Target], now: Timestamp) -> PlanId {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    let mut mix = |bytes: &[u8]| {
-        for byte in bytes {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    };
-    mix(verb.action().as_bytes());
-    mix(&now.millis().to_le_bytes());
-    for target in targets {
-        mix(target.object.to_string().as_bytes());
-    }
-    PlanId(format!("p{:07x}", hash & 0x0fff_ffff).into())
 }

@@ -52,6 +52,16 @@ impl Outcome {
 }
 
 impl Outcome {
+    /// Its word, and the reason if there is one: `done`, `skipped: it is gone`.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Done { .. } => self.word().to_owned(),
+            Self::Skipped { reason } | Self::Failed { reason } | Self::Uncertain { reason } => {
+                format!("{}: {reason}", self.word())
+            }
+        }
+    }
+
     /// The job that a retry made.
     fn new_job(&self) -> Option<JobId> {
         match self {

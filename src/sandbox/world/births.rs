@@ -47,7 +47,7 @@ impl World {
         id
     }
 
-    fn lay_out(&mut self, opening: Opening) -> PipelineId {
+    pub(super) fn lay_out(&mut self, opening: Opening) -> PipelineId {
         let id = self.pipelines.next_id();
         let plan = opening.plan;
         let mut open = vec![0; plan.stages.len()];

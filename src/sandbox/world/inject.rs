@@ -7,7 +7,11 @@ use std::sync::Arc;
 
 use crate::ci::{JobId, PipelineId, Status};
 
+use super::super::people::BOT;
+use super::super::plan::{Plan, Role};
 use super::World;
+use super::births::Opening;
+use super::casting::Script;
 
 /// A log in place of the job's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +53,45 @@ impl World {
         let number = 1_000_000 + self.injected.pushes;
         self.push_once(number);
         self.settle();
+    }
+
+    /// Lets a trigger job be dead as GitLab leaves it when the generate job failed at first: with a child in which nothing is, and a generate
+    /// job that has succeeded since. Tells the generate job; `None` when there is none, or when the trigger job has a living child.
+    pub fn inject_dead_trigger(&mut self, trigger: JobId) -> Option<JobId> {
+        let dead = self.jobs.get(trigger)?;
+        let (home, entry) = (dead.pipeline, dead.entry);
+        let is_alive = |child: PipelineId| !self.pipelines.at(child).status.is_terminal();
+        if self.entry_of(dead).role != Role::Trigger || dead.downstream.is_some_and(is_alive) {
+            return None;
+        }
+        let parent = self.pipelines.at(home);
+        let generate = *parent.plan.entry(entry).needs.as_ref()?.first()?;
+        let first = *parent.latest.get(generate as usize)?;
+        let empty = Opening {
+            parent: Some((home, trigger)),
+            git_ref: parent.git_ref.clone(),
+            is_tag: parent.is_tag,
+            commit: parent.commit.clone(),
+            source: "parent_pipeline",
+            name: None,
+            user: parent.user,
+            access: parent.access,
+            key: parent.key ^ trigger.0,
+            plan: Arc::new(Plan { stack: None, stages: Vec::new(), entries: Vec::new(), in_stage_order: Vec::new() }),
+            script: Script::default(),
+            at: self.now,
+        };
+        let child = self.lay_out(empty);
+        self.pipelines.at_mut(child).status = Status::Failed;
+        self.touched.remove(&child);
+        self.jobs.at_mut(trigger).downstream = Some(child);
+        self.set(first, Status::Failed);
+        let second = self.new_job(home, generate, 1, &BOT);
+        self.set(second, Status::Success);
+        self.set(trigger, Status::Failed);
+        self.settle();
+        self.pipelines.at_mut(home).updated_at = self.now;
+        Some(second)
     }
 
     /// Forces a job that does not hold a slot into a status, for instance `manual`.

@@ -15,14 +15,32 @@ const MAIN_PAGES: u32 = 5;
 impl GitLab {
     /// Every pipeline of the project whose status changed since, those of child pipelines left out; the last changed first.
     pub async fn pipelines_since(&self, since: Timestamp) -> Result<Read<PipelineSeen>, Fault> {
-        let query = PipelineQuery { updated_after: Some(since), ..PipelineQuery::default() };
-        self.all_pipelines("list changed pipelines", &query, |pipeline| seen(&pipeline), |one| one.id).await
+        self.all_pipelines("list changed pipelines", &changed(since), |pipeline| seen(&pipeline), |one| one.id).await
+    }
+
+    /// The same, as whole pipelines.
+    pub async fn changed_pipelines(&self, since: Timestamp) -> Result<Read<Pipeline>, Fault> {
+        self.all_pipelines("list changed pipelines", &changed(since), Some, |one| one.id).await
     }
 
     /// Every pipeline that runs, those of child pipelines left out.
     pub async fn running_pipelines(&self) -> Result<Read<Pipeline>, Fault> {
-        let query = PipelineQuery { status: Some(Status::Running), ..PipelineQuery::default() };
-        self.all_pipelines("list running pipelines", &query, Some, |one| one.id).await
+        self.pipelines_that_are(Status::Running).await
+    }
+
+    /// Every pipeline in a status, those of child pipelines left out.
+    pub async fn pipelines_that_are(&self, status: Status) -> Result<Read<Pipeline>, Fault> {
+        let query = PipelineQuery { status: Some(status), ..PipelineQuery::default() };
+        self.all_pipelines(&format!("list {status} pipelines"), &query, Some, |one| one.id).await
+    }
+
+    /// The newest pipeline of a branch or tag.
+    pub async fn newest_pipeline(&self, git_ref: &str) -> Result<Option<Pipeline>, Fault> {
+        let query = PipelineQuery { git_ref: Some(git_ref.to_owned()), ..PipelineQuery::default() };
+        let what = format!("list pipelines of {git_ref}");
+        let page = self.page::<WirePipeline>(what, &self.pipelines_route(&query), 1, PAGE).await?;
+        let words = &mut *self.words();
+        Ok(page.items.into_iter().map(|wire| wire.into_pipeline(words)).max_by_key(|one| one.id))
     }
 
     /// The newest pipelines of the main branch, back to one that has ended: what was tested last, and what runs.
@@ -64,6 +82,10 @@ impl GitLab {
         let route = self.pipelines_route(query);
         self.every(what, &route, |wire: WirePipeline| read(wire.into_pipeline(&mut self.words())), key).await
     }
+}
+
+fn changed(since: Timestamp) -> PipelineQuery {
+    PipelineQuery { updated_after: Some(since), ..PipelineQuery::default() }
 }
 
 /// A pipeline whose status was not told has none.

@@ -65,7 +65,7 @@ impl Plan {
                 (Object::Node(node), None) => self::node(world, verb, node),
                 (Object::Pod(pod), None) => self::pod(world, verb, pod, now),
                 (Object::Silence(silence), None) => alert(world, verb, silence, now),
-                (Object::Job(_) | Object::Pipeline(_), None) => Err(misplaced(verb)),
+                (Object::Job(_) | Object::Pipeline(_) | Object::Branch(_), None) => Err(misplaced(verb)),
             };
             match considered {
                 Ok(shown) => draft.targets.push(Target {

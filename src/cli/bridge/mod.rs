@@ -1,5 +1,8 @@
 //! `stackhand bridge`: copies pull requests, protected branches and tags from GitHub to GitLab, and statuses back.
 
+mod companions;
+mod stale;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,10 +31,19 @@ JSON `stackhand.bridge/1`, a line per pass: `prs` (open pull requests, null when
 are not alike on both sides], `statuses` {`posted`, `unchanged`, `held`, `failed`}, `requests` {`github`, `gitlab`, `git` (processes)}, `seconds`, \
 `dry_run`, `troubles` [line]; in a dry run also `would_push` and `statuses.would_post`.
 
+companions looks after what was pushed, and stale after what became old; both change nothing without --apply. JSON `stackhand.companions/1`, a line \
+per pass of a duty: `duty` (skipped, triggers, stuck, stale), `at` (GitLab's clock), `dry_run`, `verdicts` {word: how many}, `items` [{`subject`, `verdict`, \
+`told`, and of what was sent `outcome` (done, skipped, failed, uncertain), `new_job`, `reason`}], `requests`, `seconds`, `troubles`. JSON of stale --plan \
+`stackhand.stale-plan/1`: `id`, `file`, `made_at`, `days`, `branches` [{`name`, `commit`, `committed_at`}], `spared` [{`name`, `verdict`, `told`}]; stale --apply \
+ends with code 7 when some branches were not as planned any more.
+
 Examples:
   stackhand bridge --once --dry-run
   stackhand bridge --once --json | jq '.decisions[] | select(.verdict != \"pushed\")'
   stackhand bridge --once --record pass.json && stackhand bridge replay pass.json
+  stackhand bridge companions --once
+  stackhand bridge companions --only skipped,triggers --apply
+  stackhand bridge stale --plan old.json && stackhand bridge stale --apply old.json
   stackhand why pr 51234";
 
 /// What can be asked for.
@@ -58,6 +70,10 @@ pub struct Ask {
 enum What {
     /// Decides a recorded pass again, and tells what comes out otherwise.
     Replay(Replay),
+    /// Makes good what GitLab does not do by itself: pipelines that did not start, trigger jobs that died, pipelines that never end.
+    Companions(companions::Ask),
+    /// Plans which old branches of pull requests could go from GitLab, and deletes what a reviewed plan says.
+    Stale(stale::Ask),
 }
 
 /// A recorded pass.
@@ -70,7 +86,7 @@ struct Replay {
     json: bool,
 }
 
-/// Bridges, or replays.
+/// Bridges, replays, or looks after what was bridged.
 pub async fn run(globals: &Globals, ask: &Ask) -> Result<Exit, Failure> {
     if let Some(What::Replay(replay)) = &ask.what {
         return self::replay(Out { ascii: globals.ascii }, replay);
@@ -79,7 +95,11 @@ pub async fn run(globals: &Globals, ask: &Ask) -> Result<Exit, Failure> {
     for warning in &setup.loaded.warnings {
         setup.out.note(&warning.to_string());
     }
-    let ended = Box::pin(pass(&setup, ask)).await;
+    let ended = match &ask.what {
+        Some(What::Companions(ask)) => Box::pin(companions::run(&setup, ask)).await,
+        Some(What::Stale(ask)) => Box::pin(stale::run(&setup, ask)).await,
+        _ => Box::pin(pass(&setup, ask)).await,
+    };
     setup.close().await;
     ended
 }

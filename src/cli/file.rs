@@ -1,0 +1,26 @@
+//! Files that commands are given by name.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use super::exit::{Exit, Failure};
+
+/// Writes a plan into a file of its own: one that somebody may have reviewed is never written over.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+    written.map_err(|error| {
+        Failure::new(Exit::Failed, format!("{}: {error}; name a file that does not exist yet", path.display()))
+    })
+}
+
+/// Reads a file, and one byte more than may be read of one that is too large.
+pub fn read_at_most(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
