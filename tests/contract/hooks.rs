@@ -103,8 +103,9 @@ async fn gitlab_tells_of_pipelines_and_jobs() {
         ["Pipeline Hook", "Job Hook"].iter().all(|kind| event(kind))
     })
     .await;
-    for one in &all {
-        assert_eq!((one.path.as_str(), one.header("x-gitlab-token")), ("/hooks/gitlab", target.secret.as_str()));
+    // Time passes on the GitHub as well.
+    for one in all.iter().filter(|one| one.path == "/hooks/gitlab") {
+        assert_eq!(one.header("x-gitlab-token"), target.secret.as_str());
         let body = one.json();
         let kind = body["object_kind"].as_str().unwrap();
         match kind {
