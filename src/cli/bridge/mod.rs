@@ -112,7 +112,7 @@ async fn pass(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
     let mut stop = Stop::listen()?;
     loop {
         let asked = Arc::clone(&is_asked_to_stop);
-        let mut one = std::pin::pin!(one(setup, &bridge, ask, &*asked));
+        let mut one = std::pin::pin!(one(setup, &bridge, ask, &asked));
         let exit = tokio::select! {
             ended = &mut one => ended?,
             // What is under way is ended properly; what was not begun stays undone.
