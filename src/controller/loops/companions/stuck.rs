@@ -40,6 +40,12 @@ struct Owed {
     asked: Option<Trouble>,
 }
 
+impl Owed {
+    fn told(&self) -> String {
+        format!("pipeline {} was canceled, and a new one is owed", self.pipeline)
+    }
+}
+
 /// Whether a branch still wants the pipeline that it is owed.
 enum Debt {
     /// It does.
@@ -80,10 +86,10 @@ impl Stuck {
             }
             let item = match self.debt(&owed).await {
                 Debt::Due if may_act() => {
-                    let item = Item::new(&owed.git_ref, "start", self.told(&owed));
+                    let item = Item::new(&owed.git_ref, "start", owed.told());
                     item.with(self.start(&mut notes, &subject, &owed).await?)
                 }
-                Debt::Due => Item::new(&owed.git_ref, "start", self.told(&owed)),
+                Debt::Due => Item::new(&owed.git_ref, "start", owed.told()),
                 Debt::Settled(why) => {
                     if !dry_run {
                         notes.put(&subject, None, now).await?;
@@ -256,10 +262,6 @@ impl Stuck {
         self.outside.perform(deed, send).await.map(Some)
     }
 
-    fn told(&self, owed: &Owed) -> String {
-        format!("pipeline {} was canceled, and a new one is owed", owed.pipeline)
-    }
-
     /// Looks whether the new pipeline is still wanted.
     async fn debt(&self, owed: &Owed) -> Debt {
         let unknown = |fault: Fault| Debt::Open("unknown", fault.to_string());
@@ -307,7 +309,7 @@ impl Stuck {
             name: owed.git_ref.clone(),
             status: owed.sha.as_str().into(),
             tries,
-            summary: format!("start a pipeline of {}: {}", owed.git_ref, self.told(owed)),
+            summary: format!("start a pipeline of {}: {}", owed.git_ref, owed.told()),
             plan: None,
         };
         let send = async {
