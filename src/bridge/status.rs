@@ -210,8 +210,10 @@ impl StatusInput<'_> {
                         Ok(head) if decision.filter(|one| one.head == head).is_some_and(is_superseded) => {
                             continue;
                         }
-                        // What nobody remembers is looked up only where it can speak for an open head.
-                        Err(_) if decision.is_none_or(is_superseded) => continue,
+                        // Whose commit nobody remembers and nobody has is of no head that somebody waits for.
+                        Err(_) if matches!(&seen.subject, Looked::Failed(fault) if !fault.passes) => continue,
+                        // An open head that is tested as something else does not need it.
+                        Err(_) if decision.is_some_and(is_superseded) => continue,
                         target => target,
                     }
                 }

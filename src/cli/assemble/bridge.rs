@@ -137,7 +137,7 @@ impl Setup {
     }
 
     /// What to do where there is none.
-    pub fn no_bridge(&self) -> Failure {
+    pub fn no_bridge() -> Failure {
         let what = "no GitHub is configured; set github.repository = \"OWNER/NAME\" and give a token in STACKHAND_GITHUB_TOKEN";
         Failure::new(Exit::Config, what)
     }
@@ -187,7 +187,7 @@ impl Setup {
     }
 
     fn ends(&self) -> Result<&Ends, Failure> {
-        self.bridge.as_ref().ok_or_else(|| self.no_bridge())
+        self.bridge.as_ref().ok_or_else(Self::no_bridge)
     }
 
     fn store(&self) -> Result<Store, Failure> {

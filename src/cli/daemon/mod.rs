@@ -103,7 +103,7 @@ pub async fn run(globals: &Globals, ask: &Ask) -> Result<Exit, Failure> {
     let setup = Arc::new(wanted.assemble().await?);
     // One that nobody named stays away where it is not configured.
     if ask.loops.is_some() && chosen.has(NAME) && !setup.has_bridge() {
-        return Err(setup.no_bridge());
+        return Err(Setup::no_bridge());
     }
     for warning in &setup.loaded.warnings {
         tracing::warn!("{warning}");

@@ -3,11 +3,17 @@
 use std::fs;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
 
 use super::address::Address;
 use super::error::MirrorError;
 use super::program::{Places, Program, Run};
 use super::settings::{Settings, Side};
+
+/// How long a lock that is held is waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The repository between GitHub and GitLab, locked for us.
 pub struct Mirror {
@@ -22,7 +28,14 @@ impl Mirror {
     pub async fn open(settings: Settings) -> Result<Self, MirrorError> {
         let addresses = [Address::of(Side::GitHub, &settings.github)?, Address::of(Side::GitLab, &settings.gitlab)?];
         let folder = made(&settings.folder)?;
-        let lock = locked(&folder)?;
+        // What was killed a moment ago may hold it for another one.
+        let end = Instant::now() + PATIENCE;
+        let lock = loop {
+            match locked(&folder) {
+                Err(MirrorError::InUse { .. }) if Instant::now() < end => sleep(Duration::from_millis(50)).await,
+                taken => break taken?,
+            }
+        };
         let places = Places {
             repository: folder.join("repository.git"),
             subjects: folder.join("subjects.git"),
