@@ -209,6 +209,9 @@ impl Hub {
         let head = self.make(&files, &[pull.head.id], (&pull.author, &pull.email), message);
         let new = head.id;
         self.set_head(number, head);
+        if let Some(pull) = self.pulls.get_mut(&number) {
+            pull.commits += 1;
+        }
         self.synchronize(number, pull.head.id)?;
         Ok(new)
     }
