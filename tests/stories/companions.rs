@@ -34,7 +34,7 @@ impl Night {
     async fn begin(name: &str) -> Self {
         let running = Sandbox::start(Options { speed: 0.0, jobs: 200, ..Options::default() }).await.unwrap();
         // People do nothing that no test tells them to.
-        running.hub(|hub| hub.pause());
+        running.hub(stackhand::sandbox::Hub::pause);
         let folder = std::env::temp_dir().join(format!("stackhand-companions-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
