@@ -1,5 +1,7 @@
 //! A fleet of Spack's size: copies of the samples under names of their own.
 
+#![expect(clippy::indexing_slicing, reason = "a benchmark may give up")]
+
 use serde_json::{Value, json};
 use stackhand::fleet::{Kind, Object};
 
