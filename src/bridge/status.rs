@@ -64,7 +64,7 @@ pub struct StatusToPost {
 }
 
 /// What a status rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StatusSource {
     Pipeline(PipelineId),
@@ -76,6 +76,7 @@ pub enum StatusSource {
 #[serde(deny_unknown_fields)]
 pub struct StatusHeld {
     pub sha: Sha,
+    pub source: StatusSource,
     pub why: StatusHold,
 }
 
@@ -166,7 +167,7 @@ impl StatusPlan {
                     continue;
                 }
             };
-            plan.held.push(StatusHeld { sha: wanted.sha, why });
+            plan.held.push(StatusHeld { sha: wanted.sha, source: wanted.source, why });
         }
         plan.post.sort_by_key(|one| (!one.status.state.is_end(), matches!(one.source, StatusSource::Decision(_))));
         plan
@@ -219,7 +220,9 @@ impl StatusInput<'_> {
                 }
             };
             match target {
-                Err(why) => held.push(StatusHeld { sha: seen.sha.clone(), why }),
+                Err(why) => {
+                    held.push(StatusHeld { sha: seen.sha.clone(), source: StatusSource::Pipeline(seen.id), why });
+                }
                 Ok(sha) => match newest.get_mut(&sha) {
                     // Merges of one head into several commits: the newest pipeline counts, whichever ends last.
                     Some(kept) if seen.id > kept.id => *kept = seen,

@@ -171,7 +171,7 @@ settings! {
         runners: bool = false;
         "Whether nodes may be closed for new pods (cordoned), and opened again."
         nodes: bool = false;
-        "Whether pods may be deleted whose jobs are over."
+        "Whether pods may be deleted whose jobs are over, or that hang."
         pods: bool = false;
         "Whether alerts may be silenced at Alertmanager."
         silences: bool = false;

@@ -31,6 +31,7 @@ mod people;
 mod plan;
 mod query;
 mod rng;
+mod running;
 mod s3;
 mod server;
 mod stacks;
@@ -41,8 +42,9 @@ pub use faults::{Fault, FaultKind};
 pub use github::{Act, Endpoint as GitHubEndpoint, Hub, Judged, NoPull, PrState, Pull, Status as HubStatus};
 pub use hooks::{Deliveries, HookTarget};
 pub use kube::{Endpoint as KubeEndpoint, WatchEnd};
+pub use running::Running;
 pub use s3::{Endpoint as S3Endpoint, Listed as S3Object};
-pub use server::{Running, Sandbox};
+pub use server::Sandbox;
 pub use world::{EPOCH, LogBody, OPENING, Refusal, World};
 
 /// What kind of night it is.

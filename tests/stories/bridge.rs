@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 use serde_json::Value;
 use stackhand::adapters::clock::{Clock, SystemClock};
@@ -16,7 +17,8 @@ use stackhand::adapters::github::{self, Access, GitHub};
 use stackhand::adapters::gitlab::{self, GitLab};
 use stackhand::adapters::store::Store;
 use stackhand::bridge::{Posted, Rules};
-use stackhand::controller::loops::bridge::{Bridge, Outside, PassReport};
+use stackhand::controller::loops::bridge::{Bridge, Outside, PassReport, Rounds};
+use stackhand::controller::supervisor::{Loop, TickContext, stop_sign};
 use stackhand::forge::Sha;
 use stackhand::sandbox::{Act, Fault, FaultKind, Hub, Options, Running, Sandbox};
 
@@ -314,6 +316,26 @@ async fn a_side_that_goes_away_flips_nothing_and_is_made_good() {
     night.assert_no_echo();
 }
 
+/// In the daemon: a round that does not see the pull requests is a failed one, and the next goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_round_that_sees_no_pull_requests_is_not_called_well() {
+    let mut night = Night::begin("rounds", still()).await;
+    let bridge = std::sync::Mutex::new(night.bridge.take());
+    let open = move || -> BoxFuture<'static, Result<Bridge, stackhand::console::fault::Fault>> {
+        let bridge = bridge.lock().unwrap().take().expect("it is opened once");
+        Box::pin(async { Ok(bridge) })
+    };
+    let mut rounds = Rounds::new(Box::new(open), Duration::from_secs(60), false);
+    let (_switch, stop) = stop_sign();
+    let cx = TickContext { dry_run: false, stop, now: SystemClock.now() };
+    night.running.github_fault(Fault::new(FaultKind::ServerError));
+    let fault = rounds.tick(&cx).await.unwrap_err();
+    assert!(fault.what.contains("pull requests"), "{fault}");
+    night.running.heal();
+    let ticked = rounds.tick(&cx).await.unwrap();
+    assert!(ticked.summary.contains("10 pushed") && ticked.counts.contains(&("pushed", 10)), "{ticked:?}");
+}
+
 /// E34: a pass that ends in the middle is made again; what was done is found, what was sent is read before it is sent again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_E34_a_pass_that_was_cut_off_is_made_good_and_nothing_is_done_twice() {
@@ -471,7 +493,7 @@ async fn nothing_is_lost_and_nothing_happens_twice_in_the_worst_weather() {
     Box::pin(survive("chaos", 60)).await;
 }
 
-/// The whole of it takes a quarter of an hour: `cargo test --test stories -- --ignored the_worst_weather_for_long`.
+/// Many times as long: `cargo test --test stories -- --ignored the_worst_weather_for_long`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes long"]
 async fn the_worst_weather_for_long() {

@@ -102,7 +102,11 @@ fn case_T21_a_commit_without_a_title_is_told_itself() {
     let commit = sha("tested merge");
     let unread = pipeline(1, "pr1_x", &commit, Status::Failed);
     let look = plan(vec![unread.clone()]);
-    assert_eq!((look.post.len(), &look.held), (0, &vec![StatusHeld { sha: commit.clone(), why: StatusHold::Look }]));
+    let source = StatusSource::Pipeline(PipelineId(1));
+    assert_eq!(
+        (look.post.len(), &look.held),
+        (0, &vec![StatusHeld { sha: commit.clone(), source, why: StatusHold::Look }])
+    );
     let untitled = plan(vec![PipelineSeen { subject: Looked::Found(None), ..unread.clone() }]);
     let told: Vec<_> = untitled.post.iter().map(|one| (&one.sha, one.status.state)).collect();
     assert_eq!(told, [(&commit, CommitState::Error)]);
@@ -218,7 +222,10 @@ fn case_E17_a_commit_that_is_full_is_not_tried_again() {
         vec![Posted { sha: sha("x"), context: CONTEXT.into(), status: None, refused: Some(PostRefusal::Full) }];
     for _ in 0..2 {
         let plan = input.decide().statuses;
-        assert_eq!(plan.held, [StatusHeld { sha: sha("x"), why: StatusHold::Full }]);
+        assert_eq!(
+            plan.held,
+            [StatusHeld { sha: sha("x"), source: StatusSource::Decision(PrNumber(1)), why: StatusHold::Full }]
+        );
         assert_eq!(plan.post.iter().map(|one| &one.sha).collect::<Vec<_>>(), [&sha("y")]);
         input.now = input.now.shifted(HOUR);
     }
@@ -259,6 +266,29 @@ fn case_E37_the_watermark_is_of_gitlabs_clock_and_never_skips_anything() {
     assert_eq!(mark(Some(first), &[at(-6 * MINUTE)], true), Some(first), "it never moves back");
     assert_eq!(mark(Some(first), &[at(0)], false), Some(first), "a list that was cut off moves nothing");
     assert_eq!(mark(Some(first), &[], true), Some(first));
+}
+
+#[test]
+fn the_watermark_stops_before_what_github_was_not_told() {
+    let seen = |id, minutes: i64| PipelineSeen {
+        updated_at: Some(NOW.shifted(-minutes * MINUTE)),
+        // Another bridge pushed it: which head it tests stands only in its subject.
+        ..pipeline(id, "pr1_x", &sha(&format!("merge {id}")), Status::Success)
+    };
+    let mark = |minutes: i64| Some(Watermark(NOW.shifted(-minutes * MINUTE)));
+    let (list, old) = ([seen(1, 9), seen(2, 7), seen(3, 5)], mark(30));
+    let held = |id, why| StatusHeld { sha: sha("x"), source: StatusSource::Pipeline(PipelineId(id)), why };
+    let back_off = || StatusHold::BackOff { until: NOW, why: "no".into() };
+    let unposted = |id| [StatusSource::Pipeline(PipelineId(id))];
+    assert_eq!(Watermark::past(old, &list, &[], &[], true), mark(5));
+    assert_eq!(Watermark::past(old, &list, &[], &unposted(2), true), mark(7));
+    assert_eq!(Watermark::past(old, &list, &[held(1, back_off())], &unposted(2), true), mark(9));
+    assert_eq!(Watermark::past(old, &list, &[held(1, StatusHold::Full)], &[], true), mark(5), "it is never taken");
+    assert_eq!(Watermark::past(old, &list, &[], &[StatusSource::Decision(PrNumber(1))], true), mark(5));
+    assert_eq!(Watermark::past(mark(6), &list, &[], &unposted(1), true), mark(6), "it never moves back");
+    assert_eq!(Watermark::past(old, &list, &[], &[], false), old, "nor when the list was cut off");
+    let timeless = [PipelineSeen { updated_at: None, ..seen(4, 0) }, seen(5, 1)];
+    assert_eq!(Watermark::past(old, &timeless, &[], &unposted(4), true), old, "there is no place to stop at");
 }
 
 #[test]

@@ -146,26 +146,9 @@ impl Hub {
         self.pulls.insert(
             number,
             Pull {
-                number,
-                title: title.into(),
-                author: author.into(),
-                email,
-                state: PrState::Open,
-                is_draft: false,
-                head: head.clone(),
-                told: None,
                 head_ref: head_ref.into(),
-                head_repo: Some(format!("{login}/spack-packages").into()),
-                base_ref: "develop".into(),
-                labels: Vec::new(),
-                created_at: self.now,
-                updated_at: self.now,
-                closed_at: None,
-                merged_at: None,
-                merge_commit: None,
-                judged: Judged::NotYet,
                 package,
-                commits: 1,
+                ..Pull::opened(number, &title, (author, &email), head, self.now)
             },
         );
         self.start_checks(number);

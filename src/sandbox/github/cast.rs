@@ -7,7 +7,7 @@ use super::super::people::{PullRequest, TOUCHED};
 use super::super::rng::Rng;
 use super::hub::{Hub, login_of};
 use super::people::Event;
-use super::pr::{Check, Judged, PrState, Pull};
+use super::pr::{Check, Judged, Pull};
 use crate::ci::Timestamp;
 
 const MINUTE: i64 = 60_000;
@@ -173,14 +173,7 @@ impl Hub {
         let is_release = matches!(part, Part::Release | Part::ReleaseConflict);
         let is_urgent = matches!(part, Part::Urgent | Part::UrgentConflict | Part::UrgentUnknown);
         let pull = Pull {
-            number,
-            title: title.into(),
-            author: about.author.into(),
-            email: about.email.clone(),
-            state: PrState::Open,
             is_draft: part == Part::Draft,
-            head: head.clone(),
-            told: None,
             head_ref: if name.is_empty() { slug.into() } else { name.into() },
             head_repo: (part != Part::Orphan).then(|| format!("{login}/spack-packages").into()),
             base_ref: if is_release { Trunk::RELEASE } else { "develop" }.into(),
@@ -192,13 +185,8 @@ impl Hub {
                 Vec::new()
             },
             created_at: touched.shifted(-(rng.below(3 * DAY as u64) as i64)),
-            updated_at: touched,
-            closed_at: None,
-            merged_at: None,
-            merge_commit: None,
-            judged: Judged::NotYet,
             package,
-            commits: 1,
+            ..Pull::opened(number, &title, author, head.clone(), touched)
         };
         self.pulls.insert(number, pull);
         self.judge(number);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::super::git::{Made, Oid};
+use super::hub::login_of;
 use crate::ci::Timestamp;
 
 /// Whether it can still be merged.
@@ -54,6 +55,32 @@ pub struct Pull {
 }
 
 impl Pull {
+    /// One of somebody's fork into develop, just opened.
+    pub fn opened(number: u64, title: &str, (author, email): (&str, &str), head: Made, at: Timestamp) -> Self {
+        Self {
+            number,
+            title: title.into(),
+            author: author.into(),
+            email: email.into(),
+            state: PrState::Open,
+            is_draft: false,
+            head,
+            told: None,
+            head_ref: "".into(),
+            head_repo: Some(format!("{}/spack-packages", login_of(author)).into()),
+            base_ref: "develop".into(),
+            labels: Vec::new(),
+            created_at: at,
+            updated_at: at,
+            closed_at: None,
+            merged_at: None,
+            merge_commit: None,
+            judged: Judged::NotYet,
+            package: "",
+            commits: 1,
+        }
+    }
+
     /// The head as the API tells it.
     pub fn told_head(&self) -> Oid {
         self.told.unwrap_or(self.head.id)

@@ -33,6 +33,26 @@ pub(super) struct Opening {
     pub at: Timestamp,
 }
 
+impl Opening {
+    /// A child of a pipeline, for one of its trigger jobs.
+    pub fn below(parent: &Pipeline, trigger: JobId, key: u64, child: Child, at: Timestamp) -> Self {
+        Self {
+            parent: Some((parent.id, trigger)),
+            git_ref: parent.git_ref.clone(),
+            is_tag: parent.is_tag,
+            commit: parent.commit.clone(),
+            source: "parent_pipeline",
+            name: None,
+            user: parent.user,
+            access: parent.access,
+            key,
+            plan: child.plan,
+            script: child.script,
+            at,
+        }
+    }
+}
+
 /// Pipelines that have ended before the world begins.
 const HISTORY: u64 = 150;
 const HOUR: i64 = 3_600_000;

@@ -329,22 +329,9 @@ impl World {
             self.finish(id, Status::Failed);
             return;
         };
-        let opening = Opening {
-            parent: Some((parent.id, id)),
-            git_ref: parent.git_ref.clone(),
-            is_tag: parent.is_tag,
-            commit: parent.commit.clone(),
-            source: "parent_pipeline",
-            name: None,
-            user: parent.user,
-            access: parent.access,
-            key: parent.key
-                ^ Rng::of(0, "child", u64::from(self.jobs.at(id).entry) << 32 | u64::from(self.jobs.at(id).attempt))
-                    .next(),
-            plan: child.plan,
-            script: child.script,
-            at: self.now,
-        };
+        let job = self.jobs.at(id);
+        let rolled = Rng::of(0, "child", u64::from(job.entry) << 32 | u64::from(job.attempt)).next();
+        let opening = Opening::below(parent, id, parent.key ^ rolled, child, self.now);
         self.jobs.at_mut(id).started_at = Some(self.now);
         self.set(id, Status::Running);
         let child = self.open(opening);

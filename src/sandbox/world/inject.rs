@@ -11,7 +11,7 @@ use super::super::people::BOT;
 use super::super::plan::{Plan, Role};
 use super::World;
 use super::births::Opening;
-use super::casting::Script;
+use super::casting::{Child, Script};
 
 /// A log in place of the job's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,20 +67,9 @@ impl World {
         let parent = self.pipelines.at(home);
         let generate = *parent.plan.entry(entry).needs.as_ref()?.first()?;
         let first = *parent.latest.get(generate as usize)?;
-        let empty = Opening {
-            parent: Some((home, trigger)),
-            git_ref: parent.git_ref.clone(),
-            is_tag: parent.is_tag,
-            commit: parent.commit.clone(),
-            source: "parent_pipeline",
-            name: None,
-            user: parent.user,
-            access: parent.access,
-            key: parent.key ^ trigger.0,
-            plan: Arc::new(Plan { stack: None, stages: Vec::new(), entries: Vec::new(), in_stage_order: Vec::new() }),
-            script: Script::default(),
-            at: self.now,
-        };
+        let plan = Plan { stack: None, stages: Vec::new(), entries: Vec::new(), in_stage_order: Vec::new() };
+        let empty = Child { plan: Arc::new(plan), script: Script::default() };
+        let empty = Opening::below(parent, trigger, parent.key ^ trigger.0, empty, self.now);
         let child = self.lay_out(empty);
         self.pipelines.at_mut(child).status = Status::Failed;
         self.touched.remove(&child);

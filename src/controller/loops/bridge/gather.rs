@@ -27,7 +27,8 @@ pub(super) struct Gathered {
     pub watermark: Option<Watermark>,
     /// The pipelines were read to the end of their list.
     pub is_whole: bool,
-    pub are_prs_known: bool,
+    /// Why the pull requests are not known, if so.
+    pub unlisted: Option<Fault>,
     /// Whatever is not listed is not there.
     pub is_listed: bool,
     pub troubles: Vec<String>,
@@ -43,10 +44,15 @@ pub(super) async fn gather(outside: &Outside, memory: &mut Memory) -> Result<Gat
         pipelines(outside, memory.watermark),
     );
     let now = outside.now();
-    let open = told(open, &mut troubles);
-    let are_prs_known = open.is_some();
-    let OpenPrs { prs: open, left_out } = open.unwrap_or_default();
-    let is_listed = are_prs_known && left_out.is_empty() && github.is_ok();
+    let (open, unlisted) = match open {
+        Ok(open) => (open, None),
+        Err(fault) => {
+            troubles.push(fault.to_string());
+            (OpenPrs::default(), Some(fault))
+        }
+    };
+    let OpenPrs { prs: open, left_out } = open;
+    let is_listed = unlisted.is_none() && left_out.is_empty() && github.is_ok();
     troubles.extend(left_out);
     let protected = if outside.rules.sync_protected { told(protected, &mut troubles) } else { None };
     let github: Option<Listing> = told(github, &mut troubles);
@@ -60,7 +66,7 @@ pub(super) async fn gather(outside: &Outside, memory: &mut Memory) -> Result<Gat
     let (pipelines, is_whole) = match pipelines {
         // Without the pull requests it is not known which pipelines somebody waits for.
         Ok(read) => {
-            let is_whole = read.is_whole() && are_prs_known;
+            let is_whole = read.is_whole() && unlisted.is_none();
             troubles.extend(read.trouble.map(|fault| fault.to_string()));
             (Looked::Found(read.items), is_whole)
         }
@@ -92,7 +98,7 @@ pub(super) async fn gather(outside: &Outside, memory: &mut Memory) -> Result<Gat
     for tag in &mut input.tags {
         tag.trouble = memory.note_of(&Subject::Ref(RefKind::Tag, tag.name.clone())).trouble;
     }
-    Ok(Gathered { input, watermark: memory.watermark, is_whole, are_prs_known, is_listed, troubles })
+    Ok(Gathered { input, watermark: memory.watermark, is_whole, unlisted, is_listed, troubles })
 }
 
 /// An answer, or none with a line about why.

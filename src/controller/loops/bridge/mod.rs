@@ -5,7 +5,7 @@
 //!
 //! * What was pushed is found again on GitLab, since equal merges are equal commits: a pass that died during a push is simply made again.
 //! * A status is written down as uncertain before it is sent. What is uncertain is read from GitHub before it is sent again.
-//! * The watermark of GitLab's pipelines passes nothing whose status GitHub was not told.
+//! * The watermark of GitLab's pipelines passes none whose status GitHub was not told.
 //! * A fault of one pull request, ref or status is its own; a source that does not answer leaves unknown what it would have told.
 
 mod gather;
@@ -15,12 +15,11 @@ mod push;
 mod report;
 mod rounds;
 mod tell;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use report::Done;
 pub use report::{PassReport, Requests, Shown, Told};
 pub use rounds::{NAME, Rounds};
 
@@ -66,6 +65,8 @@ pub struct Pass {
     pub input: PassInput,
     pub output: PassOutput,
     pub report: PassReport,
+    /// Why the pull requests could not be listed, if so. Everything else was done.
+    pub unlisted: Option<Fault>,
 }
 
 impl Pass {
@@ -100,14 +101,24 @@ impl Bridge {
             pushed = push::push(outside, &mut memory, &input, &output, &mut troubles, is_asked_to_stop).await?;
             let unposted =
                 tell::tell(outside, &input, &output.statuses.post, &mut told, &mut troubles, is_asked_to_stop).await?;
-            let mark = watermark(&input, &output, &unposted, gathered.watermark, gathered.is_whole);
+            let (before, held) = (gathered.watermark, &output.statuses.held);
+            let pipelines = input.pipelines.found().map_or(&[][..], Vec::as_slice);
+            let mark = Watermark::past(before, pipelines, held, &unposted, gathered.is_whole);
             memory::put_watermark(outside, mark).await?;
             self.tidy(&mut troubles).await?;
         }
-        let requests = self.requests().since(before);
-        let mut report = PassReport::of(&input, &output, pushed, told, troubles, requests, begun.elapsed(), dry_run);
-        report.prs = report.prs.filter(|_| gathered.are_prs_known);
-        Ok(Pass { input, output, report })
+        let unlisted = gathered.unlisted;
+        let done = Done {
+            are_prs_known: unlisted.is_none(),
+            pushed,
+            told,
+            troubles,
+            requests: self.requests().since(before),
+            took: begun.elapsed(),
+            dry_run,
+        };
+        let report = PassReport::of(&input, &output, done);
+        Ok(Pass { input, output, report, unlisted })
     }
 
     /// Packs the mirror once a day, whichever process comes by.
@@ -133,31 +144,6 @@ impl Bridge {
             gitlab: self.outside.gitlab.stats().requests,
             git: self.outside.mirror.git_runs(),
         }
-    }
-}
-
-/// Up to where pipelines need not be read again: before the first whose status GitHub was not told.
-fn watermark(
-    input: &PassInput,
-    output: &PassOutput,
-    unposted: &[crate::forge::Sha],
-    before: Option<Watermark>,
-    is_whole: bool,
-) -> Option<Watermark> {
-    let pipelines = input.pipelines.found()?;
-    let owed = |sha: &crate::forge::Sha| {
-        let tests = |seen: &&crate::bridge::PipelineSeen| {
-            seen.sha == *sha || input.pushes.iter().any(|push| push.commit == seen.sha && push.head == *sha)
-        };
-        pipelines.iter().filter(tests).filter_map(|seen| seen.updated_at).min()
-    };
-    let held = output.statuses.held.iter().filter(|held| held.why != crate::bridge::StatusHold::Full);
-    let first = unposted.iter().chain(held.map(|held| &held.sha)).filter_map(owed).min();
-    let next = Watermark::after(before, pipelines, is_whole);
-    match first {
-        // It never moves back.
-        Some(first) => next.map(|next| next.min(Watermark(first))).max(before),
-        None => next,
     }
 }
 

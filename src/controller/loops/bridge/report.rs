@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::bridge::{Decided, PassInput, PassOutput, RefUpdate, Verdict};
-use crate::console::text::plural;
+use crate::console::text::{clean, plural};
 use crate::forge::PrNumber;
 
 /// A pass in numbers and decisions: what `stackhand bridge --once --json` prints last.
@@ -67,6 +67,17 @@ impl Requests {
     }
 }
 
+/// What a pass did, beside what it decided.
+pub(super) struct Done {
+    pub are_prs_known: bool,
+    pub pushed: Vec<String>,
+    pub told: Told,
+    pub troubles: Vec<String>,
+    pub requests: Requests,
+    pub took: Duration,
+    pub dry_run: bool,
+}
+
 /// How a ref is named in a report.
 pub(super) fn name_of(update: &RefUpdate) -> String {
     let full = update.full_name();
@@ -74,17 +85,8 @@ pub(super) fn name_of(update: &RefUpdate) -> String {
 }
 
 impl PassReport {
-    #[expect(clippy::too_many_arguments, reason = "the parts of a pass, in their order")]
-    pub(super) fn of(
-        input: &PassInput,
-        output: &PassOutput,
-        pushed: Vec<String>,
-        mut told: Told,
-        troubles: Vec<String>,
-        requests: Requests,
-        took: Duration,
-        dry_run: bool,
-    ) -> Self {
+    pub(super) fn of(input: &PassInput, output: &PassOutput, done: Done) -> Self {
+        let Done { are_prs_known, pushed, mut told, troubles, requests, took, dry_run } = done;
         told.held = output.statuses.held.len();
         told.would_post = dry_run.then_some(output.statuses.post.len());
         let planned = || output.pushes.iter().flat_map(|batch| &batch.refs).map(name_of).collect();
@@ -92,7 +94,7 @@ impl PassReport {
         let refs = output.branches.iter().chain(&output.tags).filter(|one| one.verdict() != Verdict::Pushed);
         Self {
             version: "stackhand.bridge/1",
-            prs: Some(output.prs.len()),
+            prs: are_prs_known.then_some(output.prs.len()),
             pushed,
             would_push: dry_run.then(planned),
             decisions: output.prs.iter().map(shown).collect(),
@@ -101,7 +103,8 @@ impl PassReport {
             requests,
             seconds: (took.as_secs_f64() * 1_000.0).round() / 1_000.0,
             dry_run,
-            troubles,
+            // Others said them, and they go to logs as well.
+            troubles: troubles.iter().map(|trouble| clean(trouble).into_owned()).collect(),
         }
     }
 

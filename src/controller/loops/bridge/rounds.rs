@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use super::Bridge;
+use super::{Bridge, Pass};
 use crate::console::fault::Fault;
 use crate::controller::supervisor::{Loop, TickContext, Ticked};
 
@@ -34,14 +34,19 @@ impl Rounds {
             None => (self.open)().await?,
         };
         // A pass that fails as a whole lets go of everything: a damaged repository is made again when it is opened.
-        let report = bridge.pass(cx.dry_run || self.is_read_only, &|| cx.stop.is_asked()).await?.report;
+        let Pass { report, unlisted, .. } =
+            bridge.pass(cx.dry_run || self.is_read_only, &|| cx.stop.is_asked()).await?;
         self.bridge = Some(bridge);
         for trouble in &report.troubles {
             tracing::warn!("{trouble}");
         }
+        if let Some(fault) = unlisted {
+            // The rest was done, but a bridge that does not see its pull requests is not well.
+            return Err(fault);
+        }
         let pushed = report.would_push.as_ref().unwrap_or(&report.pushed).len() as u64;
         let counts = vec![
-            ("prs", report.prs.unwrap_or_default() as u64),
+            ("prs", report.decisions.len() as u64),
             ("pushed", pushed),
             ("posted", report.statuses.posted as u64),
             ("troubles", report.troubles.len() as u64),

@@ -3,11 +3,10 @@
 use super::report::Told;
 use super::{Outside, local};
 use crate::adapters::github::{PostAnswer, Quota};
-use crate::bridge::{PassInput, PostRefusal, Posted, StatusToPost, Trouble};
+use crate::bridge::{PassInput, PostRefusal, Posted, StatusSource, StatusToPost, Trouble};
 use crate::console::fault::{Fault, FaultKind};
-use crate::forge::Sha;
 
-/// Posts statuses one after the other, and tells for which commits that did not succeed. When little is left of GitHub's limit, only ends are told.
+/// Posts statuses one after the other, and tells for what that did not succeed. When little is left of GitHub's limit, only ends are told.
 pub(super) async fn tell(
     outside: &Outside,
     input: &PassInput,
@@ -15,7 +14,7 @@ pub(super) async fn tell(
     told: &mut Told,
     troubles: &mut Vec<String>,
     is_asked_to_stop: &(dyn Fn() -> bool + Sync),
-) -> Result<Vec<Sha>, Fault> {
+) -> Result<Vec<StatusSource>, Fault> {
     let mut unposted = Vec::new();
     let begun = std::time::Instant::now();
     for (at, one) in statuses.iter().enumerate() {
@@ -23,7 +22,7 @@ pub(super) async fn tell(
         let is_late = outside.telling.is_some_and(|most| begun.elapsed() > most);
         if is_late || is_asked_to_stop() || rest.is_some_and(Quota::is_low) && !one.status.state.is_end() {
             // Ends come first: when little is left, nothing that follows is one.
-            unposted.extend(statuses.iter().skip(at).map(|one| one.sha.clone()));
+            unposted.extend(statuses.iter().skip(at).map(|one| one.source));
             break;
         }
         match post(outside, before(input, one), one).await? {
@@ -32,10 +31,10 @@ pub(super) async fn tell(
                 told.failed += 1;
                 troubles.push(why.to_string());
                 if let FaultKind::RateLimited { .. } = why.kind {
-                    unposted.extend(statuses.iter().skip(at).map(|one| one.sha.clone()));
+                    unposted.extend(statuses.iter().skip(at).map(|one| one.source));
                     break;
                 }
-                unposted.push(one.sha.clone());
+                unposted.push(one.source);
             }
         }
     }

@@ -92,7 +92,9 @@ impl Outside {
         Requests { github: self.github.requests(), gitlab: self.gitlab.stats().requests, git: 0 }
     }
 
-    pub(super) fn begin(&self, duty: &'static str, dry_run: bool, before: Requests, at: Timestamp) -> Begun<'_> {
+    /// Begins a pass, at the time that GitLab has.
+    pub(super) async fn begin(&self, duty: &'static str, dry_run: bool) -> Result<Begun<'_>, Fault> {
+        let (before, at) = (self.requests(), self.server_now().await?);
         let report = Report {
             version: "stackhand.companions/1",
             duty,
@@ -104,7 +106,7 @@ impl Outside {
             seconds: 0.0,
             troubles: Vec::new(),
         };
-        Begun { outside: self, before, began: Instant::now(), report }
+        Ok(Begun { outside: self, before, began: Instant::now(), report })
     }
 }
 

@@ -64,9 +64,8 @@ impl Skipped {
     /// One pass. A dry one starts nothing.
     pub async fn pass(&self, dry_run: bool, is_asked_to_stop: &Stop<'_>) -> Result<Report, Fault> {
         let outside = &*self.outside;
-        let before = outside.requests();
-        let now = outside.server_now().await?;
-        let mut pass = outside.begin(Duty::Skipped.word(), dry_run, before, now);
+        let mut pass = outside.begin(Duty::Skipped.word(), dry_run).await?;
+        let now = pass.at();
         let mut notes = Notes::<Note>::read(outside, Duty::Skipped).await?;
         let since = now.shifted(-(WINDOW.as_millis() as i64));
         let (branches, open, pushes, changed, memory) = tokio::join!(

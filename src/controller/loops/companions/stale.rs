@@ -66,9 +66,8 @@ impl Stale {
         is_asked_to_stop: &Stop<'_>,
     ) -> Result<Report, StaleError> {
         let outside = &*self.outside;
-        let before = outside.requests();
-        let now = outside.server_now().await?;
-        let mut pass = outside.begin("stale", false, before, now);
+        let mut pass = outside.begin("stale", false).await?;
+        let now = pass.at();
         let Listed { branches, trouble, open, running } = self.list().await?;
         let (going, spared) = plan.recheck(&outside.name, &branches, &open.all(), &running, now)?;
         for one in spared {

@@ -69,9 +69,8 @@ impl Stuck {
     /// One pass. A dry one cancels and starts nothing.
     pub async fn pass(&self, dry_run: bool, is_asked_to_stop: &Stop<'_>) -> Result<Report, Fault> {
         let outside = &*self.outside;
-        let before = outside.requests();
-        let now = outside.server_now().await?;
-        let mut pass = outside.begin(Duty::Stuck.word(), dry_run, before, now);
+        let mut pass = outside.begin(Duty::Stuck.word(), dry_run).await?;
+        let now = pass.at();
         let mut notes = Notes::<Owed>::read(outside, Duty::Stuck).await?;
         let mut running = outside.gitlab.running_pipelines().await?;
         if let Some(fault) = running.trouble.take() {

@@ -53,10 +53,9 @@ impl Triggers {
     /// One pass. A dry one retries nothing.
     pub async fn pass(&self, dry_run: bool, is_asked_to_stop: &Stop<'_>) -> Result<Report, Fault> {
         let outside = &*self.outside;
-        let before = outside.requests();
+        let mut pass = outside.begin(Duty::Triggers.word(), dry_run).await?;
+        let now = pass.at();
         let project = outside.gitlab.project().await?;
-        let now = outside.server_now().await?;
-        let mut pass = outside.begin(Duty::Triggers.word(), dry_run, before, now);
         let mut notes = Notes::<Trouble>::read(outside, Duty::Triggers).await?;
         let since = now.shifted(-(outside.rules.triggers_within.as_millis() as i64));
         let mut changed = outside.gitlab.changed_pipelines(since).await?;
