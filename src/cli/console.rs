@@ -32,6 +32,8 @@ const QUEUE: usize = 256;
 /// Runs the console until the person leaves. `context` stands before the counts.
 pub async fn run(setup: Setup, context: &str) -> Result<(), Failure> {
     let files = Files { folder: setup.paths.config_dir.clone(), depth: depth(&setup.color)? };
+    // Before they are read: what is edited meanwhile is read again.
+    let watched = Kinds::new(&files);
     let ui = &setup.loaded.config.ui;
     let bad_file = |error: String| Failure::new(Exit::Config, error);
     let (theme_name, keymap_name) = (ui.theme.clone(), ui.keymap.clone());
@@ -66,7 +68,7 @@ pub async fn run(setup: Setup, context: &str) -> Result<(), Failure> {
         app.say(true, warning, setup.clock.now());
     }
     let (nudges, nudged) = mpsc::channel(QUEUE);
-    tokio::spawn(watch_files(files, theme_name, keymap_name, nudges.clone(), link.intents.clone()));
+    tokio::spawn(watched.follow(theme_name, keymap_name, nudges.clone(), link.intents.clone()));
     let mut surface = Screen { reading: listen(&terminal, nudges.clone()), terminal };
     tokio::spawn(async move {
         if let Ok(ending) = ending().await {
@@ -261,34 +263,56 @@ impl<F: Fn() -> Seen> Watched<F> {
     }
 }
 
-/// Loads themes, keymaps and rules again when their files changed; a bad one is complained about and the old one stays.
-async fn watch_files(
+type Look = Box<dyn Fn() -> Seen + Send>;
+
+/// All that is read again.
+struct Kinds {
     files: Files,
-    theme: String,
-    keymap: String,
-    nudges: mpsc::Sender<Nudge>,
-    intents: mpsc::Sender<Intent>,
-) {
-    let mut themes = Watched::new(|| files.folder("themes"));
-    let mut keymaps = Watched::new(|| files.folder("keymaps"));
-    let mut rules = Watched::new(|| files.rules());
-    let complain = |text: String| Nudge::Say { error: true, text: format!("{text}; the old one stays") };
-    loop {
-        tokio::time::sleep(LOOK).await;
-        let mut news = Vec::new();
-        if themes.has_changed() {
-            news.push(files.theme(&theme).map_or_else(complain, |theme| Nudge::Theme(Box::new(theme))));
+    themes: Watched<Look>,
+    keymaps: Watched<Look>,
+    rules: Watched<Look>,
+}
+
+impl Kinds {
+    fn new(files: &Files) -> Self {
+        let watched = |look: fn(&Files) -> Seen| {
+            let files = files.clone();
+            Watched::<Look>::new(Box::new(move || look(&files)))
+        };
+        Self {
+            files: files.clone(),
+            themes: watched(|files| files.folder("themes")),
+            keymaps: watched(|files| files.folder("keymaps")),
+            rules: watched(Files::rules),
         }
-        if keymaps.has_changed() {
-            news.push(files.keymap(&keymap).map_or_else(complain, |keymap| Nudge::Keymap(Box::new(keymap))));
-        }
-        // The core judges, so it reads the rules; what comes of it is told like all else that it does.
-        if rules.has_changed() && intents.send(Intent::ReadRules).await.is_err() {
-            return;
-        }
-        for nudge in news {
-            if nudges.send(nudge).await.is_err() {
+    }
+
+    /// Loads themes, keymaps and rules again when their files changed; a bad one is complained about and the old one stays.
+    async fn follow(
+        mut self,
+        theme: String,
+        keymap: String,
+        nudges: mpsc::Sender<Nudge>,
+        intents: mpsc::Sender<Intent>,
+    ) {
+        let complain = |text: String| Nudge::Say { error: true, text: format!("{text}; the old one stays") };
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let mut news = Vec::new();
+            if self.themes.has_changed() {
+                news.push(self.files.theme(&theme).map_or_else(complain, |theme| Nudge::Theme(Box::new(theme))));
+            }
+            if self.keymaps.has_changed() {
+                news.push(self.files.keymap(&keymap).map_or_else(complain, |keymap| Nudge::Keymap(Box::new(keymap))));
+            }
+            // The core judges, so it reads the rules; what comes of it is told like all else that it does.
+            if self.rules.has_changed() && intents.send(Intent::ReadRules).await.is_err() {
                 return;
+            }
+            for nudge in news {
+                if nudges.send(nudge).await.is_err() {
+                    return;
+                }
             }
         }
     }

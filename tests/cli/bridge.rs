@@ -89,6 +89,7 @@ fn the_daemon_bridges() {
     assert_eq!(statuses(), before);
     let done = stage.run(&["daemon", "--once", "--loops", "bridge", "--json"]).document("stackhand.daemon/1");
     let one = &done["loops"][0];
+    assert_eq!(done["loops"].as_array().unwrap().len(), 1, "{done}");
     assert!(one["name"] == "bridge" && one["summary"].as_str().unwrap().contains("10 pushed"), "{done}");
     assert!(statuses() > before);
     Stage::bare().run(&["daemon", "--once", "--loops", "bridge"]).failed(6, "github.repository");

@@ -223,7 +223,9 @@ impl DaemonSetup {
                 () = term.follow(Duration::from_millis(200)) => {}
             }
         }
+        // Of the supervisor's loops the world may not have heard the last word yet.
         let mut loops = term.loops(&self.chosen, self.clock.now());
+        loops.retain(|state| self.chosen.contains(&*state.name));
         loops.append(&mut told);
         drain(core.stop(), &mut term).await;
         drop(lead);
