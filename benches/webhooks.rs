@@ -12,7 +12,7 @@ use aws_lc_rs::hmac;
 use futures_util::{StreamExt as _, stream};
 use stackhand::adapters::clock::{Clock as _, SystemClock};
 use stackhand::adapters::store::Store;
-use stackhand::controller::webhooks::{Door, Settings, Wakes, open};
+use stackhand::controller::webhooks::{Hooks, Settings, Wakes};
 use tokio::runtime::{Builder, Runtime};
 
 use timing::{Sheet, measure, of};
@@ -66,9 +66,9 @@ fn run(runtime: &Runtime, folder: &std::path::Path) {
     let store = runtime.block_on(Store::open(&folder.join("stackhand.db"), SystemClock.now())).expect("a store");
     // What is opened here lives on the runtime.
     let _inside = runtime.enter();
-    let (inbox, mut wakes, _) = open(store.clone(), Arc::new(SystemClock));
     let settings = Settings { github_secrets: vec![SECRET.into()], ..Settings::default() };
-    let router = Door::new(inbox, settings).expect("a door").router();
+    let hooks = Hooks::open(store.clone(), Arc::new(SystemClock), settings).expect("a door");
+    let (mut wakes, router) = (hooks.wakes(), hooks.router());
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
     let knocker = Knocker {
         url: format!("http://{}/hooks/github", listener.local_addr().expect("an address")),

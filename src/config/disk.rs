@@ -104,17 +104,44 @@ pub fn service_secret(
     setting: &'static str,
     env: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Option<SecretString>, ConfigError> {
-    let variables: HashMap<_, _> = env.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-    match names.iter().find_map(|name| Some((name, variables.get(name)?))) {
-        Some((name, text)) => token(text, format!("env {name}")).map(Some),
+    match set(names, env).into_iter().next() {
+        Some(token) => token.map(Some),
         None => file.map(|path| from_file(path, setting)).transpose(),
     }
 }
 
+/// Secrets of which any will do: of all variables of these names, or else all lines of the file.
+pub fn hook_secrets(
+    names: &Names,
+    file: Option<&Path>,
+    setting: &'static str,
+    env: impl IntoIterator<Item = (String, String)>,
+) -> Result<Vec<SecretString>, ConfigError> {
+    let set: Vec<SecretString> = set(names, env).into_iter().collect::<Result<_, _>>()?;
+    let Some(path) = file.filter(|_| set.is_empty()) else { return Ok(set) };
+    let text = read(path, setting)?;
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    let all: Vec<SecretString> = lines.map(|line| token(line, path.display().to_string())).collect::<Result<_, _>>()?;
+    if all.is_empty() {
+        return Err(ConfigError::TokenText { origin: path.display().to_string() });
+    }
+    Ok(all)
+}
+
+/// What the variables of these names hold, in the order of the names.
+fn set(names: &Names, env: impl IntoIterator<Item = (String, String)>) -> Vec<Result<SecretString, ConfigError>> {
+    let variables: HashMap<_, _> = env.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    let held = names.iter().filter_map(|name| Some((name, variables.get(name)?)));
+    held.map(|(name, text)| token(text, format!("env {name}"))).collect()
+}
+
 fn from_file(path: &Path, setting: &'static str) -> Result<SecretString, ConfigError> {
-    let text = fs::read_to_string(path);
-    let text = text.map_err(|source| ConfigError::TokenFile { path: path.to_owned(), setting, source })?;
+    let text = read(path, setting)?;
     token(text.lines().next().unwrap_or_default(), path.display().to_string())
+}
+
+fn read(path: &Path, setting: &'static str) -> Result<String, ConfigError> {
+    fs::read_to_string(path).map_err(|source| ConfigError::TokenFile { path: path.to_owned(), setting, source })
 }
 
 fn token(text: &str, origin: String) -> Result<SecretString, ConfigError> {
@@ -209,6 +236,28 @@ mod tests {
         let loaded = config("x");
         fs::remove_file(scratch.0.join("token")).unwrap();
         assert!(secret(&loaded, []).unwrap_err().to_string().contains("correct `gitlab.token_file`"));
+    }
+
+    #[test]
+    fn all_secrets_of_a_hook_count_and_none_is_told() {
+        let scratch = Scratch::new("hooks");
+        let names = Names::of(&["NEW", "OLD", "NEVER"]);
+        let env =
+            || [("OLD", "canary-1"), ("NEW", "canary-2"), ("OTHER", "x")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+        let told = |all: Result<Vec<SecretString>, ConfigError>| -> Vec<String> {
+            all.unwrap().iter().map(|one| one.expose_secret().to_owned()).collect()
+        };
+        let file = scratch.write("hooks", "canary-3\n\n canary-4 \n");
+        assert_eq!(told(hook_secrets(&names, Some(&file), "hooks.github_file", env())), ["canary-2", "canary-1"]);
+        assert_eq!(told(hook_secrets(&names, Some(&file), "hooks.github_file", [])), ["canary-3", "canary-4"]);
+        assert!(told(hook_secrets(&names, None, "hooks.github_file", [])).is_empty());
+        for wrong in ["", " \n", "canary\ncanary two"] {
+            let file = scratch.write("hooks", wrong);
+            let error = hook_secrets(&names, Some(&file), "hooks.github_file", []).unwrap_err().to_string();
+            assert!(error.contains("store it anew") && !error.contains("canary"), "{error}");
+        }
+        let none = hook_secrets(&names, Some(&scratch.0.join("none")), "hooks.github_file", []).unwrap_err();
+        assert!(none.to_string().contains("correct `hooks.github_file`"));
     }
 
     #[test]

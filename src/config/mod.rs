@@ -20,7 +20,7 @@ mod token;
 mod value;
 
 pub use auto::AutoRetry;
-pub use disk::{LoadArgs, Paths, environment, load, secret, service_secret};
+pub use disk::{LoadArgs, Paths, environment, hook_secrets, load, secret, service_secret};
 pub use error::ConfigError;
 pub use guard::{Guard, Role, Rule};
 pub use layers::{Explained, Flag, Loaded};

@@ -329,6 +329,17 @@ settings! {
         "The longest wait before a loop that failed is tried again."
         backoff: Duration [secs(1)..=secs(86_400)] = secs(300);
     }
+    /// Webhooks that a daemon takes at `/hooks/github` and `/hooks/gitlab` of its address; a forge without a secret has no door there.
+    hooks: Hooks {
+        "Environment variables that may hold what GitHub signs with; all that are set count, so that one can take the place of another."
+        github_env: Names {owner} = Names::of(&["STACKHAND_GITHUB_HOOK_SECRET"]);
+        "A file with what GitHub signs with, one secret a line; read when no variable holds one."
+        github_file: Option<PathBuf> {owner} = None;
+        "Environment variables that may hold the token of GitLab's webhooks; all that are set count."
+        gitlab_env: Names {owner} = Names::of(&["STACKHAND_GITLAB_HOOK_TOKEN"]);
+        "A file with the token of GitLab's webhooks, one a line; read when no variable holds one."
+        gitlab_file: Option<PathBuf> {owner} = None;
+    }
     /// What the screen looks like.
     ui: Ui {
         "The theme: one that is built in or a file of the `themes` folder beside the user's configuration."

@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use stackhand::sandbox::{Options, Running, Sandbox};
+use stackhand::sandbox::{HookTarget, Options, Running, Sandbox};
 
+use crate::daemon::Daemon;
 use crate::stage::{Stage, send_signal};
 
 fn night(prs: usize) -> (Running, Stage) {
-    let options = Options { speed: 0.0, jobs: 200, prs, ..Options::default() };
+    night_with(Options { prs, ..Options::default() })
+}
+
+fn night_with(options: Options) -> (Running, Stage) {
+    let options = Options { speed: 0.0, jobs: 200, ..options };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let running = runtime.block_on(Sandbox::start(options)).unwrap();
     let stage = Stage::facing(&running);
@@ -93,6 +98,28 @@ fn the_daemon_bridges() {
     assert!(one["name"] == "bridge" && one["summary"].as_str().unwrap().contains("10 pushed"), "{done}");
     assert!(statuses() > before);
     Stage::bare().run(&["daemon", "--once", "--loops", "bridge"]).failed(6, "github.repository");
+}
+
+/// Webhooks of both forges reach the daemon's door, and begin a pass long before the next is due by itself.
+#[test]
+fn a_webhook_wakes_the_bridge_of_a_daemon() {
+    let hooks = |address: &str| Some(HookTarget::below(&format!("http://{address}/hooks")));
+    let (running, stage) = night_with(Options { prs: 4, hooks: hooks("127.0.0.1:9"), ..Options::default() });
+    let stage = stage.with("STACKHAND_BRIDGE_EVERY", "1h");
+    let mut daemon = Daemon::start(&stage, &["--loops", "bridge"]);
+    let first = daemon.until("ticked");
+    assert_eq!(first["loop"], "bridge");
+    running.aim_hooks(hooks(&daemon.address));
+    running.hub(|hub| hub.open_ready("late-at-night")).unwrap();
+    while !daemon.until("ticked")["summary"].as_str().unwrap().contains(" 1 pushed") {}
+    let (_, _, metrics) = daemon.get("/metrics");
+    assert!(metrics.contains("stackhand_webhooks_total{forge=\"github\",outcome=\"taken\"}"), "{metrics}");
+    assert!(metrics.contains("stackhand_loop_rounds_total{loop=\"bridge\",outcome=\"ok\"}"), "{metrics}");
+    assert_eq!(daemon.get("/hooks/github").0, 405);
+    let (code, told) = daemon.end("TERM");
+    assert!(code == Some(0) && !told.contains("practice-webhook-secret"), "{told}");
+    // A door that nobody can reach is refused.
+    stage.run(&["daemon", "--listen", "none", "--loops", "bridge"]).failed(6, "`daemon.listen` opens no door");
 }
 
 /// E34: the process is killed again and again, wherever it may be, and the next one goes on.

@@ -8,7 +8,7 @@ use stackhand::adapters::clock::{Clock, SystemClock};
 use stackhand::adapters::store::Store;
 use stackhand::bridge::wake::{About, Forge};
 use stackhand::console::event::Intent;
-use stackhand::controller::webhooks::{Changes, Door, Outcome, Settings, Tally, Wake, Wakes, open};
+use stackhand::controller::webhooks::{Hooks, Outcome, Settings, Wake, Wakes};
 use stackhand::forge::PrNumber;
 use stackhand::sandbox::{Act, HookTarget};
 
@@ -19,15 +19,13 @@ struct House {
     hub: Hub,
     store: Store,
     wakes: Wakes,
-    changes: Changes,
-    tally: Arc<Tally>,
+    hooks: Hooks,
 }
 
 impl House {
     async fn start() -> Self {
         let hub = Hub::start(24).await;
         let store = Store::in_memory(SystemClock.now()).await.unwrap();
-        let (inbox, wakes, changes) = open(store.clone(), Arc::new(SystemClock));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let target = HookTarget::below(&format!("http://{}/hooks", listener.local_addr().unwrap()));
         let settings = Settings {
@@ -36,11 +34,11 @@ impl House {
             repository: Some(Arc::from(hub.running.github.repo)),
             project: None,
         };
-        let door = Door::new(inbox, settings).unwrap();
-        let (tally, router) = (door.tally(), door.router());
+        let hooks = Hooks::open(store.clone(), Arc::new(SystemClock), settings).unwrap();
+        let (wakes, router) = (hooks.wakes(), hooks.router());
         tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         hub.running.aim_hooks(Some(target));
-        Self { hub, store, wakes, changes, tally }
+        Self { hub, store, wakes, hooks }
     }
 
     /// Wake-ups until one of them is enough; all but those that were acted on.
@@ -57,7 +55,7 @@ impl House {
     }
 
     fn count(&self, outcome: Outcome) -> u64 {
-        Forge::ALL.into_iter().map(|forge| self.tally.count(forge, outcome)).sum()
+        Forge::ALL.into_iter().map(|forge| self.hooks.tally().count(forge, outcome)).sum()
     }
 }
 
@@ -115,7 +113,7 @@ async fn gitlabs_pipelines_wake_and_its_jobs_are_read_again() {
             "{about:?}"
         );
     }
-    let told = house.changes.next().await;
+    let told = house.hooks.changes().await;
     let known: BTreeSet<u64> = house.hub.running.world(|world| world.pipelines().map(|one| one.id.0).collect());
     let is_known = |intent: &Intent| matches!(intent, Intent::Refresh(id) if id.is_none_or(|id| known.contains(&id.0)));
     assert!(!told.is_empty() && told.iter().all(is_known), "{told:?}");

@@ -325,7 +325,7 @@ async fn a_round_that_sees_no_pull_requests_is_not_called_well() {
         let bridge = bridge.lock().unwrap().take().expect("it is opened once");
         Box::pin(async { Ok(bridge) })
     };
-    let mut rounds = Rounds::new(Box::new(open), Duration::from_secs(60), false);
+    let mut rounds = Rounds::new(Box::new(open), Duration::from_secs(60), false, None);
     let (_switch, stop) = stop_sign();
     let cx = TickContext { dry_run: false, stop, now: SystemClock.now() };
     night.running.github_fault(Fault::new(FaultKind::ServerError));

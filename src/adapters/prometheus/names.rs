@@ -74,6 +74,9 @@ pub const FAMILIES: &[Declared] = &[
     gauge("stackhand_fleet_pending_pods", &["reason"], "Pods that do not start, by reason."),
     gauge("stackhand_fleet_pods", &["nodepool", "state"], "Pods of jobs."),
     counter("stackhand_fleet_spot_interruptions_total", &["nodepool"], "Nodes that were reclaimed."),
+    gauge("stackhand_leader", &[], "Whether this daemon acts, or stands by."),
+    gauge("stackhand_loop_last_success_timestamp_seconds", &["loop"], "When a loop last had a round that went well."),
+    counter("stackhand_loop_rounds_total", &["loop", "outcome"], "Rounds of loops, by how they went."),
     counter("stackhand_package_cost_dollars_total", &["package"], "What building a package has cost."),
     gauge("stackhand_runner_online", &["runner_class", "host"], "Runners that are online."),
     gauge("stackhand_runner_running", &["runner_class"], "Jobs that run."),
@@ -90,6 +93,7 @@ pub const FAMILIES: &[Declared] = &[
     gauge("stackhand_store_bytes", &[], "Size of the store."),
     histogram("stackhand_store_write_duration_seconds", &[], WRITE, "How long writes to the store took."),
     counter("stackhand_watch_restarts_total", &["resource", "reason"], "Watches that were opened again."),
+    counter("stackhand_webhooks_total", &["forge", "outcome"], "Webhooks that came in, by what became of them."),
 ];
 
 /// The family of a name.

@@ -7,12 +7,18 @@ use std::time::Duration;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{GIVEN_GITHUB_TOKEN, GIVEN_TOKEN, Wanted};
+use super::Wanted;
 use crate::adapters::mirror::{Credentials, S3Access};
 use crate::cli::exit::{Exit, Failure};
 
 /// Clocks that differ by more are worth a word, and stop a prune plan.
 const MAX_SKEW: Duration = Duration::from_secs(300);
+
+/// The variables in which secrets of an endpoints file are looked for. No user's variable has such a name.
+const TOKEN: &str = "GIVEN_TOKEN";
+const GITHUB_TOKEN: &str = "GIVEN_GITHUB_TOKEN";
+const GITHUB_HOOK: &str = "GIVEN_GITHUB_HOOK";
+const GITLAB_HOOK: &str = "GIVEN_GITLAB_HOOK";
 
 /// The line of `stackhand demo --serve`.
 #[derive(Deserialize)]
@@ -23,6 +29,24 @@ struct Endpoints {
     kubernetes: Option<Cluster>,
     prometheus: Option<Service>,
     alertmanager: Option<Service>,
+    hooks: Option<Hooks>,
+}
+
+/// What the webhooks of both forges are known by.
+#[derive(Deserialize)]
+struct Hooks {
+    github: Signed,
+    gitlab: Marked,
+}
+
+#[derive(Deserialize)]
+struct Signed {
+    secret: String,
+}
+
+#[derive(Deserialize)]
+struct Marked {
+    token: String,
 }
 
 #[derive(Deserialize)]
@@ -105,11 +129,26 @@ impl Wanted {
     pub fn at_endpoints(self, flag: &str, line: &str) -> Result<Self, String> {
         // The parser's own message could quote a secret.
         let told: Result<Endpoints, _> = serde_json::from_str(line);
-        let Endpoints { gitlab, github, s3, kubernetes, prometheus, alertmanager } =
+        let Endpoints { gitlab, github, s3, kubernetes, prometheus, alertmanager, hooks } =
             told.map_err(|error| format!("no endpoints at column {}", error.column()))?;
         let Endpoint { url, project, token, git_url } = gitlab;
         let here = self.at(flag, &url, &project, token).with_buckets(flag, s3).with_bridge(flag, github, git_url);
-        Ok(here.with_fleet(flag, kubernetes, prometheus, alertmanager))
+        Ok(here.with_fleet(flag, kubernetes, prometheus, alertmanager).with_hooks(flag, hooks))
+    }
+
+    /// Takes these webhooks, and no others.
+    fn with_hooks(mut self, flag: &str, hooks: Option<Hooks>) -> Self {
+        let (github, gitlab) = hooks.map(|Hooks { github, gitlab }| (github.secret, gitlab.token)).unzip();
+        self = self.with_secret(flag, "hooks.github_env", GITHUB_HOOK, github);
+        self = self.with_secret(flag, "hooks.gitlab_env", GITLAB_HOOK, gitlab);
+        self.with(flag, "hooks.github_file", "").with(flag, "hooks.gitlab_file", "")
+    }
+
+    /// Looks for a secret in a variable of ours; without one, nowhere.
+    fn with_secret(mut self, flag: &str, key: &str, variable: &'static str, secret: Option<String>) -> Self {
+        self = self.with(flag, key, if secret.is_some() { variable } else { "" });
+        self.given.extend(secret.map(|secret| (variable, secret)));
+        self
     }
 
     /// Bridges from this GitHub to here, and from no other.
@@ -120,9 +159,8 @@ impl Wanted {
             }
             None => (None, vec![("github.repository", String::new())]),
         };
-        let name = if token.is_some() { GIVEN_GITHUB_TOKEN } else { "" };
+        self = self.with_secret(flag, "github.token_env", GITHUB_TOKEN, token);
         for (key, value) in told.into_iter().chain([
-            ("github.token_env", name.to_owned()),
             ("github.token_file", String::new()),
             ("github.app", "0".to_owned()),
             ("bridge.git_url", git_url.unwrap_or_default()),
@@ -130,7 +168,6 @@ impl Wanted {
         ]) {
             self = self.with(flag, key, &value);
         }
-        self.github_token = token;
         self
     }
 
@@ -166,9 +203,8 @@ impl Wanted {
     fn at(mut self, flag: &str, url: &str, project: &str, token: Option<String>) -> Self {
         self = self.with(flag, "gitlab.url", url).with(flag, "gitlab.project", project);
         if token.is_some() {
-            self = self.with(flag, "gitlab.token_env", GIVEN_TOKEN);
+            self = self.with_secret(flag, "gitlab.token_env", TOKEN, token);
         }
-        self.token = token;
         self
     }
 

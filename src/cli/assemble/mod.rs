@@ -8,6 +8,7 @@ mod fleet;
 mod places;
 mod settings;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,9 @@ use std::time::Duration;
 use endpoints::{Buckets, read_endpoints};
 pub use places::{daemon_lock, host, index_cache};
 use places::{database, project_name, spill, variables, who};
-use settings::{auto, check_auto, gitlab_settings, is_ascii, keyring, mirror_settings, poll_rules, read_only, rules};
+use settings::{
+    auto, check_auto, gitlab_settings, hooks, is_ascii, keyring, mirror_settings, poll_rules, read_only, rules,
+};
 
 use super::args::{Color, Globals};
 use super::exit::{Exit, Failure};
@@ -32,6 +35,7 @@ use crate::console::fault::{Fault, FaultKind};
 use crate::console::fleet::{FleetFacts, FleetRules};
 use crate::console::polling::PollRules;
 use crate::console::world::World;
+use crate::controller::webhooks;
 use crate::controller::{Core, CoreSetup, HealthLimits, Link, Outside, Signers};
 
 /// What the command line and its surroundings say, before any file is read.
@@ -39,10 +43,8 @@ pub struct Wanted {
     flags: Vec<Flag>,
     color: Option<Color>,
     paths: Paths,
-    /// A token that came with an address: from an endpoints file, or from our own practice world.
-    token: Option<String>,
-    /// The same for GitHub.
-    github_token: Option<String>,
+    /// Secrets that came with an address: from an endpoints file, or from our own practice world. By the variable in which they are looked for.
+    given: BTreeMap<&'static str, String>,
     /// A folder that is gone at the end: what the practice world leaves behind.
     scratch: Option<PathBuf>,
     /// Buckets that came with an address.
@@ -50,10 +52,6 @@ pub struct Wanted {
     /// Where log lines go.
     lines: Lines,
 }
-
-/// How configuration calls a token that it did not have to look for.
-const GIVEN_TOKEN: &str = "GIVEN_TOKEN";
-const GIVEN_GITHUB_TOKEN: &str = "GIVEN_GITHUB_TOKEN";
 
 impl Wanted {
     /// Takes the flags, and reads the endpoints file if one is named.
@@ -70,8 +68,7 @@ impl Wanted {
             flags: Vec::new(),
             color: globals.color,
             paths,
-            token: None,
-            github_token: None,
+            given: BTreeMap::new(),
             scratch: None,
             buckets: None,
             lines: Lines::default(),
@@ -108,9 +105,8 @@ impl Wanted {
 
     /// The environment as configuration sees it.
     fn variables(&self) -> impl Iterator<Item = (String, String)> + use<> {
-        let given = |name: &str, token: &Option<String>| token.clone().map(|token| (name.to_owned(), token));
-        let given = [given(GIVEN_TOKEN, &self.token), given(GIVEN_GITHUB_TOKEN, &self.github_token)];
-        config::environment().filter(|(name, _)| name != journal::VARIABLE).chain(given.into_iter().flatten())
+        let given: Vec<_> = self.given.iter().map(|(name, secret)| ((*name).to_owned(), secret.clone())).collect();
+        config::environment().filter(|(name, _)| name != journal::VARIABLE).chain(given)
     }
 
     /// Reads all layers of the configuration.
@@ -128,6 +124,8 @@ impl Wanted {
         let tokens = fleet::tokens(config, self.variables())?;
         let github_token = bridge::token(config, self.variables())?;
         let secrets = [&token, &github_token, &tokens.prometheus, &tokens.alertmanager].into_iter().flatten().cloned();
+        let hooks = hooks(config, &self.variables().collect::<Vec<_>>())?;
+        let secrets = secrets.chain(hooks.github_secrets.iter().chain(&hooks.gitlab_tokens).cloned());
         let secrets = secrets.chain(self.buckets.as_ref().map(|buckets| buckets.secret_key.clone()));
         // A journal that cannot be written is no reason not to look at pipelines.
         let _ = journal::begin(self.lines, state.as_deref(), secrets.collect());
@@ -168,6 +166,7 @@ impl Wanted {
             },
             fleet: fleet::rules(config)?,
             bridge,
+            hooks,
             who: who().into(),
             paths: self.paths,
             project,
@@ -193,6 +192,8 @@ pub struct Setup {
     pub fleet: FleetRules,
     /// Between what a bridge would stand, where a GitHub is configured.
     bridge: Option<bridge::Ends>,
+    /// Whose webhooks a daemon takes.
+    pub hooks: webhooks::Settings,
     pub outside: Outside,
     pub clock: Arc<dyn Clock>,
     /// Objects of binary caches have sizes, but are not stored.

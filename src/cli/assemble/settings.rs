@@ -1,7 +1,7 @@
 //! What the configuration says, as the rooms below take it.
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Buckets;
@@ -15,7 +15,7 @@ use crate::config::{self, Ascii, Config, Loaded, Mode, Origin, Role, Rule, Token
 use crate::console::actions::{AutoRetry, FleetMay, Guard, GuardRule, Rules};
 use crate::console::filter::Filter;
 use crate::console::polling::{Periods, PollRules};
-use crate::controller::Keyring;
+use crate::controller::{Keyring, webhooks};
 use crate::tui::glyphs::Glyphs;
 
 pub(super) fn gitlab_settings(config: &Config, clock: &Arc<dyn Clock>) -> Settings {
@@ -35,6 +35,20 @@ pub(super) fn gitlab_settings(config: &Config, clock: &Arc<dyn Clock>) -> Settin
 pub(super) fn keyring(config: &Config, buckets: Option<&Buckets>) -> Keyring {
     let given = || buckets.and_then(|buckets| buckets.public_key.clone()).map_or(Keyring::None, Keyring::Given);
     config.cache.keyring.clone().map_or_else(given, Keyring::File)
+}
+
+/// Whose webhooks are taken.
+pub(super) fn hooks(config: &Config, env: &[(String, String)]) -> Result<webhooks::Settings, Failure> {
+    let hooks = &config.hooks;
+    let secrets =
+        |names, file: &Option<PathBuf>, setting| config::hook_secrets(names, file.as_deref(), setting, env.to_vec());
+    let named = |name: &str| (!name.is_empty()).then(|| name.into());
+    Ok(webhooks::Settings {
+        github_secrets: secrets(&hooks.github_env, &hooks.github_file, "hooks.github_file")?,
+        gitlab_tokens: secrets(&hooks.gitlab_env, &hooks.gitlab_file, "hooks.gitlab_file")?,
+        repository: named(&config.github.repository),
+        project: named(config.gitlab.project.trim_matches('/')),
+    })
 }
 
 pub(super) fn mirror_settings(config: &Config, s3: S3Access) -> mirror::Settings {

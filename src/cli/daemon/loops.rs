@@ -14,9 +14,10 @@ use crate::console::loops::{CACHES, FLEET, TAXONOMY};
 use crate::console::world::World;
 use crate::controller::loops::bridge::{self, Bridge, Rounds};
 use crate::controller::supervisor::Maker;
+use crate::controller::webhooks::Hooks;
 
-/// Makes a loop of the supervisor from everything that a face has.
-type Make = fn(&Arc<Setup>) -> Option<Maker>;
+/// Makes a loop of the supervisor from everything that a face has, and webhooks where some are taken.
+type Make = fn(&Arc<Setup>, Option<&Arc<Hooks>>) -> Option<Maker>;
 
 /// What runs a loop.
 enum Run {
@@ -31,8 +32,9 @@ const LOOPS: &[(&str, Run)] =
     &[(TAXONOMY, Run::Core), (CACHES, Run::Core), (FLEET, Run::Core), (bridge::NAME, Run::Supervised(bridge_maker))];
 
 /// The bridge, where a GitHub is configured.
-fn bridge_maker(setup: &Arc<Setup>) -> Option<Maker> {
+fn bridge_maker(setup: &Arc<Setup>, hooks: Option<&Arc<Hooks>>) -> Option<Maker> {
     let setup = setup.has_bridge().then(|| Arc::clone(setup))?;
+    let hooks = hooks.cloned();
     let (every, is_read_only) = (setup.loaded.config.bridge.every, setup.rules.read_only.is_some());
     Some(Box::new(move || {
         let setup = Arc::clone(&setup);
@@ -43,7 +45,7 @@ fn bridge_maker(setup: &Arc<Setup>) -> Option<Maker> {
                 opened.map_err(|failure| Fault::new(FaultKind::Local, "open the bridge", failure.to_string()))
             })
         };
-        Box::new(Rounds::new(Box::new(open), every, is_read_only))
+        Box::new(Rounds::new(Box::new(open), every, is_read_only, hooks.as_ref().map(|hooks| hooks.wakes())))
     }))
 }
 
@@ -84,10 +86,10 @@ impl Chosen {
     }
 
     /// What makes those of the supervisor.
-    pub fn makers(&self, setup: &Arc<Setup>) -> Vec<Maker> {
+    pub fn makers(&self, setup: &Arc<Setup>, hooks: Option<&Arc<Hooks>>) -> Vec<Maker> {
         let made = LOOPS.iter().filter(|(name, _)| self.has(name)).filter_map(|(_, run)| match run {
             Run::Core => None,
-            Run::Supervised(make) => make(setup),
+            Run::Supervised(make) => make(setup, hooks),
         });
         made.collect()
     }

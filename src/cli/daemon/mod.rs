@@ -24,6 +24,7 @@ use crate::controller::daemon::{DaemonError, DaemonSetup, Door, Passed};
 use crate::controller::leadership::Holder;
 use crate::controller::loops::bridge::NAME;
 use crate::controller::supervisor::{Limits, stop_sign};
+use crate::controller::webhooks::Hooks;
 
 /// What the daemon prints and serves.
 pub const SHAPE: &str = "\
@@ -33,7 +34,8 @@ failed, `caches` lists the mirrors of binary caches, `fleet` follows runners, th
 configuration happen while `taxonomy` runs. A round that breaks is made again after a wait that grows; SIGTERM and SIGINT end the daemon within 10 s.
 
 HTTP on --listen: /healthz (the process lives), /readyz (200, or 503 with `reasons`; JSON {`ready`, `reasons`, `role`, `behind`, `host`, `pid`, \
-`since`, `at`, `loops`}), /metrics (Prometheus). Each loop: {`name`, `phase`, `dry_run`, `ticks`, `failures`, `last_ok`, `last_seconds`, \
+`since`, `at`, `loops`}), /metrics (Prometheus), and where `hooks` has secrets, POST /hooks/github and /hooks/gitlab: a delivery wakes the bridge, and \
+pipelines that it is about are read again. Each loop: {`name`, `phase`, `dry_run`, `ticks`, `failures`, `last_ok`, `last_seconds`, \
 `last_summary`, `last_fault`, `next`, `queue`, `why_stopped`}. Log lines go to standard error; STACKHAND_LOG says which. Under systemd it says \
 READY, STATUS, WATCHDOG and STOPPING.
 
@@ -57,7 +59,7 @@ pub struct Ask {
     /// The loops to run, with commas between them.
     #[arg(long, value_name = "LOOPS")]
     loops: Option<String>,
-    /// The address of health and metrics; `none` opens no door.
+    /// The address of health, metrics and webhooks; `none` opens no door.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
     /// How log lines are written to standard error.
@@ -108,7 +110,8 @@ pub async fn run(globals: &Globals, ask: &Ask) -> Result<Exit, Failure> {
     for warning in &setup.loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let daemon = daemon(&setup, &chosen, ask.dry_run)?;
+    let hooks = if ask.once { None } else { hooks(&setup)? };
+    let daemon = daemon(&setup, &chosen, hooks, ask.dry_run)?;
     let ended = if ask.once {
         match daemon.pass(stop.clone()).await {
             Ok(Passed::Ended(loops)) if stop.is_asked() => tell(&setup, ask, &loops).map(|_| Exit::Interrupted),
@@ -130,7 +133,28 @@ pub async fn run(globals: &Globals, ask: &Ask) -> Result<Exit, Failure> {
     ended
 }
 
-fn daemon(setup: &Arc<Setup>, chosen: &Chosen, is_dry_run: bool) -> Result<DaemonSetup, Failure> {
+/// The door for webhooks, where anybody is let in.
+fn hooks(setup: &Setup) -> Result<Option<Arc<Hooks>>, Failure> {
+    if setup.hooks.is_closed() {
+        return Ok(None);
+    }
+    let wrong = |message: String| Failure::new(Exit::Config, message);
+    if setup.loaded.config.daemon.listen.address().is_none() {
+        let message = "webhooks have secrets, and `daemon.listen` opens no door for them; give it an address, or take the secrets away";
+        return Err(wrong(message.to_owned()));
+    }
+    // Whoever delivers is told that it was taken only when it is on the disk.
+    let store = setup.outside.store.clone().map_err(|fault| wrong(format!("webhooks need the store: {fault}")))?;
+    let opened = Hooks::open(store, Arc::clone(&setup.clock), setup.hooks.clone());
+    opened.map(|hooks| Some(Arc::new(hooks))).map_err(|error| wrong(error.to_string()))
+}
+
+fn daemon(
+    setup: &Arc<Setup>,
+    chosen: &Chosen,
+    hooks: Option<Arc<Hooks>>,
+    is_dry_run: bool,
+) -> Result<DaemonSetup, Failure> {
     let config = &setup.loaded.config.daemon;
     let variable = |name: &str| std::env::var(name).ok();
     let pid = std::process::id();
@@ -147,7 +171,11 @@ fn daemon(setup: &Arc<Setup>, chosen: &Chosen, is_dry_run: bool) -> Result<Daemo
         clock: Arc::clone(&setup.clock),
         world: Box::new(move || for_worlds.world(&worlds, is_dry_run)),
         chosen: chosen.of_the_core(),
-        makers: Box::new(move || for_makers.makers(&makers)),
+        makers: {
+            let hooks = hooks.clone();
+            Box::new(move || for_makers.makers(&makers, hooks.as_ref()))
+        },
+        hooks,
         limits: Limits { deadline: config.deadline, backoff_most: config.backoff, ..Limits::default() },
         is_dry_run,
         lock,

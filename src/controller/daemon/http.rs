@@ -1,6 +1,7 @@
-//! The door of the daemon: whether it lives, whether it is ready, and its numbers. Answers come from memory; nothing is fetched for them.
+//! The door of the daemon: whether it lives, whether it is ready, its numbers, and where webhooks come in. Answers come from memory; nothing is fetched for them.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -13,6 +14,9 @@ use super::DaemonError;
 use super::page::Pages;
 use crate::adapters::prometheus::Metrics;
 use crate::controller::supervisor::StopSign;
+use crate::controller::webhooks::Hooks;
+
+type Served = (Pages, Option<Arc<Hooks>>);
 
 /// An address that listens and does not answer yet.
 pub struct Door {
@@ -34,28 +38,31 @@ impl Door {
     }
 
     /// Answers until a stop is asked for.
-    pub(super) async fn serve(self, pages: Pages, stop: StopSign) {
+    pub(super) async fn serve(self, pages: Pages, hooks: Option<Arc<Hooks>>, stop: StopSign) {
         let served =
-            axum::serve(self.listener, routes(pages)).with_graceful_shutdown(async move { stop.asked().await });
+            axum::serve(self.listener, routes(pages, hooks)).with_graceful_shutdown(async move { stop.asked().await });
         if let Err(error) = served.await {
             tracing::error!(%error, "health and metrics stopped being served");
         }
     }
 }
 
-fn routes(pages: Pages) -> Router {
+fn routes(pages: Pages, hooks: Option<Arc<Hooks>>) -> Router {
+    let deliveries = hooks.as_ref().map(|hooks| hooks.router()).unwrap_or_default();
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(numbers))
-        .with_state(pages)
+        .with_state((pages, hooks))
+        .merge(deliveries)
 }
 
-async fn ready(State(pages): State<Pages>) -> (StatusCode, Json<serde_json::Value>) {
+async fn ready(State((pages, _)): State<Served>) -> (StatusCode, Json<serde_json::Value>) {
     let (is_ready, told) = pages.readiness();
     (if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(told))
 }
 
-async fn numbers(State(pages): State<Pages>) -> Response {
-    ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], pages.metrics()).into_response()
+async fn numbers(State((pages, hooks)): State<Served>) -> Response {
+    let text = pages.metrics() + &hooks.map(|hooks| super::metrics::deliveries(hooks.tally())).unwrap_or_default();
+    ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], text).into_response()
 }

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use crate::adapters::prometheus::{Metrics, Unwritten};
 use crate::adapters::service::Usage;
+use crate::bridge::wake::Forge;
 use crate::cache::RootKind;
 use crate::ci::{JobKind, Timestamp, pull_request_of};
 use crate::console::event::Event;
 use crate::console::fleet::System;
 use crate::console::fresh::{Completeness, Freshness};
-use crate::console::loops::Controller;
+use crate::console::loops::{Controller, LoopState, Role};
 use crate::console::world::World;
+use crate::controller::webhooks::{self, Outcome};
 use crate::fleet::Host;
 use crate::taxonomy::Owner;
 
@@ -37,17 +39,55 @@ impl Tally {
 }
 
 /// All numbers as text.
-pub(super) fn metrics(world: Option<&World>, tally: &Tally, controller: &Controller, now: Timestamp) -> String {
+pub(super) fn metrics(
+    world: Option<&World>,
+    loops: &[LoopState],
+    tally: &Tally,
+    controller: &Controller,
+    now: Timestamp,
+) -> String {
+    written(|out| {
+        process(out, controller)?;
+        rounds(out, loops)?;
+        world.map_or(Ok(()), |world| known(out, world, tally, now))
+    })
+}
+
+/// What became of webhooks, as text. It is whole by itself, and comes after everything else in the order of names.
+pub(super) fn deliveries(tally: &webhooks::Tally) -> String {
+    written(|out| {
+        let counts = Forge::ALL.into_iter().flat_map(|forge| Outcome::ALL.map(|outcome| (forge, outcome)));
+        for (forge, outcome) in counts.filter(|(forge, outcome)| tally.count(*forge, *outcome) > 0) {
+            let count = tally.count(forge, outcome) as f64;
+            out.add("stackhand_webhooks_total", &[&forge.to_string(), outcome.word()], count)?;
+        }
+        Ok(())
+    })
+}
+
+fn written(fill: impl FnOnce(&mut Metrics) -> Result<(), Unwritten>) -> String {
     let mut out = Metrics::default();
-    let filled =
-        process(&mut out, controller).and_then(|()| world.map_or(Ok(()), |world| known(&mut out, world, tally, now)));
-    if let Err(error) = filled {
+    if let Err(error) = fill(&mut out) {
         tracing::warn!(%error, "some numbers are left out");
     }
     out.text()
 }
 
+/// How loops fared since the daemon began to lead.
+fn rounds(out: &mut Metrics, loops: &[LoopState]) -> Result<(), Unwritten> {
+    for state in loops {
+        let well = state.ticks.saturating_sub(state.failures);
+        for (outcome, count) in [("ok", well), ("failed", state.failures)] {
+            out.add("stackhand_loop_rounds_total", &[&state.name, outcome], count as f64)?;
+        }
+        let last = state.last_ok.map(seconds);
+        out.set("stackhand_loop_last_success_timestamp_seconds", &[&state.name], last)?;
+    }
+    Ok(())
+}
+
 fn process(out: &mut Metrics, controller: &Controller) -> Result<(), Unwritten> {
+    out.set("stackhand_leader", &[], Some(f64::from(controller.role == Role::Leader)))?;
     out.set("stackhand_build_info", &[env!("CARGO_PKG_VERSION"), REVISION], Some(1.0))?;
     let usage = Usage::now();
     if let Some(seconds) = usage.cpu_seconds {

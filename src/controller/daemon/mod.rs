@@ -22,6 +22,7 @@ use self::page::{Page, Publisher};
 use self::term::{Term, drain};
 use super::leadership::{self, Bid, Holder, Leadership};
 use super::supervisor::{Limits, Maker, StopSign, Supervisor, Surroundings, once};
+use super::webhooks::Hooks;
 use super::{Core, CoreSetup, Outside};
 use crate::adapters::clock::Clock;
 use crate::adapters::service::Service;
@@ -45,6 +46,8 @@ pub struct DaemonSetup {
     pub chosen: BTreeSet<&'static str>,
     /// Makes the loops that the supervisor runs, for each time that this daemon leads.
     pub makers: Box<dyn Fn() -> Vec<Maker> + Send + Sync>,
+    /// Webhooks, where some are taken: also while somebody else leads, into the store that both have.
+    pub hooks: Option<Arc<Hooks>>,
     pub limits: Limits,
     pub is_dry_run: bool,
     /// The file whose lock is the lead.
@@ -77,7 +80,7 @@ impl DaemonSetup {
             Publisher::new(self.limits.deadline, self.outside.store.as_ref().err().map(ToString::to_string));
         let served = door.map(|door| {
             tracing::info!(address = %door.address(), "listening");
-            tokio::spawn(door.serve(publisher.pages(), stop.clone()))
+            tokio::spawn(door.serve(publisher.pages(), self.hooks.clone(), stop.clone()))
         });
         let ended = self.terms(&publisher, &stop).await;
         self.service.stopping();
@@ -197,7 +200,7 @@ impl DaemonSetup {
             tokio::select! {
                 biased;
                 () = stop.asked() => break,
-                () = term.follow(pulse.rest(ASKED)) => {}
+                () = term.follow(pulse.rest(ASKED), self.hooks.as_deref()) => {}
             }
         }
         self.service.status("stopping");
@@ -220,7 +223,7 @@ impl DaemonSetup {
             tokio::select! {
                 biased;
                 () = stop.asked() => {}
-                () = term.follow(Duration::from_millis(200)) => {}
+                () = term.follow(Duration::from_millis(200), None) => {}
             }
         }
         // Of the supervisor's loops the world may not have heard the last word yet.

@@ -38,7 +38,7 @@ impl Page {
     ) -> Self {
         Self {
             awaited: world.map(awaited).unwrap_or_default(),
-            metrics: metrics(world, tally, &controller, now),
+            metrics: metrics(world, &loops, tally, &controller, now),
             controller,
             loops,
             now,

@@ -5,40 +5,65 @@ use std::future::Future;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::metrics::Tally;
 use super::page::Page;
 use crate::ci::Timestamp;
-use crate::console::event::{Event, Stamped};
+use crate::console::event::{Event, Intent, Stamped};
 use crate::console::loops::{Controller, LoopState};
 use crate::console::text::clean;
 use crate::console::world::World;
 use crate::controller::Link;
+use crate::controller::webhooks::Hooks;
+
+/// From one reading for the sake of webhooks to the next.
+const SPACING: Duration = Duration::from_secs(1);
 
 /// What is known, as the core told it.
 pub(super) struct Term {
     world: World,
     events: mpsc::Receiver<Stamped>,
-    /// Kept, or the core would take it that nobody will ever ask for anything.
-    _intents: mpsc::Sender<crate::console::event::Intent>,
+    /// What the core is asked for.
+    intents: mpsc::Sender<Intent>,
+    /// When webhooks were last heard.
+    heard: Option<Instant>,
     tally: Tally,
 }
 
 impl Term {
     pub fn new(mut world: World, link: Link) -> Self {
         world.log_budget = None;
-        Self { world, events: link.events, _intents: link.intents, tally: Tally::default() }
+        Self { world, events: link.events, intents: link.intents, heard: None, tally: Tally::default() }
     }
 
-    /// Follows for a while.
-    pub async fn follow(&mut self, length: Duration) {
+    /// Follows for a while, and has read again what webhooks say.
+    pub async fn follow(&mut self, length: Duration, hooks: Option<&Hooks>) {
         let until = Instant::now() + length;
-        while let Ok(event) = timeout_at(until, self.events.recv()).await {
-            match event {
-                Some(event) => self.take(event),
-                // The core is gone, which only happens when it is stopped: nothing more will come.
-                None => return tokio::time::sleep_until(until).await,
+        loop {
+            let heard = self.heard;
+            let changes = async {
+                let Some(hooks) = hooks else { return std::future::pending().await };
+                if let Some(heard) = heard {
+                    tokio::time::sleep_until(heard + SPACING).await;
+                }
+                hooks.changes().await
+            };
+            tokio::select! {
+                biased;
+                event = self.events.recv() => match event {
+                    Some(event) => self.take(event),
+                    // The core is gone, which only happens when it is stopped: nothing more will come.
+                    None => return tokio::time::sleep_until(until).await,
+                },
+                changes = changes => {
+                    self.heard = Some(Instant::now());
+                    for intent in changes {
+                        // A core with too much to do reads it in its turn.
+                        let _ = self.intents.try_send(intent);
+                    }
+                }
+                () = tokio::time::sleep_until(until) => return,
             }
         }
     }

@@ -179,10 +179,17 @@ impl Driver {
         let wait = self.state.next.map_or(self.around.limits.backoff_most, |next| next.since(self.now()));
         let due = tokio::time::sleep_until(Instant::now() + wait);
         let is_backing_off = self.state.phase == loops::Phase::BackingOff;
+        let early = async {
+            match &mut self.body {
+                Some(body) if !is_backing_off => body.due().await,
+                _ => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             () = self.stop.asked() => {}
             () = self.wake.notified(), if !is_backing_off => {}
+            () = early => {}
             () = due => {}
         }
     }

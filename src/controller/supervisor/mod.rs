@@ -1,6 +1,6 @@
 //! Runs named loops: each in a task of its own, again and again, whatever happens to it.
 //!
-//! A loop offers one round, a `tick`. The supervisor gives it a deadline, begins it again by its period or when somebody wakes it, waits longer
+//! A loop offers one round, a `tick`. The supervisor gives it a deadline, begins it again by its period, when it is due earlier or when somebody wakes it, waits longer
 //! after each fault, makes it anew after a panic, and tells how it fares with every change ([`Event::LoopTold`]). It judges nothing and acts on
 //! nothing: that is what loops do. They are stopped together: a round under way may end, then it is cut off.
 
@@ -33,6 +33,11 @@ pub trait Loop: Send {
 
     /// One round. It may be dropped at any `await` when its deadline is over, and should come to an end soon once a stop is asked for.
     fn tick<'a>(&'a mut self, cx: &'a TickContext) -> BoxFuture<'a, Result<Ticked, Fault>>;
+
+    /// Waits between two rounds until something happens for which the next is due before its time. It may be dropped at any `await`.
+    fn due(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::pending())
+    }
 }
 
 /// Makes a loop: at the start, and again after it broke.

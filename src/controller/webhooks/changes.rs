@@ -22,7 +22,7 @@ struct Changed {
 pub(super) struct Noted(Arc<Changed>);
 
 /// What changed. Several deliveries about one pipeline are one change.
-pub struct Changes(Arc<Changed>);
+pub(super) struct Changes(Arc<Changed>);
 
 pub(super) fn channel() -> (Noted, Changes) {
     let shared = Arc::new(Changed::default());
@@ -46,7 +46,7 @@ impl Noted {
 
 impl Changes {
     /// Waits until something changed, and asks the core to read it again. Whoever calls this decides how often: what changes meanwhile is added up.
-    pub async fn next(&mut self) -> Vec<Intent> {
+    pub async fn next(&self) -> Vec<Intent> {
         loop {
             let changed = std::mem::take(&mut *self.0.pipelines.lock().unwrap_or_else(PoisonError::into_inner));
             match changed.len() {

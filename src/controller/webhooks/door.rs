@@ -43,13 +43,20 @@ pub struct Settings {
     pub project: Option<Arc<str>>,
 }
 
+impl Settings {
+    /// Whether nobody is let in.
+    pub const fn is_closed(&self) -> bool {
+        self.github_secrets.is_empty() && self.gitlab_tokens.is_empty()
+    }
+}
+
 /// A door that would let everybody in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the secret of {0}'s webhooks is empty, and anybody could sign with it; set one, or none to close that door")]
 pub struct DoorError(Forge);
 
-/// The door: `POST /hooks/github` and `POST /hooks/gitlab`.
-pub struct Door(Arc<Desk>);
+/// What stands at the routes.
+pub(super) struct Door(Arc<Desk>);
 
 struct Desk {
     inbox: Inbox,
@@ -57,7 +64,7 @@ struct Desk {
     tokens: Tokens,
     settings: Settings,
     room: Arc<Semaphore>,
-    tally: Arc<Tally>,
+    tally: Tally,
 }
 
 impl Door {
@@ -70,15 +77,13 @@ impl Door {
         }
         let (keys, tokens) = (Keys::new(&settings.github_secrets), Tokens::new(&settings.gitlab_tokens));
         let room = Arc::new(Semaphore::new(ROOM));
-        Ok(Self(Arc::new(Desk { inbox, keys, tokens, settings, room, tally: Arc::default() })))
+        Ok(Self(Arc::new(Desk { inbox, keys, tokens, settings, room, tally: Tally::default() })))
     }
 
-    /// What became of deliveries so far; for metrics.
-    pub fn tally(&self) -> Arc<Tally> {
-        Arc::clone(&self.0.tally)
+    pub fn tally(&self) -> &Tally {
+        &self.0.tally
     }
 
-    /// The routes, to be merged into a server. Where no secret is configured there is none.
     pub fn router(&self) -> Router {
         let mut router = Router::new();
         if !self.0.settings.github_secrets.is_empty() {

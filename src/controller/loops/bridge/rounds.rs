@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, pending};
 
 use super::{Bridge, Pass};
 use crate::console::fault::Fault;
 use crate::controller::supervisor::{Loop, TickContext, Ticked};
+use crate::controller::webhooks::Wakes;
 
 /// What `--loops` calls it.
 pub const NAME: &str = "bridge";
@@ -20,12 +21,14 @@ pub struct Rounds {
     every: Duration,
     is_read_only: bool,
     bridge: Option<Bridge>,
+    /// Webhooks, where some are taken.
+    wakes: Option<Wakes>,
 }
 
 impl Rounds {
     /// Where nothing may be changed, every pass is a dry one.
-    pub const fn new(open: Open, every: Duration, is_read_only: bool) -> Self {
-        Self { open, every, is_read_only, bridge: None }
+    pub const fn new(open: Open, every: Duration, is_read_only: bool, wakes: Option<Wakes>) -> Self {
+        Self { open, every, is_read_only, bridge: None, wakes }
     }
 
     async fn round(&mut self, cx: &TickContext) -> Result<Ticked, Fault> {
@@ -33,9 +36,14 @@ impl Rounds {
             Some(bridge) => bridge,
             None => (self.open)().await?,
         };
+        let is_dry = cx.dry_run || self.is_read_only;
+        // What comes in from here on may be too late for this pass.
+        let wake = match &mut self.wakes {
+            Some(wakes) => wakes.waiting().await,
+            None => None,
+        };
         // A pass that fails as a whole lets go of everything: a damaged repository is made again when it is opened.
-        let Pass { report, unlisted, .. } =
-            bridge.pass(cx.dry_run || self.is_read_only, &|| cx.stop.is_asked()).await?;
+        let Pass { report, unlisted, .. } = bridge.pass(is_dry, &|| cx.stop.is_asked()).await?;
         self.bridge = Some(bridge);
         for trouble in &report.troubles {
             tracing::warn!("{trouble}");
@@ -43,6 +51,13 @@ impl Rounds {
         if let Some(fault) = unlisted {
             // The rest was done, but a bridge that does not see its pull requests is not well.
             return Err(fault);
+        }
+        if let (Some(wakes), Some(wake), false) = (&self.wakes, wake, is_dry) {
+            let deliveries = wake.deliveries;
+            if let Err(error) = wakes.handled(wake).await {
+                // They are acted on once more, which changes nothing.
+                tracing::warn!(%error, deliveries, "webhooks that were acted on could not be marked");
+            }
         }
         let pushed = report.would_push.as_ref().unwrap_or(&report.pushed).len() as u64;
         let counts = vec![
@@ -66,5 +81,14 @@ impl Loop for Rounds {
 
     fn tick<'a>(&'a mut self, cx: &'a TickContext) -> BoxFuture<'a, Result<Ticked, Fault>> {
         Box::pin(self.round(cx))
+    }
+
+    fn due(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            match &mut self.wakes {
+                Some(wakes) => drop(wakes.next().await),
+                None => pending().await,
+            }
+        })
     }
 }

@@ -43,7 +43,7 @@ async fn case_B36_unproven_deliveries_are_all_told_the_same_and_not_kept() {
         let said = (reply.status().as_u16(), reply.text().await.unwrap());
         assert_eq!(said, (401, "the signature or token is missing or wrong: check the webhook's secret".into()));
     }
-    assert_eq!(house.tally.count(Forge::GitHub, Outcome::Unproven), count);
+    assert_eq!(house.hooks.tally().count(Forge::GitHub, Outcome::Unproven), count);
     assert_eq!(house.store.delivery_body(Forge::GitHub, "d-1").await.unwrap(), None);
     assert_eq!(house.store.inbox_tally().await.unwrap(), InboxTally::default());
 }
@@ -57,7 +57,7 @@ async fn case_B53_a_wrong_token_is_counted_and_has_no_effect() {
         if let Some(token) = token { request.header("x-gitlab-token", token) } else { request }
     };
     assert_eq!((status(request(None)).await, status(request(Some("guess"))).await), (401, 401));
-    assert_eq!(house.tally.count(Forge::GitLab, Outcome::Unproven), 2);
+    assert_eq!(house.hooks.tally().count(Forge::GitLab, Outcome::Unproven), 2);
     assert_eq!(house.store.inbox_tally().await.unwrap().waiting, 0);
     assert_eq!(status(request(Some(SECRET))).await, 202);
 }
@@ -65,10 +65,10 @@ async fn case_B53_a_wrong_token_is_counted_and_has_no_effect() {
 #[tokio::test]
 async fn a_forge_without_a_secret_has_no_door_and_an_empty_one_is_refused() {
     let store = Store::in_memory(SystemClock.now()).await.unwrap();
-    let (inbox, ..) = super::super::open(store.clone(), Arc::new(SystemClock));
     for secret in ["", " \n"] {
         let wrong = Settings { gitlab_tokens: vec![secret.into()], ..settings() };
-        assert!(Door::new(inbox.clone(), wrong).map(drop).unwrap_err().to_string().contains("gitlab"));
+        let hooks = Hooks::open(store.clone(), Arc::new(SystemClock), wrong);
+        assert!(hooks.map(drop).unwrap_err().to_string().contains("gitlab"));
     }
     let house = House::open(store, Settings { gitlab_tokens: Vec::new(), ..settings() }).await;
     assert_eq!(status(house.gitlab("Pipeline Hook", "d-1", "{}")).await, 404);
@@ -102,7 +102,7 @@ async fn older_gitlab_servers_are_told_apart_by_event_and_body() {
         assert_eq!(status(send("Pipeline Hook", body)).await, 202);
     }
     assert_eq!(house.store.waiting_deliveries().await.unwrap().len(), 2);
-    assert_eq!(house.tally.count(Forge::GitLab, Outcome::Known), 1);
+    assert_eq!(house.hooks.tally().count(Forge::GitLab, Outcome::Known), 1);
 }
 
 #[tokio::test]
@@ -132,7 +132,7 @@ async fn case_B41_malformed_bodies_with_a_good_signature() {
     let request = house.client.post(format!("{}/github", house.url)).header("content-type", "application/json");
     let reply = request.body(reqwest::Body::wrap_stream(pieces)).send().await;
     assert!(reply.map_or(true, |reply| reply.status().as_u16() == 413));
-    assert_eq!(house.tally.count(Forge::GitHub, Outcome::TooLarge), 2);
+    assert_eq!(house.hooks.tally().count(Forge::GitHub, Outcome::TooLarge), 2);
 }
 
 #[tokio::test]
@@ -176,7 +176,7 @@ async fn deliveries_of_other_repositories_and_projects_are_ignored() {
     assert_eq!(status(house.github("pull_request", "d-2", other)).await, 200);
     assert_eq!(status(house.gitlab("Pipeline Hook", "d-3", pipeline(9, "running"))).await, 200);
     assert_eq!(house.store.waiting_deliveries().await.unwrap().len(), 1);
-    assert_eq!(house.tally.count(Forge::GitLab, Outcome::Foreign), 1);
+    assert_eq!(house.hooks.tally().count(Forge::GitLab, Outcome::Foreign), 1);
 }
 
 #[tokio::test]
@@ -185,7 +185,7 @@ async fn a_store_that_is_away_is_never_a_success() {
     house.store.close().await;
     let reply = house.github("pull_request", "d-1", pull("opened", 7)).send().await.unwrap();
     assert_eq!((reply.status().as_u16(), reply.headers()["retry-after"].to_str().unwrap()), (503, "30"));
-    assert_eq!(house.tally.count(Forge::GitHub, Outcome::Away), 1);
+    assert_eq!(house.hooks.tally().count(Forge::GitHub, Outcome::Away), 1);
 }
 
 #[tokio::test]
@@ -220,7 +220,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 
 #[tokio::test]
 async fn pipelines_that_changed_are_to_be_read_again() {
-    let mut house = House::in_memory().await;
+    let house = House::in_memory().await;
     let job = r#"{"build_id":5,"build_status":"running","pipeline_id":9}"#;
     for (id, event, body) in [
         ("d-1", "Job Hook", job.to_owned()),
@@ -233,9 +233,9 @@ async fn pipelines_that_changed_are_to_be_read_again() {
         let id = |intent| if let Intent::Refresh(id) = intent { id } else { panic!("{intent:?}") };
         intents.into_iter().map(id).collect()
     };
-    assert_eq!(ids(house.changes.next().await), [Some(PipelineId(8)), Some(PipelineId(9))]);
+    assert_eq!(ids(house.hooks.changes().await), [Some(PipelineId(8)), Some(PipelineId(9))]);
     for at in 0..100 {
         assert_eq!(status(house.gitlab("Pipeline Hook", &format!("e-{at}"), pipeline(at, "success"))).await, 202);
     }
-    assert_eq!(ids(house.changes.next().await), [None], "too many: everything");
+    assert_eq!(ids(house.hooks.changes().await), [None], "too many: everything");
 }

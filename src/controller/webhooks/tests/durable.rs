@@ -16,7 +16,7 @@ async fn case_B38_known_over_a_restart() {
     house.die().await;
     let mut house = House::open(file(&scratch).await, settings()).await;
     assert_eq!(status(house.github("pull_request", "d-1", pull("opened", 7))).await, 202);
-    assert_eq!(house.tally.count(Forge::GitHub, Outcome::Known), 1);
+    assert_eq!(house.hooks.tally().count(Forge::GitHub, Outcome::Known), 1);
     assert!(house.wakes.waiting().await.is_none());
 }
 
@@ -78,8 +78,7 @@ async fn what_comes_within_a_second_is_one_wake_and_being_dropped_loses_none() {
 async fn case_B42_a_storm_is_stored_once_and_wakes_seldom() {
     const STORM: u64 = 5_000;
     let scratch = Scratch::new();
-    let House { store, mut wakes, tally, url, client, server, .. } =
-        House::open(file(&scratch).await, settings()).await;
+    let House { store, mut wakes, hooks, url, client, server } = House::open(file(&scratch).await, settings()).await;
     let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
     let passes = tokio::spawn(async move {
         let (mut passes, mut deliveries) = (0, 0);
@@ -114,8 +113,8 @@ async fn case_B42_a_storm_is_stored_once_and_wakes_seldom() {
     let begun = Instant::now();
     let answers: Vec<(u16, u16)> = stream::iter(0..STORM).map(send).buffer_unordered(200).collect().await;
     assert!(answers.iter().all(|answer| *answer == (202, 202)));
-    assert_eq!(tally.count(Forge::GitHub, Outcome::Taken), STORM);
-    assert_eq!(tally.count(Forge::GitHub, Outcome::Known), STORM / 10);
+    assert_eq!(hooks.tally().count(Forge::GitHub, Outcome::Taken), STORM);
+    assert_eq!(hooks.tally().count(Forge::GitHub, Outcome::Known), STORM / 10);
     stop.send(()).unwrap();
     let (passes, deliveries) = passes.await.unwrap();
     assert_eq!(deliveries as u64, STORM, "each wakes once");
@@ -126,7 +125,7 @@ async fn case_B42_a_storm_is_stored_once_and_wakes_seldom() {
     store.close().await;
     let house = House::open(file(&scratch).await, settings()).await;
     assert_eq!(status(house.github("pull_request", "d-0", pull("labeled", 0))).await, 202);
-    assert_eq!(house.tally.count(Forge::GitHub, Outcome::Known), 1);
+    assert_eq!(house.hooks.tally().count(Forge::GitHub, Outcome::Known), 1);
     assert_eq!(house.store.delivery_body(Forge::GitHub, "d-0").await.unwrap(), None);
     assert!(house.store.delivery_body(Forge::GitHub, &format!("d-{}", STORM - 1)).await.unwrap().is_some());
 }

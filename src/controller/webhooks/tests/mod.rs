@@ -21,8 +21,7 @@ const SHA: &str = "ec26c3e57ca3a959ca5aad62de7213c562f8c821";
 struct House {
     store: Store,
     wakes: Wakes,
-    changes: Changes,
-    tally: Arc<Tally>,
+    hooks: Hooks,
     url: String,
     client: reqwest::Client,
     server: tokio::task::JoinHandle<()>,
@@ -38,13 +37,12 @@ async fn file(scratch: &Scratch) -> Store {
 
 impl House {
     async fn open(store: Store, settings: Settings) -> Self {
-        let (inbox, wakes, changes) = super::open(store.clone(), Arc::new(SystemClock));
-        let door = Door::new(inbox, settings).unwrap();
-        let (tally, router) = (door.tally(), door.router());
+        let hooks = Hooks::open(store.clone(), Arc::new(SystemClock), settings).unwrap();
+        let (wakes, router) = (hooks.wakes(), hooks.router());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hooks", listener.local_addr().unwrap());
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { store, wakes, changes, tally, url, client: reqwest::Client::new(), server }
+        Self { store, wakes, hooks, url, client: reqwest::Client::new(), server }
     }
 
     async fn in_memory() -> Self {
