@@ -285,6 +285,8 @@ settings! {
         every: Duration [secs(5)..=secs(86_400)] = secs(60);
         "How often the bridge's companions look by themselves."
         companions_every: Duration [secs(5)..=secs(86_400)] = secs(600);
+        "The companions that a daemon lets act: `skipped`, `triggers`, `stuck`; the others say what they would do."
+        companions: Names {owner} = Names::default();
         "How long a pipeline may run before the companions cancel it and start it anew."
         stuck_after: Duration [secs(3_600)..=secs(2_592_000)] = secs(86_400);
         "Pull requests into this branch wait until GitLab has tested what they branched off; without a name, none does."
@@ -319,7 +321,7 @@ settings! {
     /// `stackhand daemon`.
     daemon: Daemon {
         "The loops that a daemon runs unless it is told others."
-        loops: Names {owner} = Names::of(&["taxonomy", "caches", "fleet", "bridge"]);
+        loops: Names {owner} = Names::of(&["taxonomy", "caches", "fleet", "bridge", "companions"]);
         "Where a daemon tells its health and its numbers; `none` opens no door. Whoever reaches the address may read them."
         listen: Listen {owner} = Listen::loopback(9797);
         "How often the loop `caches` lists the mirrors: a listing may take thousands of requests."

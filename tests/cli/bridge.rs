@@ -98,6 +98,21 @@ fn the_daemon_bridges() {
     assert!(one["name"] == "bridge" && one["summary"].as_str().unwrap().contains("10 pushed"), "{done}");
     assert!(statuses() > before);
     Stage::bare().run(&["daemon", "--once", "--loops", "bridge"]).failed(6, "github.repository");
+
+    // The companions say what they would do, and do what they are let.
+    let writes = running.writes().len();
+    let dry = stage.run(&["daemon", "--once", "--loops", "companions", "--json"]).document("stackhand.daemon/1");
+    let told = dry["loops"][0]["summary"].as_str().unwrap();
+    assert!(
+        ["skipped: ", "triggers: ", "stuck: "].iter().all(|duty| told.contains(duty)) && told.contains("(dry)"),
+        "{dry}"
+    );
+    assert_eq!(running.writes().len(), writes);
+    let stage = stage.with("STACKHAND_BRIDGE_COMPANIONS", "skipped,triggers");
+    let done = stage.run(&["daemon", "--once", "--loops", "companions", "--json"]).document("stackhand.daemon/1");
+    assert_eq!(done["loops"][0]["summary"].as_str().unwrap().matches("(dry)").count(), 1, "{done}");
+    let stage = stage.with("STACKHAND_BRIDGE_COMPANIONS", "skiped");
+    stage.run(&["daemon", "--once", "--loops", "companions"]).failed(6, "there is no `skiped`; there are skipped");
 }
 
 /// Webhooks of both forges reach the daemon's door, and begin a pass long before the next is due by itself.

@@ -1,5 +1,6 @@
 //! The bridge, as the configuration describes it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::bridge::Rules;
 use crate::cli::exit::{Exit, Failure};
 use crate::config::{self, Config, Loaded};
 use crate::controller::loops::bridge::{Bridge, Outside};
-use crate::controller::loops::companions;
+use crate::controller::loops::companions::{self, Duty};
 use crate::forge::BranchName;
 
 /// Whom GitLab's and GitHub's git take a token from, whatever its kind.
@@ -31,6 +32,8 @@ pub(super) struct Ends {
     gitlab: Remote,
     folder: Option<PathBuf>,
     rules: Rules,
+    /// Companions that may act by themselves.
+    acting: BTreeSet<Duty>,
 }
 
 impl Ends {
@@ -77,6 +80,7 @@ impl Ends {
             gitlab: to,
             folder: bridge.folder.clone().or_else(|| Some(state?.join("bridge"))),
             rules: rules(config)?,
+            acting: acting(config)?,
         }))
     }
 }
@@ -102,6 +106,16 @@ fn access(config: &Config, token: Option<SecretString>) -> Result<Option<Access>
     let key = std::fs::read_to_string(path).map_err(|error| wrong(format!("{}: {error}", path.display())))?;
     let (id, installation) = (u64::from(github.app), u64::from(github.installation));
     Ok(Some(Access::App { id, installation, key: key.into() }))
+}
+
+fn acting(config: &Config) -> Result<BTreeSet<Duty>, Failure> {
+    let duty = |word| {
+        Duty::of(word).ok_or_else(|| {
+            let known = Duty::ALL.map(Duty::word).join(", ");
+            Failure::new(Exit::Config, format!("bridge.companions: there is no `{word}`; there are {known}"))
+        })
+    };
+    config.bridge.companions.iter().map(duty).collect()
 }
 
 fn rules(config: &Config) -> Result<Rules, Failure> {
@@ -168,6 +182,12 @@ impl Setup {
             telling,
             clock: Arc::clone(&self.clock),
         }))
+    }
+
+    /// The companions that may act by themselves; none where nothing may be changed.
+    pub fn acting(&self) -> BTreeSet<Duty> {
+        let ends = self.bridge.as_ref().filter(|_| self.rules.read_only.is_none());
+        ends.map(|ends| ends.acting.clone()).unwrap_or_default()
     }
 
     /// What the companions of the bridge stand between. Nothing is sent yet, and no git repository is needed.

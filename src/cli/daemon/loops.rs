@@ -13,6 +13,7 @@ use crate::console::fleet::FleetFacts;
 use crate::console::loops::{CACHES, FLEET, TAXONOMY};
 use crate::console::world::World;
 use crate::controller::loops::bridge::{self, Bridge, Rounds};
+use crate::controller::loops::companions;
 use crate::controller::supervisor::Maker;
 use crate::controller::webhooks::Hooks;
 
@@ -28,8 +29,27 @@ enum Run {
 }
 
 /// All loops, as `--loops` names them. A loop of the supervisor gets its line here, with what makes it.
-const LOOPS: &[(&str, Run)] =
-    &[(TAXONOMY, Run::Core), (CACHES, Run::Core), (FLEET, Run::Core), (bridge::NAME, Run::Supervised(bridge_maker))];
+const LOOPS: &[(&str, Run)] = &[
+    (TAXONOMY, Run::Core),
+    (CACHES, Run::Core),
+    (FLEET, Run::Core),
+    (bridge::NAME, Run::Supervised(bridge_maker)),
+    (companions::NAME, Run::Supervised(companions_maker)),
+];
+
+/// The companions of the bridge, where a GitHub is configured.
+fn companions_maker(setup: &Arc<Setup>, _: Option<&Arc<Hooks>>) -> Option<Maker> {
+    let setup = setup.has_bridge().then(|| Arc::clone(setup))?;
+    Some(Box::new(move || {
+        let opener = Arc::clone(&setup);
+        let open = move || opener.companions().map_err(|failure| unopened("open the companions", &failure));
+        Box::new(companions::Rounds::new(Box::new(open), setup.loaded.config.bridge.companions_every, setup.acting()))
+    }))
+}
+
+fn unopened(what: &str, failure: &Failure) -> Fault {
+    Fault::new(FaultKind::Local, what, failure.to_string())
+}
 
 /// The bridge, where a GitHub is configured.
 fn bridge_maker(setup: &Arc<Setup>, hooks: Option<&Arc<Hooks>>) -> Option<Maker> {
@@ -42,7 +62,7 @@ fn bridge_maker(setup: &Arc<Setup>, hooks: Option<&Arc<Hooks>>) -> Option<Maker>
             let setup = Arc::clone(&setup);
             Box::pin(async move {
                 let opened = setup.bridge(Some(TELLING)).await;
-                opened.map_err(|failure| Fault::new(FaultKind::Local, "open the bridge", failure.to_string()))
+                opened.map_err(|failure| unopened("open the bridge", &failure))
             })
         };
         Box::new(Rounds::new(Box::new(open), every, is_read_only, hooks.as_ref().map(|hooks| hooks.wakes())))
@@ -113,8 +133,8 @@ impl Chosen {
         for (name, _) in LOOPS.iter().filter(|(name, _)| !self.has(name)) {
             world.loops.left_out.insert(name, "it is not among the chosen loops".into());
         }
-        if self.has(bridge::NAME) && !setup.has_bridge() {
-            world.loops.left_out.insert(bridge::NAME, "no GitHub is configured: github.repository".into());
+        for name in [bridge::NAME, companions::NAME].into_iter().filter(|name| self.has(name) && !setup.has_bridge()) {
+            world.loops.left_out.insert(name, "no GitHub is configured: github.repository".into());
         }
         if is_dry_run {
             let mut rules = (*world.rules).clone();
@@ -134,7 +154,10 @@ mod tests {
         assert_eq!(Chosen::of(["fleet", "caches", "fleet"]).unwrap().of_the_core(), BTreeSet::from([CACHES, FLEET]));
         for (names, word) in [(vec!["fleet", "indexx"], "no loop `indexx`"), (vec![], "at least one")] {
             let failure = Chosen::of(names).unwrap_err().to_string();
-            assert!(failure.contains(word) && failure.contains("taxonomy, caches, fleet, bridge"), "{failure}");
+            assert!(
+                failure.contains(word) && failure.contains("taxonomy, caches, fleet, bridge, companions"),
+                "{failure}"
+            );
         }
     }
 }

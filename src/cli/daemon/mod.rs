@@ -22,7 +22,7 @@ use crate::console::loops::{LoopState, Phase};
 use crate::console::text::plural;
 use crate::controller::daemon::{DaemonError, DaemonSetup, Door, Passed};
 use crate::controller::leadership::Holder;
-use crate::controller::loops::bridge::NAME;
+use crate::controller::loops::{bridge, companions};
 use crate::controller::supervisor::{Limits, stop_sign};
 use crate::controller::webhooks::Hooks;
 
@@ -30,7 +30,7 @@ use crate::controller::webhooks::Hooks;
 pub const SHAPE: &str = "\
 One daemon of a project acts; others stand by and take over when it ends, however it ends. The lead is the lock of a file in the state folder: it \
 reaches as far as that file, so daemons on several machines must share it. Loops: `taxonomy` reads the logs of failed jobs and remembers why they \
-failed, `caches` lists the mirrors of binary caches, `fleet` follows runners, the cluster, metrics and alerts, `bridge` copies from GitHub to GitLab. Automatic retries of the \
+failed, `caches` lists the mirrors of binary caches, `fleet` follows runners, the cluster, metrics and alerts, `bridge` copies from GitHub to GitLab, `companions` look after what it copied. Automatic retries of the \
 configuration happen while `taxonomy` runs. A round that breaks is made again after a wait that grows; SIGTERM and SIGINT end the daemon within 10 s.
 
 HTTP on --listen: /healthz (the process lives), /readyz (200, or 503 with `reasons`; JSON {`ready`, `reasons`, `role`, `behind`, `host`, `pid`, \
@@ -104,7 +104,7 @@ pub async fn run(globals: &Globals, ask: &Ask) -> Result<Exit, Failure> {
     });
     let setup = Arc::new(wanted.assemble().await?);
     // One that nobody named stays away where it is not configured.
-    if ask.loops.is_some() && chosen.has(NAME) && !setup.has_bridge() {
+    if ask.loops.is_some() && (chosen.has(bridge::NAME) || chosen.has(companions::NAME)) && !setup.has_bridge() {
         return Err(Setup::no_bridge());
     }
     for warning in &setup.loaded.warnings {

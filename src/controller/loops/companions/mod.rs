@@ -11,6 +11,7 @@
 mod deed;
 mod notes;
 mod report;
+mod rounds;
 mod skipped;
 mod stale;
 mod stuck;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use report::{Item, Report};
+pub use rounds::{NAME, Rounds};
 pub use skipped::Skipped;
 pub use stale::{Stale, StaleError};
 pub use stuck::Stuck;
@@ -99,6 +101,10 @@ impl Duty {
             Self::Triggers => "triggers",
             Self::Stuck => "stuck",
         }
+    }
+
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|duty| duty.word() == word)
     }
 
     /// One pass of it.
