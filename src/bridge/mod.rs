@@ -6,12 +6,14 @@
 //! * [`PrDecision`] and [`RefDecision`] carry a reason, from which the verdict and what GitHub is told follow; [`PushBatch`]es are what goes
 //!   to GitLab, [`StatusPlan`] what goes to GitHub.
 //! * [`Note`]s are what is worth keeping for the next pass, [`Decided`] is a decision as it is written down.
+//! * [`Board`] is what people see after a pass.
 //! * [`Recording`] is a pass written down. Decided again, it tells what another version does otherwise.
 //! * [`wake`] reads what webhooks tell: that a pass is due.
 //! * [`companions`] judge what goes wrong beside the bridge: pipelines that never started or never end, dead trigger jobs, old branches.
 //!
 //! What is not known is never taken for absent, and whatever fails holds up only itself: see [`Trouble`].
 
+mod board;
 pub mod companions;
 mod decide;
 mod input;
@@ -31,6 +33,7 @@ mod tests;
 pub mod wake;
 mod watermark;
 
+pub use board::{Board, BoardPipeline, BoardPush, BoardRow, Step};
 pub use decide::{PrDecision, TestedAs};
 pub use input::{Ancestry, BranchInput, Merge, OnGitLab, PrInput, PushRecord, TagInput, TestMerge};
 pub use looked::{Fault, Looked, Trouble};

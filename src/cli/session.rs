@@ -171,7 +171,9 @@ impl Wish {
             Fetch::TriggerJobs(id) | Fetch::Jobs(id) => wished.contains(id),
             Fetch::Needs(id) => self.graphs && wished.contains(id),
             Fetch::FailureReasons => self.reasons,
-            Fetch::Log(_) | Fetch::Report(_) | Fetch::Verdict(_) | Fetch::History => false,
+            Fetch::Log(_) | Fetch::Report(_) | Fetch::Verdict(_) | Fetch::History | Fetch::Board | Fetch::Story(_) => {
+                false
+            }
             Fetch::Caches | Fetch::Cache(_) | Fetch::Signature(..) => false,
         };
         replica.ended.iter().filter(|(fetch, _)| concerns(fetch)).filter_map(|(_, end)| end.as_ref().err()).collect()

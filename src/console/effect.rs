@@ -8,7 +8,9 @@ use super::caches::RootId;
 use super::durations::Took;
 use super::failures::{Ack, Allowance, LaterTry, PipelineEnd};
 use super::log::PageNo;
+use super::loops::LoopOrder;
 use crate::ci::{Iid, JobId, PipelineId, Timestamp};
+use crate::forge::PrNumber;
 use crate::spack::Hash;
 use crate::taxonomy::{Draft, Failure, JobFacts};
 
@@ -35,6 +37,10 @@ pub enum Fetch {
     Cache(RootId),
     /// Who signed a binary in one of them.
     Signature(RootId, Hash),
+    /// What the bridge wrote down about all pull requests.
+    Board,
+    /// What it decided about one.
+    Story(PrNumber),
 }
 
 /// A fetch with all that the executor needs to do it.
@@ -91,6 +97,8 @@ pub enum Order {
         /// 2 or 3.
         layout: u8,
     },
+    Board,
+    Story(PrNumber),
     /// Read the log once, judge it, keep the judgement.
     Verdict {
         web_url: Option<Arc<str>>,
@@ -115,6 +123,8 @@ impl Order {
             Self::Caches { .. } => vec![Fetch::Caches],
             Self::Cache { root, .. } => vec![Fetch::Cache(*root)],
             Self::Signature { root, hash, .. } => vec![Fetch::Signature(*root, *hash)],
+            Self::Board => vec![Fetch::Board],
+            Self::Story(pr) => vec![Fetch::Story(*pr)],
             Self::Verdict { failure, .. } => vec![Fetch::Verdict(failure.job)],
         }
     }
@@ -135,6 +145,10 @@ pub struct Focus {
     pub cache: Option<RootId>,
     /// The binary that somebody looks at.
     pub binary: Option<(RootId, Hash)>,
+    /// Somebody looks at what the bridge does.
+    pub board: bool,
+    /// The pull request whose story somebody reads.
+    pub story: Option<PrNumber>,
 }
 
 /// A failed job that may be retried without being asked, if this is not more than is allowed.
@@ -183,6 +197,8 @@ pub enum Effect {
         job: JobId,
         page: PageNo,
     },
+    /// Start or stop a loop, where this process runs some.
+    SwitchLoop(LoopOrder),
     /// Read this pipeline soon. Consumed by the core itself.
     Refresh(PipelineId),
 }

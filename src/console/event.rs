@@ -12,10 +12,12 @@ use super::failures::{Ack, History};
 use super::fault::Fault;
 use super::fleet::News;
 use super::log::PageNo;
-use super::loops::{Controller, LoopState};
+use super::loops::{Controller, LoopOrder, LoopState};
 use super::world::Edges;
+use crate::bridge::{Board, Decided};
 use crate::cache::{Duplication, Sample, Signature};
 use crate::ci::{Job, JobId, Pipeline, PipelineId, Timestamp};
+use crate::forge::PrNumber;
 use crate::generation::report::Report;
 use crate::spack::Hash;
 use crate::taxonomy::{Draft, Failure, RuleSet};
@@ -74,6 +76,10 @@ pub enum Event {
     CacheRead { root: RootId, inside: Arc<Inside>, sample: Sample, at: Timestamp },
     /// Who signed a binary, and whether that is worth anything.
     BinaryVerified { root: RootId, hash: Hash, signature: Signature, at: Timestamp },
+    /// What the bridge wrote down about all pull requests, if it ever did.
+    BoardKnown(Option<Arc<Board>>),
+    /// What it decided about one, the newest first.
+    StoryKnown { pr: PrNumber, decisions: Arc<[Decided]> },
     /// What the sources of the fleet tell, in order.
     FleetTold(Arc<[News]>),
     /// How a loop of the supervisor fares.
@@ -125,6 +131,8 @@ pub enum Intent {
     /// Somebody looks after these failures.
     Acknowledge(Ack),
     OpenLog(JobId),
+    /// Start or stop a loop in this process.
+    SwitchLoop(LoopOrder),
     /// Change what bounds actions, for this session.
     ChangeRules(Arc<Rules>),
     ReadLogPage {

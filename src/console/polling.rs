@@ -281,6 +281,12 @@ impl Polling {
         if polling.focus.history {
             consider(Fetch::History, Some(periods.list), Urgency::Visible, newest);
         }
+        if polling.focus.board {
+            consider(Fetch::Board, Some(periods.visible), Urgency::Visible, newest);
+        }
+        if let Some(pr) = polling.focus.story {
+            consider(Fetch::Story(pr), Some(periods.visible), Urgency::Asked, newest);
+        }
         if polling.rules.token && world.lacks_details() {
             consider(Fetch::FailureReasons, Some(periods.visible), Urgency::FirstNeeds, newest);
         }
@@ -399,6 +405,8 @@ fn assemble(world: &World, due: &[(Urgency, Reverse<PipelineId>, Fetch)], free: 
             Fetch::FailureReasons => orders.push(Order::FailureReasons),
             // Mirrors have orders of their own.
             Fetch::Caches | Fetch::Cache(_) | Fetch::Signature(..) => {}
+            Fetch::Board => orders.push(Order::Board),
+            Fetch::Story(pr) => orders.push(Order::Story(pr)),
             Fetch::History => orders.push(Order::History { until: world.server_time(now) }),
             Fetch::Log(job) => {
                 let web_url = world.job(job).and_then(|j| j.web_url.clone());

@@ -43,6 +43,9 @@ pub enum Mergeable {
 #[serde(deny_unknown_fields)]
 pub struct PullRequest {
     pub number: PrNumber,
+    /// For people; nothing is decided by it.
+    #[serde(default)]
+    pub title: Arc<str>,
     pub state: PrState,
     pub is_draft: bool,
     pub head: Sha,

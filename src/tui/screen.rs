@@ -70,6 +70,8 @@ pub enum Place {
     Alerts {
         filter: String,
     },
+    /// Pull requests on their way to GitLab and back.
+    Pulls,
     Loops,
     Audit,
     Messages,

@@ -60,6 +60,14 @@ fn a_dry_pass_changes_nothing_a_pass_does_and_a_replay_agrees() {
     assert!(done["statuses"]["posted"].as_u64().unwrap() > 5 && done["seconds"].is_f64(), "{done}");
     let again = stage.run(&["bridge", "--once", "--json"]).document("stackhand.bridge/1");
     assert_eq!(again["pushed"], serde_json::json!([]));
+    // What the console shows is what passes that act have written down.
+    let board = stage.run(&["bridge", "prs", "--json"]).document("stackhand.bridge-prs/1");
+    let rows = board["prs"].as_array().unwrap();
+    assert!(rows.len() == 24 && rows.iter().all(|row| row["title"].as_str().is_some_and(|title| !title.is_empty())));
+    assert_eq!(rows.iter().filter(|row| row["pushed"].is_object()).count(), 10, "{board}");
+    let told = stage.run(&["bridge", "prs"]);
+    assert!(told.code == 0 && told.out.lines().count() == 25, "{}{}", told.out, told.err);
+    Stage::bare().run(&["bridge", "prs"]).failed(1, "no bridge has written anything down here");
 
     let number = done["decisions"].as_array().unwrap().iter().find(|one| one["reason"] == "first_push").unwrap()["pr"]
         .to_string();

@@ -17,7 +17,7 @@ use crate::forge::{
 const QUERY: &str = "query Prs($owner:String!,$name:String!,$first:Int!,$after:String){
   repository(owner:$owner,name:$name){ pullRequests(states:OPEN,first:$first,after:$after,orderBy:{field:UPDATED_AT,direction:DESC}){
     pageInfo{hasNextPage endCursor}
-    nodes{ number state isDraft updatedAt headRefName headRefOid baseRefName mergeable
+    nodes{ number title state isDraft updatedAt headRefName headRefOid baseRefName mergeable
       headRepository{nameWithOwner} potentialMergeCommit{oid}
       labels(first:30){pageInfo{hasNextPage} nodes{name}}
       statusCheckRollup{contexts(first:50){pageInfo{hasNextPage} nodes{ __typename
@@ -90,6 +90,7 @@ struct PageInfo {
 #[serde(rename_all = "camelCase")]
 struct Node {
     number: u64,
+    title: Option<Arc<str>>,
     state: String,
     is_draft: bool,
     updated_at: Timestamp,
@@ -227,6 +228,7 @@ fn read(node: Option<Value>, is_clean: bool) -> Result<SeenPr, String> {
     };
     let pr = PullRequest {
         number: PrNumber(node.number),
+        title: node.title.unwrap_or_default(),
         state,
         is_draft: node.is_draft,
         head: node.head_ref_oid,

@@ -14,6 +14,7 @@ use crate::forge::{Items, Mergeable, PrNumber, PrState, PullRequest, Sha};
 /// A pull request in the words of REST.
 #[derive(Deserialize)]
 struct Rest {
+    title: Option<Arc<str>>,
     state: String,
     #[serde(default)]
     draft: bool,
@@ -74,6 +75,7 @@ impl GitHub {
         };
         Ok(PullRequest {
             number,
+            title: rest.title.unwrap_or_default(),
             state,
             is_draft: rest.draft,
             head: rest.head.sha,

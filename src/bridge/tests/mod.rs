@@ -12,6 +12,7 @@
 
 #![expect(non_snake_case, reason = "cases are numbered as in the reference")]
 
+mod board;
 mod branches;
 mod deferral;
 mod hostile;
@@ -60,6 +61,7 @@ fn rules() -> Rules {
 fn pr(number: u64, head_ref: &str) -> PrInput {
     let pr = PullRequest {
         number: PrNumber(number),
+        title: format!("about {head_ref}").into(),
         state: PrState::Open,
         is_draft: false,
         head: sha(head_ref),

@@ -1,6 +1,7 @@
 //! `stackhand bridge`: copies pull requests, protected branches and tags from GitHub to GitLab, and statuses back.
 
 mod companions;
+mod prs;
 mod stale;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,10 @@ JSON `stackhand.bridge/1`, a line per pass: `prs` (open pull requests, null when
 are not alike on both sides], `statuses` {`posted`, `unchanged`, `held`, `failed`}, `requests` {`github`, `gitlab`, `git` (processes)}, `seconds`, \
 `dry_run`, `troubles` [line]; in a dry run also `would_push` and `statuses.would_post`.
 
+prs tells where each stands, from the store: JSON `stackhand.bridge-prs/1`: `at`, `whole` (all that are open), `prs` [{`pr`, `title`, `head`, `branch`, \
+`verdict`, `reason`, `told`, `since`, `pushed` {`at`, `commit`, `onto`, `base`}, `pipeline` {`id`, `sha`, `status`, `updated_at`}, `shown` (on GitHub), \
+`is_untold` (GitHub does not know the newest yet)}].
+
 companions looks after what was pushed, and stale after what became old; both change nothing without --apply. JSON `stackhand.companions/1`, a line \
 per pass of a duty: `duty` (skipped, triggers, stuck, stale), `at` (GitLab's clock), `dry_run`, `verdicts` {word: how many}, `items` [{`subject`, `verdict`, \
 `told`, and of what was sent `outcome` (done, skipped, failed, uncertain), `new_job`, `reason`}], `requests`, `seconds`, `troubles`. JSON of stale --plan \
@@ -41,6 +46,7 @@ Examples:
   stackhand bridge --once --dry-run
   stackhand bridge --once --json | jq '.decisions[] | select(.verdict != \"pushed\")'
   stackhand bridge --once --record pass.json && stackhand bridge replay pass.json
+  stackhand bridge prs
   stackhand bridge companions --once
   stackhand bridge companions --only skipped,triggers --apply
   stackhand bridge stale --plan old.json && stackhand bridge stale --apply old.json
@@ -68,6 +74,8 @@ pub struct Ask {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
+    /// Tells where every open pull request stands, as the last pass left it.
+    Prs(prs::Ask),
     /// Decides a recorded pass again, and tells what comes out otherwise.
     Replay(Replay),
     /// Makes good what GitLab does not do by itself: pipelines that did not start, trigger jobs that died, pipelines that never end.
@@ -96,6 +104,7 @@ pub async fn run(globals: &Globals, ask: &Ask) -> Result<Exit, Failure> {
         setup.out.note(&warning.to_string());
     }
     let ended = match &ask.what {
+        Some(What::Prs(ask)) => prs::run(&setup, ask).await,
         Some(What::Companions(ask)) => Box::pin(companions::run(&setup, ask)).await,
         Some(What::Stale(ask)) => Box::pin(stale::run(&setup, ask)).await,
         _ => Box::pin(pass(&setup, ask)).await,

@@ -33,6 +33,38 @@ pub struct Controller {
     pub role: Role,
 }
 
+/// What a person wants of a loop.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct LoopOrder {
+    pub name: Arc<str>,
+    pub switch: Switch,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Switch {
+    Start {
+        dry_run: bool,
+    },
+    Stop,
+    /// Begin its next round now.
+    Now,
+}
+
+impl LoopOrder {
+    /// Reads `start NAME [--dry-run]`, `stop NAME` or `run NAME`.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let (name, switch) = match *words.as_slice() {
+            ["start", name] => (name, Switch::Start { dry_run: false }),
+            ["start", name, "--dry-run"] | ["start", "--dry-run", name] => (name, Switch::Start { dry_run: true }),
+            ["stop", name] => (name, Switch::Stop),
+            ["run", name] => (name, Switch::Now),
+            _ => return Err("write `:loops start NAME [--dry-run]`, `:loops stop NAME` or `:loops run NAME`".to_owned()),
+        };
+        Ok(Self { name: name.into(), switch })
+    }
+}
+
 /// What is known of loops.
 #[derive(Debug, Clone, Default)]
 pub struct Loops {

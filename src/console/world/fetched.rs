@@ -80,6 +80,14 @@ impl World {
                 self.history.failed(fault.clone());
                 false
             }
+            Fetch::Board => {
+                self.board.failed(fault.clone());
+                false
+            }
+            Fetch::Story(_) => {
+                self.story.failed(fault.clone());
+                false
+            }
             Fetch::Log(job) => match self.log_mut(job) {
                 Some(LogFacts { doc, error, .. }) => {
                     if fault.kind == FaultKind::NotFound {

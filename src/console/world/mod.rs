@@ -30,7 +30,9 @@ use super::loops::Loops;
 use super::messages::Messages;
 use super::polling::{PollRules, Polling};
 use super::state::{Counts, JobState};
+use crate::bridge::{Board, Decided};
 use crate::ci::{FailureReason, Job, JobId, JobKind, PipelineId, Status, Timestamp};
+use crate::forge::PrNumber;
 use crate::taxonomy::RuleSet;
 
 /// What the server told about itself.
@@ -65,6 +67,10 @@ pub struct World {
     pub failures: Failures,
     pub history: Fresh<Option<Arc<History>>>,
     pub caches: Caches,
+    /// What goes from GitHub to GitLab and back, as the bridge wrote it down.
+    pub board: Fresh<Option<Arc<Board>>>,
+    /// What it decided about the pull request that somebody last asked for.
+    pub story: Fresh<Option<(PrNumber, Arc<[Decided]>)>>,
     /// Runners, pods, nodes, and what is wrong with them.
     pub fleet: Box<FleetFacts>,
     pub loops: Loops,
@@ -102,6 +108,8 @@ impl World {
             failures: Failures::default(),
             history: Fresh::default(),
             caches: Caches::default(),
+            board: Fresh::default(),
+            story: Fresh::default(),
             fleet: Box::default(),
             loops: Loops::default(),
             taxonomy: Arc::default(),

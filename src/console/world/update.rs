@@ -112,6 +112,16 @@ impl World {
                 self.history.read(now, Completeness::Whole);
                 Vec::new()
             }
+            Event::BoardKnown(board) => {
+                self.board.value = board;
+                self.board.read(now, Completeness::Whole);
+                Vec::new()
+            }
+            Event::StoryKnown { pr, decisions } => {
+                self.story.value = Some((pr, decisions));
+                self.story.read(now, Completeness::Whole);
+                Vec::new()
+            }
             Event::CachesRecalled(samples) => {
                 self.caches.sampled(samples);
                 Vec::new()
@@ -410,6 +420,17 @@ impl World {
                     self.polling.want(Fetch::Signature(root, hash));
                 }
                 Vec::new()
+            }
+            Intent::SwitchLoop(order) => {
+                let acts = matches!(order.switch, Switch::Start { dry_run: false });
+                match self.rules.read_only.as_ref().filter(|_| acts) {
+                    Some(why) => {
+                        let text = format!("loop {} not started: {why}; with --dry-run it only looks", order.name);
+                        self.messages.say(Level::Error, text, now);
+                        Vec::new()
+                    }
+                    None => vec![Effect::SwitchLoop(order)],
+                }
             }
             Intent::Refresh(Some(pipeline)) => vec![Effect::Refresh(pipeline)],
             Intent::Refresh(None) => {

@@ -1,6 +1,7 @@
 //! Does what the core asks of the outside, each request in a task of its own, and answers with events. Holds no facts and judges nothing.
 
 mod act;
+mod board;
 mod caches;
 mod fetch;
 mod judge;
@@ -29,6 +30,7 @@ use crate::console::event::{Event, Intent};
 use crate::console::fault::{Fault, FaultKind};
 use crate::console::fleet::Source;
 use crate::console::log::PageNo;
+use crate::console::loops::LoopOrder;
 
 /// Everything outside that the core may touch.
 #[derive(Clone)]
@@ -51,6 +53,8 @@ pub struct Outside {
     pub rules: Arc<Rulebook>,
     /// What tells of the fleet.
     pub fleet: FleetOutside,
+    /// What starts and stops loops; `None`: whoever runs this core decided which run.
+    pub desk: Option<mpsc::Sender<LoopOrder>>,
 }
 
 /// What the health of a binary cache is judged by.
@@ -86,6 +90,20 @@ struct Hands {
     outside: Outside,
     answers: mpsc::Sender<Event>,
     clock: Arc<dyn Clock>,
+}
+
+impl Hands {
+    async fn switch_loop(&self, order: LoopOrder) {
+        let desk = self.outside.desk.as_ref();
+        let is_taken = match desk {
+            Some(desk) => desk.send(order).await.is_ok(),
+            None => false,
+        };
+        if !is_taken {
+            let text = "loops are not started and stopped from here: a daemon runs those that `daemon.loops` names";
+            self.say(Event::Said { error: true, text: text.into() }).await;
+        }
+    }
 }
 
 impl Executor {
@@ -141,6 +159,7 @@ impl Executor {
                 Effect::StoreLaterTries(tries) => hands.store_later_tries(&tries).await,
                 Effect::StorePipelineEnds(ends) => hands.store_pipeline_ends(&ends).await,
                 Effect::ReadLogPage { job, page } => hands.read_log_page(job, page).await,
+                Effect::SwitchLoop(order) => hands.switch_loop(order).await,
                 Effect::StoreAudit(_) | Effect::Refresh(_) => {}
             }
         });

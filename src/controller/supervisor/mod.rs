@@ -4,6 +4,7 @@
 //! after each fault, makes it anew after a panic, and tells how it fares with every change ([`Event::LoopTold`]). It judges nothing and acts on
 //! nothing: that is what loops do. They are stopped together: a round under way may end, then it is cut off.
 
+mod desk;
 mod drive;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+pub use self::desk::{Desk, Makers};
 use self::drive::{Driver, Round};
 use crate::adapters::clock::Clock;
 use crate::ci::Timestamp;

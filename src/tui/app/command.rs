@@ -10,6 +10,7 @@ use crate::ci::{JobId, Timestamp};
 use crate::console::actions::{Plan, Verb};
 use crate::console::event::Intent;
 use crate::console::filter::Filter;
+use crate::console::loops::LoopOrder;
 use crate::console::registry::ActionId;
 use crate::tui::screen::{Ask, Cx, Place};
 use crate::tui::widgets::Look;
@@ -42,6 +43,17 @@ impl App {
                 }
                 _ => {
                     self.say(true, format!("no pipeline `{argument}` is known; `2` lists those that are"), now);
+                    Vec::new()
+                }
+            },
+            ActionId::ScreenLoops => match LoopOrder::read(&argument) {
+                Ok(order) => {
+                    let mut wishes = self.go(Place::Loops, now);
+                    wishes.push(Wish::Intend(Intent::SwitchLoop(order)));
+                    wishes
+                }
+                Err(error) => {
+                    self.say(true, error, now);
                     Vec::new()
                 }
             },

@@ -25,7 +25,7 @@ pub const WHICH_KEY_AFTER: Duration = Duration::from_millis(400);
 const INFO_FOR: Duration = Duration::from_secs(4);
 
 /// The screens of this version, by the key that opens them.
-const TABS: [(&str, &str, ActionId); 10] = [
+const TABS: [(&str, &str, ActionId); 11] = [
     ("1", "Over", ActionId::ScreenOverview),
     ("2", "Pipes", ActionId::ScreenPipelines),
     ("3", "DAG", ActionId::ScreenDag),
@@ -33,6 +33,7 @@ const TABS: [(&str, &str, ActionId); 10] = [
     ("5", "Fleet", ActionId::ScreenFleet),
     ("6", "Errors", ActionId::ScreenErrors),
     ("7", "Caches", ActionId::ScreenCaches),
+    ("8", "PRs", ActionId::ScreenBridge),
     ("0", "Loops", ActionId::ScreenLoops),
     ("ga", "Alerts", ActionId::ScreenAlerts),
     ("gz", "Audit", ActionId::ScreenAudit),
@@ -170,6 +171,7 @@ impl App {
                     | (ActionId::ScreenCaches, Place::Caches { .. } | Place::Cache { .. })
                     | (ActionId::ScreenFleet, Place::Fleet { .. })
                     | (ActionId::ScreenAlerts, Place::Alerts { .. })
+                    | (ActionId::ScreenBridge, Place::Pulls)
                     | (ActionId::ScreenLoops, Place::Loops)
                     | (ActionId::ScreenAudit, Place::Audit)
             )
@@ -331,6 +333,13 @@ impl App {
                 Place::Audit => {
                     &[ActionId::ListOpen, ActionId::AuditCompensate, ActionId::AppCommand, ActionId::AppHelp]
                 }
+                Place::Pulls => &[
+                    ActionId::ListOpen,
+                    ActionId::TroubleNext,
+                    ActionId::ListFilter,
+                    ActionId::ListSort,
+                    ActionId::AppHelp,
+                ],
                 Place::Loops => &[ActionId::ListOpen, ActionId::TroubleNext, ActionId::AppCommand, ActionId::AppHelp],
                 Place::Messages | Place::Later(_) => &[ActionId::HistoryBack, ActionId::AppCommand, ActionId::AppHelp],
                 _ => &[

@@ -8,7 +8,7 @@ use crate::console::event::Intent;
 use crate::tui::screen::{Explained, Place, Screen};
 use crate::tui::screens::{
     AlertsScreen, AuditScreen, CacheScreen, CachesScreen, DagScreen, ErrorsScreen, FleetScreen, JobScreen, JobsScreen,
-    LaterScreen, LoopsScreen, MessagesScreen, OverviewScreen, PipelinesScreen,
+    LaterScreen, LoopsScreen, MessagesScreen, OverviewScreen, PipelinesScreen, PullsScreen,
 };
 
 /// How far back one can go.
@@ -27,6 +27,7 @@ pub fn open(place: &Place) -> Box<dyn Screen> {
         Place::Cache { root, spec } => Box::new(CacheScreen::new(*root, spec.clone())),
         Place::Fleet { job, filter } => Box::new(FleetScreen::new(*job, filter)),
         Place::Alerts { filter } => Box::new(AlertsScreen::new(filter)),
+        Place::Pulls => Box::new(PullsScreen::default()),
         Place::Loops => Box::new(LoopsScreen::default()),
         Place::Audit => Box::new(AuditScreen::default()),
         Place::Messages => Box::new(MessagesScreen::default()),

@@ -169,7 +169,8 @@ impl App {
             ActionId::ScreenAlerts if matches!(self.screen.place(), Place::Alerts { .. }) => Vec::new(),
             ActionId::ScreenAlerts => self.go(Place::Alerts { filter: String::new() }, now),
             ActionId::JobsPod => self.go_to_pod(now),
-            ActionId::ScreenBridge | ActionId::ScreenBot | ActionId::JobsWatch => {
+            ActionId::ScreenBridge => self.go(Place::Pulls, now),
+            ActionId::ScreenBot | ActionId::JobsWatch => {
                 self.say(false, format!("{}: not in this version yet", action.action().title), now);
                 Vec::new()
             }

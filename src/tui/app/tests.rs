@@ -4,6 +4,7 @@ mod caches;
 mod fleet;
 mod loops;
 mod night;
+mod pulls;
 
 use std::sync::Arc;
 

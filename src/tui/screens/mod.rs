@@ -14,6 +14,7 @@ mod loops;
 mod messages;
 mod overview;
 mod pipelines;
+mod pulls;
 mod told;
 
 pub use alerts::AlertsScreen;
@@ -29,3 +30,4 @@ pub use loops::LoopsScreen;
 pub use messages::MessagesScreen;
 pub use overview::OverviewScreen;
 pub use pipelines::PipelinesScreen;
+pub use pulls::PullsScreen;

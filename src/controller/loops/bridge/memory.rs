@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{Outside, local};
 use crate::adapters::store::BridgeMemory;
-use crate::bridge::{Note, PassInput, PushRecord, RefKind, Subject, Trouble, Watermark};
+use crate::bridge::{Board, Note, PassInput, PassOutput, PushRecord, RefKind, Subject, Trouble, Watermark};
 use crate::ci::Timestamp;
-use crate::console::fault::Fault;
+use crate::console::fault::{Fault, FaultKind};
 use crate::forge::Sha;
 
 /// What a pass recalls, and what of it changed.
@@ -79,6 +79,30 @@ pub(super) async fn put_watermark(outside: &Outside, mark: Option<Watermark>) ->
     let Some(Watermark(at)) = mark else { return Ok(()) };
     let text = at.millis().to_string();
     outside.store.put_meta(&mark_key(outside), &text).await.map_err(|error| local(&error))
+}
+
+/// Writes down how everything stands after a pass, for people.
+pub(super) async fn put_board(
+    outside: &Outside,
+    input: &PassInput,
+    output: &PassOutput,
+    is_whole: bool,
+) -> Result<(), Fault> {
+    let key = board_key(&outside.name);
+    let before = outside.store.get_meta(&key).await.map_err(|error| local(&error))?;
+    // One of another version is made anew.
+    let before: Option<Board> = before.as_deref().and_then(|text| serde_json::from_str(text).ok());
+    let kept = outside.store.bridge_memory(&outside.name).await.map_err(|error| local(&error))?;
+    let posted: Vec<_> = kept.statuses.iter().filter(|one| !one.is_uncertain).map(|one| &one.posted).collect();
+    let board = Board::after(before.as_ref(), input, output, (&kept.pushes, &posted), is_whole);
+    let text = serde_json::to_string(&board)
+        .map_err(|error| Fault::new(FaultKind::Local, "write down the bridge's board", error.to_string()))?;
+    outside.store.put_meta(&key, &text).await.map_err(|error| local(&error))
+}
+
+/// Where the store has the board of a bridge.
+pub fn board_key(bridge: &str) -> String {
+    format!("bridge.board {bridge}")
 }
 
 fn mark_key(outside: &Outside) -> String {

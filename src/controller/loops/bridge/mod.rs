@@ -19,6 +19,7 @@ mod tell;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use memory::board_key;
 use report::Done;
 pub use report::{PassReport, Requests, Shown, Told};
 pub use rounds::{NAME, Rounds};
@@ -105,6 +106,7 @@ impl Bridge {
             let pipelines = input.pipelines.found().map_or(&[][..], Vec::as_slice);
             let mark = Watermark::past(before, pipelines, held, &unposted, gathered.is_whole);
             memory::put_watermark(outside, mark).await?;
+            memory::put_board(outside, &input, &output, gathered.is_listed).await?;
             self.tidy(&mut troubles).await?;
         }
         let unlisted = gathered.unlisted;

@@ -2,6 +2,8 @@
 
 mod rows;
 
+pub(super) use rows::cause;
+
 use std::collections::BTreeSet;
 
 use ratatui::layout::Rect;

@@ -161,7 +161,7 @@ fn eta(cx: Cx<'_>, facts: &PipelineFacts) -> String {
 }
 
 /// The reason of most failures, and how many others there are.
-fn cause<'a>(cx: Cx<'a>, facts: &PipelineFacts) -> String {
+pub(in crate::tui::screens) fn cause<'a>(cx: Cx<'a>, facts: &PipelineFacts) -> String {
     let mut sums: Vec<(&'a str, usize)> = Vec::new();
     for job in cx.world.jobs_of(facts.pipeline.id).filter(|j| j.is_failure() && j.downstream.is_none()) {
         let cause = cx.world.cause(job).unwrap_or("?");
