@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::Row;
 
-use super::{Store, StoreError};
+use super::sql::{query, query_as};
+use super::{Store, StoreError, StoreFault};
 use crate::ci::Timestamp;
 
 /// A note, with the text that it was read from.
@@ -35,16 +35,15 @@ impl Store {
         &self,
         keeper: &str,
     ) -> Result<BTreeMap<String, Kept<T>>, StoreError> {
-        let rows = sqlx::query("SELECT subject, body FROM bridge_notes WHERE bridge = ?")
+        let rows: Vec<(String, String)> = query_as("SELECT subject, body FROM bridge_notes WHERE bridge = ?")
             .bind(keeper)
-            .fetch_all(&self.pool)
+            .fetch_all(&self.db)
             .await
             .map_err(|error| self.failed(error))?;
         let mut notes = BTreeMap::new();
-        for row in &rows {
-            let (subject, text): (String, String) = (row.get("subject"), row.get("body"));
+        for (subject, text) in rows {
             let note =
-                serde_json::from_str(&text).map_err(|error| self.failed(sqlx::Error::Decode(Box::new(error))))?;
+                serde_json::from_str(&text).map_err(|error| self.failed(StoreFault::garbled(error)))?;
             notes.insert(subject, Kept { note, text });
         }
         Ok(notes)
@@ -59,7 +58,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<Option<Option<Kept<T>>>>, StoreError> {
         let write = async {
-            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            let mut transaction = self.begin_as_leader().await?;
             let mut ends = Vec::with_capacity(swaps.len());
             for Swap { subject, before, after } in swaps {
                 let after = after.map(Kept::of).transpose()?;
@@ -68,7 +67,7 @@ impl Store {
                         ends.push(Some(None));
                         continue;
                     }
-                    (None, Some(after)) => sqlx::query(
+                    (None, Some(after)) => query(
                         "INSERT INTO bridge_notes (bridge, subject, at, body) VALUES (?, ?, ?, ?) \
                          ON CONFLICT (bridge, subject) DO NOTHING",
                     )
@@ -76,7 +75,7 @@ impl Store {
                     .bind(&subject)
                     .bind(now.millis())
                     .bind(&after.text),
-                    (Some(before), Some(after)) => sqlx::query(
+                    (Some(before), Some(after)) => query(
                         "UPDATE bridge_notes SET at = ?, body = ? WHERE bridge = ? AND subject = ? AND body = ?",
                     )
                     .bind(now.millis())
@@ -85,13 +84,13 @@ impl Store {
                     .bind(&subject)
                     .bind(&before.text),
                     (Some(before), None) => {
-                        sqlx::query("DELETE FROM bridge_notes WHERE bridge = ? AND subject = ? AND body = ?")
+                        query("DELETE FROM bridge_notes WHERE bridge = ? AND subject = ? AND body = ?")
                             .bind(keeper)
                             .bind(&subject)
                             .bind(&before.text)
                     }
                 };
-                let changed = query.execute(&mut *transaction).await?.rows_affected();
+                let changed = query.execute(&mut transaction).await?;
                 ends.push((changed == 1).then_some(after));
             }
             transaction.commit().await?;
@@ -102,8 +101,8 @@ impl Store {
 }
 
 impl<T: Serialize> Kept<T> {
-    fn of(note: T) -> Result<Self, sqlx::Error> {
-        let text = serde_json::to_string(&note).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+    fn of(note: T) -> Result<Self, StoreFault> {
+        let text = serde_json::to_string(&note).map_err(StoreFault::unwritable)?;
         Ok(Self { note, text })
     }
 }
