@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A daemon with its log lines.
 pub struct Daemon {
-    child: Child,
+    pub child: Child,
     lines: Receiver<String>,
     heard: Vec<Value>,
     raw: String,
@@ -42,7 +42,7 @@ impl Daemon {
     }
 
     /// The next log line with this message.
-    fn until(&mut self, message: &str) -> Value {
+    pub fn until(&mut self, message: &str) -> Value {
         let end = Instant::now() + PATIENCE;
         loop {
             let rest = end.saturating_duration_since(Instant::now());
@@ -87,7 +87,7 @@ impl Daemon {
     }
 
     /// Ends it by a signal; its code and everything that it wrote.
-    fn end(mut self, signal: &str) -> (Option<i32>, String) {
+    pub fn end(mut self, signal: &str) -> (Option<i32>, String) {
         send_signal(self.child.id(), signal);
         let code = self.child.wait().unwrap().code();
         for line in &self.lines {

@@ -57,8 +57,7 @@ fn read(row: &Row) -> Result<(AuditId, AuditRow), StoreFault> {
     let word: &str = row.try_get("state")?;
     let state = AuditState::parse(word).ok_or_else(|| StoreFault::garbled(format!("unknown state `{word}`")))?;
     let text = |column: &str| row.try_get::<&str>(column).map(Into::into);
-    let detail: AuditDetail =
-        serde_json::from_str(row.try_get("detail")?).map_err(StoreFault::garbled)?;
+    let detail: AuditDetail = serde_json::from_str(row.try_get("detail")?).map_err(StoreFault::garbled)?;
     let targets: i64 = row.try_get("targets")?;
     let entry = AuditRow {
         at: Timestamp::from_millis(row.try_get("at")?),

@@ -53,7 +53,9 @@ impl Store {
                 pushes: pushes.iter().filter_map(body).collect(),
                 statuses: statuses
                     .iter()
-                    .filter_map(|row| Some(KnownStatus { posted: body(row)?, is_uncertain: row.try_get("is_uncertain").ok()? }))
+                    .filter_map(|row| {
+                        Some(KnownStatus { posted: body(row)?, is_uncertain: row.try_get("is_uncertain").ok()? })
+                    })
                     .collect(),
                 notes: notes.iter().filter_map(|row| Some((row.try_get("subject").ok()?, body(row)?))).collect(),
             })

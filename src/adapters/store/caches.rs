@@ -100,15 +100,16 @@ impl Store {
     /// Remembers the hashes of the lock that a generate job left, and forgets those of jobs that are long over.
     pub async fn put_generated_lock(&self, job: JobId, hashes: &[Hash], at: Timestamp) -> Result<(), StoreError> {
         let bytes: Vec<u8> = hashes.iter().flat_map(|hash| hash.as_str().bytes()).collect();
-        let put = query("INSERT INTO generated_locks (job, hashes, at) VALUES (?, ?, ?) \
-             ON CONFLICT (job) DO UPDATE SET hashes = excluded.hashes, at = excluded.at")
-            .bind(job.0.cast_signed())
-            .bind(bytes)
-            .bind(at.millis())
-            .execute(&self.db);
+        let put = query(
+            "INSERT INTO generated_locks (job, hashes, at) VALUES (?, ?, ?) \
+             ON CONFLICT (job) DO UPDATE SET hashes = excluded.hashes, at = excluded.at",
+        )
+        .bind(job.0.cast_signed())
+        .bind(bytes)
+        .bind(at.millis())
+        .execute(&self.db);
         put.await.map_err(|error| self.failed(error))?;
-        let forget =
-            query("DELETE FROM generated_locks WHERE at < ?").bind(at.millis() - KEPT).execute(&self.db);
+        let forget = query("DELETE FROM generated_locks WHERE at < ?").bind(at.millis() - KEPT).execute(&self.db);
         forget.await.map(|_| ()).map_err(|error| self.failed(error))
     }
 
@@ -217,6 +218,7 @@ fn manifest(row: &Row) -> Result<Manifest, StoreFault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::store::tests::{Ground, on_both};
 
     const NOW: Timestamp = Timestamp::from_millis(800 * DAY);
 
@@ -230,9 +232,8 @@ mod tests {
         Sample { url: url.into(), at, skew_ms: 7, sizes, orphans: None, holes: Some(2), state: Some(Severity::Warn) }
     }
 
-    #[tokio::test]
-    async fn samples_come_back_as_they_were_and_what_was_found_stays_known() {
-        let store = Store::in_memory(NOW).await.unwrap();
+    async fn samples_come_back_as_they_were_and_what_was_found_stays_known(ground: &Ground) {
+        let store = ground.store().await;
         let first = Sample { orphans: Some(Amount { objects: 1, bytes: u64::MAX >> 1 }), ..made("s3://b/a", NOW, 7) };
         let other = Sample { sizes: Sizes::default(), holes: None, state: None, ..made("s3://b/é", NOW, 7) };
         store.put_samples(&[first.clone(), other.clone()]).await.unwrap();
@@ -242,9 +243,8 @@ mod tests {
         assert_eq!(store.samples(NOW).await.unwrap(), [first, other]);
     }
 
-    #[tokio::test]
-    async fn old_samples_are_thinned_out_and_very_old_ones_forgotten() {
-        let store = Store::in_memory(NOW).await.unwrap();
+    async fn old_samples_are_thinned_out_and_very_old_ones_forgotten(ground: &Ground) {
+        let store = ground.store().await;
         let ages = [0_i64, 1, 2, 200, 205, 24 * 40, 24 * 40 + 1, 24 * 790];
         let all: Vec<Sample> = ages.iter().map(|hours| made("s3://b/a", NOW.shifted(-hours * 3_600_000), 7)).collect();
         store.put_samples(&all).await.unwrap();
@@ -255,9 +255,8 @@ mod tests {
         assert_eq!(newest.len(), 1, "the newest of a root is told, however old it is");
     }
 
-    #[tokio::test]
-    async fn locks_are_remembered_by_their_job() {
-        let store = Store::in_memory(NOW).await.unwrap();
+    async fn locks_are_remembered_by_their_job(ground: &Ground) {
+        let store = ground.store().await;
         let hashes: Vec<Hash> = ["a", "7"].map(|c| Hash::parse(&c.repeat(32)).unwrap()).into();
         store.put_generated_lock(JobId(7), &hashes, NOW.shifted(-3 * KEPT)).await.unwrap();
         assert_eq!(store.generated_lock(JobId(7)).await.unwrap().as_ref(), Some(&hashes));
@@ -266,9 +265,8 @@ mod tests {
         assert_eq!(store.generated_lock(JobId(7)).await.unwrap(), None, "too old");
     }
 
-    #[tokio::test]
-    async fn manifests_are_known_by_their_version() {
-        let store = Store::in_memory(NOW).await.unwrap();
+    async fn manifests_are_known_by_their_version(ground: &Ground) {
+        let store = ground.store().await;
         let blob = Some(BlobRef { sum: Checksum::of(b"x"), bytes: 5 });
         let made = |path: &str, reading| SpecManifest {
             path: path.into(),
@@ -286,5 +284,12 @@ mod tests {
         assert_eq!(known.into_iter().collect::<Vec<_>>(), [("a".into(), ("t".into(), read))]);
         store.put_manifests("s3://b/a", &[]).await.unwrap();
         assert!(store.known_manifests("s3://b/a").await.unwrap().is_empty());
+    }
+
+    on_both! {
+        samples_come_back_as_they_were_and_what_was_found_stays_known
+        old_samples_are_thinned_out_and_very_old_ones_forgotten
+        locks_are_remembered_by_their_job
+        manifests_are_known_by_their_version
     }
 }

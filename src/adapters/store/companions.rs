@@ -42,8 +42,7 @@ impl Store {
             .map_err(|error| self.failed(error))?;
         let mut notes = BTreeMap::new();
         for (subject, text) in rows {
-            let note =
-                serde_json::from_str(&text).map_err(|error| self.failed(StoreFault::garbled(error)))?;
+            let note = serde_json::from_str(&text).map_err(|error| self.failed(StoreFault::garbled(error)))?;
             notes.insert(subject, Kept { note, text });
         }
         Ok(notes)
@@ -75,14 +74,14 @@ impl Store {
                     .bind(&subject)
                     .bind(now.millis())
                     .bind(&after.text),
-                    (Some(before), Some(after)) => query(
-                        "UPDATE bridge_notes SET at = ?, body = ? WHERE bridge = ? AND subject = ? AND body = ?",
-                    )
-                    .bind(now.millis())
-                    .bind(&after.text)
-                    .bind(keeper)
-                    .bind(&subject)
-                    .bind(&before.text),
+                    (Some(before), Some(after)) => {
+                        query("UPDATE bridge_notes SET at = ?, body = ? WHERE bridge = ? AND subject = ? AND body = ?")
+                            .bind(now.millis())
+                            .bind(&after.text)
+                            .bind(keeper)
+                            .bind(&subject)
+                            .bind(&before.text)
+                    }
                     (Some(before), None) => {
                         query("DELETE FROM bridge_notes WHERE bridge = ? AND subject = ? AND body = ?")
                             .bind(keeper)
@@ -110,12 +109,12 @@ impl<T: Serialize> Kept<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::store::tests::{Ground, on_both};
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
-    #[tokio::test]
-    async fn of_two_who_write_the_same_note_one_is_told_that_the_other_was_faster() {
-        let store = Store::in_memory(NOW).await.unwrap();
+    async fn of_two_who_write_the_same_note_one_is_told_that_the_other_was_faster(ground: &Ground) {
+        let store = ground.store().await;
         let swap = async |before: Option<&Kept<u32>>, after: Option<u32>| {
             let swap = Swap { subject: "pr1_x".to_owned(), before: before.cloned(), after };
             store.swap_companion_notes("p skipped", vec![swap], NOW).await.unwrap().pop().unwrap()
@@ -133,11 +132,15 @@ mod tests {
         assert!(store.companion_notes::<u32>("p skipped").await.unwrap().is_empty());
     }
 
-    #[tokio::test]
-    async fn a_note_that_cannot_be_read_is_an_error_and_not_forgotten() {
-        let store = Store::in_memory(NOW).await.unwrap();
+    async fn a_note_that_cannot_be_read_is_an_error_and_not_forgotten(ground: &Ground) {
+        let store = ground.store().await;
         let swap = Swap { subject: "1".to_owned(), before: None, after: Some("no number".to_owned()) };
         store.swap_companion_notes("p stuck", vec![swap], NOW).await.unwrap();
         assert!(store.companion_notes::<u32>("p stuck").await.is_err());
+    }
+
+    on_both! {
+        of_two_who_write_the_same_note_one_is_told_that_the_other_was_faster
+        a_note_that_cannot_be_read_is_an_error_and_not_forgotten
     }
 }

@@ -82,10 +82,11 @@ impl Store {
         let write = async {
             let mut transaction = self.db.begin().await?;
             let (mut rows, mut bytes): (u32, u64) = {
-                let (rows, bytes): (i64, i64) =
-                    query_as("SELECT count(*), CAST(coalesce(sum(kept), 0) AS BIGINT) FROM inbox WHERE handled_at IS NULL")
-                        .fetch_one(&mut transaction)
-                        .await?;
+                let (rows, bytes): (i64, i64) = query_as(
+                    "SELECT count(*), CAST(coalesce(sum(kept), 0) AS BIGINT) FROM inbox WHERE handled_at IS NULL",
+                )
+                .fetch_one(&mut transaction)
+                .await?;
                 (u32::try_from(rows).unwrap_or(u32::MAX), u64::try_from(bytes).unwrap_or(u64::MAX))
             };
             let mut taken = Vec::with_capacity(deliveries.len());
@@ -109,10 +110,10 @@ impl Store {
     pub async fn waiting_deliveries(&self) -> Result<Vec<Waiting>, StoreError> {
         let rows: Vec<(i64, i64, String)> =
             query_as("SELECT no, received_at, about FROM inbox WHERE handled_at IS NULL ORDER BY no LIMIT ?")
-            .bind(BOUNDS.waiting.0)
-            .fetch_all(&self.db)
-            .await
-            .map_err(|error| self.failed(error))?;
+                .bind(BOUNDS.waiting.0)
+                .fetch_all(&self.db)
+                .await
+                .map_err(|error| self.failed(error))?;
         let one = |(no, received_at, about): (i64, i64, String)| Waiting {
             no: DeliveryNo(no),
             received_at: Timestamp::from_millis(received_at),
@@ -164,14 +165,12 @@ impl Store {
 
     /// The body of a delivery, where it is still kept.
     pub async fn delivery_body(&self, forge: Forge, id: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        query_scalar(
-            "SELECT body FROM inbox_bodies WHERE no = (SELECT no FROM inbox WHERE forge = ? AND delivery = ?)",
-        )
-        .bind(forge.word())
-        .bind(id)
-        .fetch_optional(&self.db)
-        .await
-        .map_err(|error| self.failed(error))
+        query_scalar("SELECT body FROM inbox_bodies WHERE no = (SELECT no FROM inbox WHERE forge = ? AND delivery = ?)")
+            .bind(forge.word())
+            .bind(id)
+            .fetch_optional(&self.db)
+            .await
+            .map_err(|error| self.failed(error))
     }
 
     /// Forgets what is too old, and of the rest what is too much: bodies first.
@@ -209,12 +208,7 @@ impl Store {
     }
 }
 
-async fn put(
-    transaction: &mut Tx,
-    delivery: &Delivery,
-    waits: bool,
-    is_full: bool,
-) -> Result<Taken, StoreFault> {
+async fn put(transaction: &mut Tx, delivery: &Delivery, waits: bool, is_full: bool) -> Result<Taken, StoreFault> {
     if is_full {
         let known: Option<i64> = query_scalar("SELECT no FROM inbox WHERE forge = ? AND delivery = ?")
             .bind(delivery.forge.word())
@@ -241,11 +235,7 @@ async fn put(
     .await?;
     let Some(no) = no else { return Ok(Taken::Known) };
     if !body.is_empty() {
-        query("INSERT INTO inbox_bodies (no, body) VALUES (?, ?)")
-            .bind(no)
-            .bind(body)
-            .execute(transaction)
-            .await?;
+        query("INSERT INTO inbox_bodies (no, body) VALUES (?, ?)").bind(no).bind(body).execute(transaction).await?;
     }
     Ok(Taken::New(DeliveryNo(no)))
 }
@@ -257,7 +247,7 @@ fn kept(body: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapters::store::tests::{DAY, NOW};
+    use crate::adapters::store::tests::{DAY, Ground, NOW, on_both};
     use crate::forge::PrNumber;
 
     fn delivery(id: u64, about: About, at: Timestamp) -> Delivery {
@@ -277,9 +267,8 @@ mod tests {
         kept
     }
 
-    #[tokio::test]
-    async fn no_more_are_taken_than_may_wait_and_none_is_pushed_out() {
-        let store = Store::in_memory(NOW).await.unwrap();
+    async fn no_more_are_taken_than_may_wait_and_none_is_pushed_out(ground: &Ground) {
+        let store = ground.store().await;
         let few = Bounds { waiting: (2, 1 << 20), ..BOUNDS };
         let all: Vec<Delivery> = (0..3).map(|id| waits(id, NOW)).collect();
         let taken = store.put_deliveries_within(&all, few).await.unwrap();
@@ -299,9 +288,8 @@ mod tests {
         assert!(matches!(taken[..], [Taken::New(_)]), "delivered again, it is taken");
     }
 
-    #[tokio::test]
-    async fn bodies_go_first_then_rows_and_never_what_waits() {
-        let store = Store::in_memory(NOW).await.unwrap();
+    async fn bodies_go_first_then_rows_and_never_what_waits(ground: &Ground) {
+        let store = ground.store().await;
         let done: Vec<Delivery> = (0..10).map(|id| delivery(id, About::Other, NOW)).collect();
         store.put_deliveries(&[waits(100, NOW)]).await.unwrap();
         store.put_deliveries(&done).await.unwrap();
@@ -315,9 +303,8 @@ mod tests {
         assert_eq!(store.waiting_deliveries().await.unwrap().len(), 1);
     }
 
-    #[tokio::test]
-    async fn ids_are_known_for_as_long_as_github_delivers_again() {
-        let store = Store::in_memory(NOW).await.unwrap();
+    async fn ids_are_known_for_as_long_as_github_delivers_again(ground: &Ground) {
+        let store = ground.store().await;
         store.put_deliveries(&[waits(1, NOW)]).await.unwrap();
         store.prune_inbox(NOW.shifted(3 * DAY + 3_600_000)).await.unwrap();
         assert_eq!(store.put_deliveries(&[waits(1, NOW)]).await.unwrap(), [Taken::Known]);
@@ -326,11 +313,17 @@ mod tests {
         assert_eq!(kept(&store, 1..2).await, 0);
     }
 
-    #[tokio::test]
-    async fn a_row_of_another_version_still_wakes() {
-        let store = Store::in_memory(NOW).await.unwrap();
+    async fn a_row_of_another_version_still_wakes(ground: &Ground) {
+        let store = ground.store().await;
         store.put_deliveries(&[waits(1, NOW)]).await.unwrap();
         query("UPDATE inbox SET about = '{\"of\":\"another day\"}'").execute(&store.db).await.unwrap();
         assert_eq!(store.waiting_deliveries().await.unwrap()[0].about, About::Unclear);
+    }
+
+    on_both! {
+        no_more_are_taken_than_may_wait_and_none_is_pushed_out
+        bodies_go_first_then_rows_and_never_what_waits
+        ids_are_known_for_as_long_as_github_delivers_again
+        a_row_of_another_version_still_wakes
     }
 }

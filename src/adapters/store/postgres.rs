@@ -71,7 +71,8 @@ impl Place {
             ("search_path", self.schema()),
             ("client_min_messages", "warning".to_owned()),
             ("statement_timeout", milliseconds(self.statement)),
-            ("lock_timeout", milliseconds(PATIENCE.min(self.statement))),
+            // Before the other deadline: whoever waits for a lock should hear so.
+            ("lock_timeout", milliseconds(PATIENCE.min(self.statement * 3 / 4))),
             ("idle_in_transaction_session_timeout", milliseconds(FORGOTTEN)),
             ("tcp_keepalives_idle", "5".to_owned()),
             ("tcp_keepalives_interval", "2".to_owned()),

@@ -15,7 +15,7 @@ use std::hash::Hash;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::sqlite::{SqliteArguments, SqlitePool, SqliteRow};
 use sqlx::{
-    Arguments as _, AssertSqlSafe, ColumnIndex, Decode, FromRow, Postgres, Row as _, Sqlite, SqlStr, Transaction, Type,
+    Arguments as _, AssertSqlSafe, ColumnIndex, Decode, FromRow, Postgres, Row as _, SqlStr, Sqlite, Transaction, Type,
 };
 
 use super::error::StoreFault;

@@ -55,7 +55,9 @@ pub struct DaemonSetup {
 /// Why a daemon could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
-    #[error("{lock}: the lead cannot be asked for: {error}; make its folder writable, or set XDG_STATE_HOME to one that is")]
+    #[error(
+        "{lock}: the lead cannot be asked for: {error}; make its folder writable, or set XDG_STATE_HOME to one that is"
+    )]
     Lock { lock: String, error: io::Error },
     #[error("the lead cannot be asked for: {0}")]
     Unanswered(String),

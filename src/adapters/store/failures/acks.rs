@@ -31,12 +31,11 @@ impl Store {
 
     /// Acknowledgements that hold, newest first.
     pub async fn acks(&self, now: Timestamp) -> Result<Vec<(AckId, Ack)>, StoreError> {
-        let rows = query(
-            "SELECT * FROM acknowledgements WHERE until IS NULL OR until > ? ORDER BY created DESC, id DESC",
-        )
-        .bind(now.millis())
-        .fetch_all(&self.db)
-        .await;
+        let rows =
+            query("SELECT * FROM acknowledgements WHERE until IS NULL OR until > ? ORDER BY created DESC, id DESC")
+                .bind(now.millis())
+                .fetch_all(&self.db)
+                .await;
         rows.and_then(|rows| rows.iter().map(ack).collect()).map_err(|error| self.failed(error))
     }
 
@@ -55,10 +54,8 @@ impl Store {
 
     /// Removes an acknowledgement and returns it; `None` when somebody else did so before.
     pub async fn remove_ack(&self, id: AckId) -> Result<Option<Ack>, StoreError> {
-        let row = query("DELETE FROM acknowledgements WHERE id = ? RETURNING *")
-            .bind(id.0)
-            .fetch_optional(&self.db)
-            .await;
+        let row =
+            query("DELETE FROM acknowledgements WHERE id = ? RETURNING *").bind(id.0).fetch_optional(&self.db).await;
         row.and_then(|row| row.map(|row| ack(&row).map(|(_, ack)| ack)).transpose()).map_err(|error| self.failed(error))
     }
 }

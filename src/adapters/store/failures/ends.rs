@@ -46,9 +46,8 @@ impl Store {
         git_ref: Option<&str>,
         limit: u32,
     ) -> Result<Vec<PipelineEnd>, StoreError> {
-        let mut query = Builder::new(
-            "SELECT id, git_ref, stack, ok, finished_at FROM pipeline_ends WHERE finished_at >= ",
-        );
+        let mut query =
+            Builder::new("SELECT id, git_ref, stack, ok, finished_at FROM pipeline_ends WHERE finished_at >= ");
         query.push_bind(range.start.millis()).push(" AND finished_at < ").push_bind(range.end.millis());
         if let Some(git_ref) = git_ref {
             query.push(" AND git_ref = ").push_bind(git_ref.to_owned());

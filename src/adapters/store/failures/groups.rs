@@ -7,12 +7,12 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use serde::Deserialize;
 use super::tally::{Known, Row, TEXTS, Tally};
 use crate::adapters::store::sql::{Builder, Tx, query_scalar};
 use crate::adapters::store::{Store, StoreError, StoreFault};
 use crate::ci::Timestamp;
 use crate::console::failures::{By, Group};
+use serde::Deserialize;
 
 /// How many rows are handed over at once.
 const ROWS_AT_ONCE: u32 = 16_384;
@@ -98,12 +98,7 @@ fn page(words: &Words, others: &BTreeSet<&'static str>, after: (i64, Option<i64>
 }
 
 /// Since when the keys of a grouping are known, as far as that is remembered.
-async fn known(
-    words: &Words,
-    transaction: &mut Tx,
-    by: By,
-    range: &Range<Timestamp>,
-) -> Result<String, StoreFault> {
+async fn known(words: &Words, transaction: &mut Tx, by: By, range: &Range<Timestamp>) -> Result<String, StoreFault> {
     let kind = match by {
         By::Class => "class",
         By::Signature => "signature",

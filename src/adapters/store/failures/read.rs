@@ -90,8 +90,7 @@ impl Store {
                     list.push_bind(*key);
                 }
                 query.push(")");
-                let rows: Vec<(String, i64, i64, Option<String>)> =
-                    query.build_query_as().fetch_all(&self.db).await?;
+                let rows: Vec<(String, i64, i64, Option<String>)> = query.build_query_as().fetch_all(&self.db).await?;
                 seen.extend(rows.into_iter().map(|(key, first, last, template)| {
                     let (first, last) = (Timestamp::from_millis(first), Timestamp::from_millis(last));
                     (key.into(), Seen { first, last, template: template.map(Into::into) })
