@@ -81,7 +81,7 @@ impl Source {
             Self::File(path) => return bid(path, me),
             Self::Store(lender) => lender,
         };
-        Ok(match lender.bid(&serde_json::to_string(me)?, now).await {
+        Ok(match Box::pin(lender.bid(&serde_json::to_string(me)?, now)).await {
             Ok(Bidding::Leads(lease)) => Bid::Leads(Leadership::Store(lease)),
             Ok(Bidding::Follows(signature)) => Bid::Follows(serde_json::from_str(&signature).ok()),
             Err(error) => Bid::Unanswered(error.to_string()),

@@ -50,7 +50,9 @@ impl Server {
     pub fn start() -> Option<Self> {
         let Some(programs) = programs() else {
             assert!(std::env::var_os("CI").is_none(), "PostgreSQL is missing");
-            eprintln!("SKIPPED: PostgreSQL not found (apt-get install postgresql)");
+            // Told past the harness, which shows what a test prints only where it fails.
+            let told = writeln!(std::io::stderr(), "SKIPPED: PostgreSQL not found (apt-get install postgresql)");
+            told.unwrap();
             return None;
         };
         let number = SERVERS.fetch_add(1, Ordering::Relaxed);

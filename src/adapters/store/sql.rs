@@ -58,7 +58,7 @@ values! {
     Option<Vec<u8>> => |value| Self::Blob(value.map(Cow::Owned));
 }
 
-/// A statement with its values, and how its rows are read.
+/// A statement with its values, and how its rows are read. What goes to PostgreSQL is boxed: it is large, and SQLite need not carry it along.
 pub(super) struct Query<'q, T> {
     text: Cow<'static, str>,
     values: Vec<Value<'q>>,
@@ -113,8 +113,8 @@ impl<'q, T> Query<'q, T> {
         match on.into() {
             On::Db(Db::Sqlite(pool)) => Ok(sqlite(text, values, is_kept)?.execute(pool).await?.rows_affected()),
             On::Tx(Tx::Sqlite(tx)) => Ok(sqlite(text, values, is_kept)?.execute(&mut **tx).await?.rows_affected()),
-            On::Db(Db::Postgres(server)) => server.execute(postgres(&text, values)?, is_kept).await,
-            On::Tx(Tx::Postgres(tx)) => tx.execute(postgres(&text, values)?, is_kept).await,
+            On::Db(Db::Postgres(server)) => Box::pin(server.execute(postgres(&text, values)?, is_kept)).await,
+            On::Tx(Tx::Postgres(tx)) => Box::pin(tx.execute(postgres(&text, values)?, is_kept)).await,
         }
     }
 
@@ -126,8 +126,10 @@ impl<'q, T> Query<'q, T> {
         match on.into() {
             On::Db(Db::Sqlite(pool)) => of_sqlite(sqlite(text, values, is_kept)?.fetch_all(pool).await?),
             On::Tx(Tx::Sqlite(tx)) => of_sqlite(sqlite(text, values, is_kept)?.fetch_all(&mut **tx).await?),
-            On::Db(Db::Postgres(server)) => of_postgres(server.fetch(postgres(&text, values)?, is_kept).await?),
-            On::Tx(Tx::Postgres(tx)) => of_postgres(tx.fetch(postgres(&text, values)?, is_kept).await?),
+            On::Db(Db::Postgres(server)) => {
+                of_postgres(Box::pin(server.fetch(postgres(&text, values)?, is_kept)).await?)
+            }
+            On::Tx(Tx::Postgres(tx)) => of_postgres(Box::pin(tx.fetch(postgres(&text, values)?, is_kept)).await?),
         }
     }
 
@@ -359,7 +361,7 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx, StoreFault> {
         Ok(match self {
             Self::Sqlite(pool) => Tx::Sqlite(pool.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres(server) => Tx::Postgres(server.begin().await?),
+            Self::Postgres(server) => Tx::Postgres(Box::pin(server.begin()).await?),
         })
     }
 
@@ -367,7 +369,7 @@ impl Db {
     pub async fn begin_reading(&self) -> Result<Tx, StoreFault> {
         Ok(match self {
             Self::Sqlite(pool) => Tx::Sqlite(pool.begin().await?),
-            Self::Postgres(server) => Tx::Postgres(server.begin_reading().await?),
+            Self::Postgres(server) => Tx::Postgres(Box::pin(server.begin_reading()).await?),
         })
     }
 
@@ -379,7 +381,7 @@ impl Db {
     pub async fn close(&self) {
         match self {
             Self::Sqlite(pool) => pool.close().await,
-            Self::Postgres(server) => server.close().await,
+            Self::Postgres(server) => Box::pin(server.close()).await,
         }
     }
 }
@@ -388,7 +390,7 @@ impl Tx {
     pub async fn commit(self) -> Result<(), StoreFault> {
         match self {
             Self::Sqlite(tx) => Ok(tx.commit().await?),
-            Self::Postgres(tx) => tx.commit().await,
+            Self::Postgres(tx) => Box::pin(tx.commit()).await,
         }
     }
 }

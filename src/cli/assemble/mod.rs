@@ -144,7 +144,9 @@ impl Wanted {
         let config_dir = self.paths.config_dir.clone();
         let file = database(config, self.scratch.as_deref(), state.as_deref(), &project);
         let store = match (&shared, file) {
-            (Some(shared), _) => Store::open_postgres(shared, clock.now()).await.map_err(|error| error.to_string()),
+            (Some(shared), _) => {
+                Box::pin(Store::open_postgres(shared, clock.now())).await.map_err(|error| error.to_string())
+            }
             (None, Some(path)) => Store::open(&path, clock.now()).await.map_err(|error| error.to_string()),
             (None, None) => Err("there is no state folder; set `store.path`".to_owned()),
         };
