@@ -8,6 +8,7 @@
 //! never enter a [`Config`]: [`secret`] reads one at the moment it is needed.
 
 mod auto;
+mod database;
 mod disk;
 mod error;
 mod file;
@@ -20,6 +21,7 @@ mod token;
 mod value;
 
 pub use auto::AutoRetry;
+pub use database::StoreUrl;
 pub use disk::{LoadArgs, Paths, environment, hook_secrets, load, secret, service_secret};
 pub use error::ConfigError;
 pub use guard::{Guard, Role, Rule};

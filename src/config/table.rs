@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::auto::AutoRetry;
+use super::database::StoreUrl;
 use super::guard::Guard;
 use super::value::{Ascii, BaseUrl, Color, Listen, Mode, Names, Raw, Value, accept, expected};
 
@@ -366,6 +367,10 @@ settings! {
     store: Store {
         "The database with the audit and the caches; without one, a file named after host and project in the user's state folder."
         path: Option<PathBuf> {owner} = None;
+        "The address of a database of PostgreSQL, in place of a file: several machines may share it, and daemons on it take turns to lead."
+        url: Option<StoreUrl> {owner} = None;
+        "A file whose first line is the password for `store.url`; without one, PGPASSWORD, PGPASSFILE and `~/.pgpass` are asked."
+        password_file: Option<PathBuf> {owner} = None;
     }
 }
 

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::database::veiled;
+
 /// A value as a source holds it. Files have types, variables and flags only text; text is therefore good for every type.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Raw {
@@ -21,7 +23,7 @@ pub enum Raw {
 impl fmt::Display for Raw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(text) => write!(f, "`{text}`"),
+            Self::Text(text) => write!(f, "`{}`", veiled(text)),
             Self::Whole(n) => write!(f, "`{n}`"),
             Self::Flag(flag) => write!(f, "`{flag}`"),
             Self::List(items) => write!(f, "a list of {}", items.len()),

@@ -1,7 +1,7 @@
-//! Who acts, where several daemons of one project run on one machine: whoever holds the lock of a file leads, the others stand by.
+//! Who acts, where there are several daemons of one project: whoever holds the lead; the others stand by.
 //!
-//! The kernel lets go of the lock when its holder dies, however that dies; what is written in the file is for people. A lock reaches as far as
-//! its file: daemons on different machines need one that they share, until the store itself can lend out the lead.
+//! Where the store is PostgreSQL, it lends out the lead, to whichever machine. Otherwise the lead is the lock of a file: the kernel lets go of it
+//! when its holder dies, however that dies; what is written in the file is for people. It reaches as far as its file.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::adapters::store::{Bidding, Lease, Lender};
 use crate::ci::Timestamp;
 use crate::console::text::clean;
 
@@ -32,9 +33,33 @@ impl std::fmt::Display for Holder {
     }
 }
 
+/// Where the lead comes from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// The lock of this file.
+    File(PathBuf),
+    Store(Lender),
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Store(lender) => f.write_str(lender.place()),
+        }
+    }
+}
+
 /// Proof that this process leads. Dropping it gives the lead away.
 #[derive(Debug)]
-pub struct Leadership {
+pub enum Leadership {
+    File(Lock),
+    Store(Lease),
+}
+
+/// The lock of a file.
+#[derive(Debug)]
+pub struct Lock {
     file: File,
     path: PathBuf,
 }
@@ -45,10 +70,27 @@ pub enum Bid {
     Leads(Leadership),
     /// Somebody else does; `None`: the file does not say who.
     Follows(Option<Holder>),
+    /// Nobody knows: the store does not answer, for this reason.
+    Unanswered(String),
 }
 
-/// Asks for the lead once.
-pub fn bid(path: &Path, me: &Holder) -> io::Result<Bid> {
+impl Source {
+    /// Asks for the lead once.
+    pub async fn bid(&self, me: &Holder, now: Timestamp) -> io::Result<Bid> {
+        let lender = match self {
+            Self::File(path) => return bid(path, me),
+            Self::Store(lender) => lender,
+        };
+        Ok(match Box::pin(lender.bid(&serde_json::to_string(me)?, now)).await {
+            Ok(Bidding::Leads(lease)) => Bid::Leads(Leadership::Store(lease)),
+            Ok(Bidding::Follows(signature)) => Bid::Follows(serde_json::from_str(&signature).ok()),
+            Err(error) => Bid::Unanswered(error.to_string()),
+        })
+    }
+}
+
+/// Asks for the lock of a file once.
+fn bid(path: &Path, me: &Holder) -> io::Result<Bid> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
@@ -59,19 +101,45 @@ pub fn bid(path: &Path, me: &Holder) -> io::Result<Bid> {
             Err(TryLockError::WouldBlock) => return Ok(Bid::Follows(read(&mut file))),
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        let leadership = Leadership { file, path: path.to_owned() };
+        let lock = Lock { file, path: path.to_owned() };
         // Somebody may have removed the file meanwhile: a lock on what has no name keeps nobody out.
-        if leadership.holds() {
-            leadership.sign(me)?;
-            return Ok(Bid::Leads(leadership));
+        if lock.holds() {
+            lock.sign(me)?;
+            return Ok(Bid::Leads(Leadership::File(lock)));
         }
     }
     Err(io::Error::other("the file is removed again and again"))
 }
 
 impl Leadership {
-    /// Whether the lock still keeps others out: the file that is locked is the one that others find.
+    /// Whether it still keeps others out.
     pub fn holds(&self) -> bool {
+        match self {
+            Self::File(lock) => lock.holds(),
+            Self::Store(lease) => lease.holds(),
+        }
+    }
+
+    /// Returns when the lead is lost, where somebody tells; the loss of a file has to be looked for.
+    pub async fn lost(&self) {
+        match self {
+            Self::File(_) => std::future::pending().await,
+            Self::Store(lease) => lease.lost().await,
+        }
+    }
+
+    /// What it means that it no longer holds.
+    pub const fn how_lost(&self) -> &'static str {
+        match self {
+            Self::File(_) => "the lock file was removed: the lead is lost",
+            Self::Store(_) => "the session at the database ended: the lead is lost",
+        }
+    }
+}
+
+impl Lock {
+    /// Whether the file that is locked is the one that others find.
+    fn holds(&self) -> bool {
         let ours = self.file.metadata().map(|file| (file.dev(), file.ino()));
         let theirs = std::fs::metadata(&self.path).map(|file| (file.dev(), file.ino()));
         matches!((ours, theirs), (Ok(ours), Ok(theirs)) if ours == theirs)
@@ -85,7 +153,7 @@ impl Leadership {
     }
 }
 
-impl Drop for Leadership {
+impl Drop for Lock {
     fn drop(&mut self) {
         // Nobody leads: nobody is named. The lock goes with the file's last handle, whatever becomes of this.
         let _ = self.file.set_len(0);
@@ -153,7 +221,7 @@ mod tests {
     #[test]
     fn a_file_that_says_nothing_names_nobody() {
         let path = lock("silent");
-        let Bid::Leads(first) = bid(&path, &me(7)).unwrap() else { panic!("nobody leads") };
+        let Bid::Leads(Leadership::File(first)) = bid(&path, &me(7)).unwrap() else { panic!("nobody leads") };
         first.file.set_len(0).unwrap();
         assert!(matches!(bid(&path, &me(8)).unwrap(), Bid::Follows(None)));
         gone(&path);

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A daemon with its log lines.
 pub struct Daemon {
-    child: Child,
+    pub child: Child,
     lines: Receiver<String>,
     heard: Vec<Value>,
     raw: String,

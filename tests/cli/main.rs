@@ -10,6 +10,7 @@ mod demo;
 mod deploy;
 mod fleet;
 mod generate;
+mod postgres;
 mod reading;
 mod stage;
 mod taxonomy;

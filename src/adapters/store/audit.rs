@@ -2,10 +2,8 @@
 
 use std::fmt;
 
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
-
-use super::{Store, StoreError};
+use super::sql::{Row, query, query_scalar};
+use super::{Store, StoreError, StoreFault};
 use crate::ci::Timestamp;
 use crate::console::actions::PlanId;
 use crate::console::audit::{AuditDetail, AuditRow, AuditState};
@@ -23,9 +21,10 @@ impl fmt::Display for AuditId {
 impl Store {
     /// Adds a row. When this returns, the row survives a crash of the machine.
     pub async fn append(&self, row: &AuditRow) -> Result<AuditId, StoreError> {
-        let detail = serde_json::to_string(&*row.detail).map_err(|e| self.failed(sqlx::Error::Encode(e.into())))?;
-        sqlx::query(
-            "INSERT INTO audit (at, who, action, plan_id, targets, state, summary, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        let detail = serde_json::to_string(&*row.detail).map_err(|e| self.failed(StoreFault::unwritable(e)))?;
+        query_scalar::<i64>(
+            "INSERT INTO audit (at, who, action, plan_id, targets, state, summary, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?) \
+             RETURNING id",
         )
         .bind(row.at.millis())
         .bind(&*row.who)
@@ -35,31 +34,30 @@ impl Store {
         .bind(row.state.word())
         .bind(&*row.summary)
         .bind(detail)
-        .execute(&self.pool)
+        .fetch_one(&self.db)
         .await
-        .map(|done| AuditId(done.last_insert_rowid()))
+        .map(AuditId)
         .map_err(|error| self.failed(error))
     }
 
     /// The newest rows, newest first; with `before`, those that are older than that row.
     pub async fn list(&self, limit: u32, before: Option<AuditId>) -> Result<Vec<(AuditId, AuditRow)>, StoreError> {
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT id, at, who, action, plan_id, targets, state, summary, detail FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?",
         )
         .bind(before.map_or(i64::MAX, |id| id.0))
         .bind(limit)
-        .fetch_all(&self.pool)
+        .fetch_all(&self.db)
         .await;
         rows.and_then(|rows| rows.iter().map(read).collect()).map_err(|error| self.failed(error))
     }
 }
 
-fn read(row: &SqliteRow) -> Result<(AuditId, AuditRow), sqlx::Error> {
+fn read(row: &Row) -> Result<(AuditId, AuditRow), StoreFault> {
     let word: &str = row.try_get("state")?;
-    let state = AuditState::parse(word).ok_or_else(|| sqlx::Error::Decode(format!("unknown state `{word}`").into()))?;
-    let text = |column: &str| row.try_get::<&str, _>(column).map(Into::into);
-    let detail: AuditDetail =
-        serde_json::from_str(row.try_get("detail")?).map_err(|e| sqlx::Error::Decode(e.into()))?;
+    let state = AuditState::parse(word).ok_or_else(|| StoreFault::garbled(format!("unknown state `{word}`")))?;
+    let text = |column: &str| row.try_get::<&str>(column).map(Into::into);
+    let detail: AuditDetail = serde_json::from_str(row.try_get("detail")?).map_err(StoreFault::garbled)?;
     let targets: i64 = row.try_get("targets")?;
     let entry = AuditRow {
         at: Timestamp::from_millis(row.try_get("at")?),

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
 
-use super::{Store, StoreError};
+use super::sql::{Row, query, query_as};
+use super::{Store, StoreError, StoreFault};
 use crate::bridge::{Decided, Note, Posted, PushRecord};
 use crate::ci::Timestamp;
 use crate::forge::Sha;
@@ -38,25 +37,27 @@ impl Store {
     /// What a bridge remembers. A row that cannot be read is left out, and is found out again.
     pub async fn bridge_memory(&self, bridge: &str) -> Result<BridgeMemory, StoreError> {
         let read = async {
-            let pushes = sqlx::query("SELECT body FROM bridge_pushes WHERE bridge = ? ORDER BY at, \"commit\"")
+            let pushes = query("SELECT body FROM bridge_pushes WHERE bridge = ? ORDER BY at, \"commit\"")
                 .bind(bridge)
-                .fetch_all(&self.pool)
+                .fetch_all(&self.db)
                 .await?;
-            let statuses = sqlx::query("SELECT body, is_uncertain FROM bridge_statuses WHERE bridge = ?")
+            let statuses = query("SELECT body, is_uncertain FROM bridge_statuses WHERE bridge = ?")
                 .bind(bridge)
-                .fetch_all(&self.pool)
+                .fetch_all(&self.db)
                 .await?;
-            let notes = sqlx::query("SELECT body, subject FROM bridge_notes WHERE bridge = ?")
+            let notes = query("SELECT body, subject FROM bridge_notes WHERE bridge = ?")
                 .bind(bridge)
-                .fetch_all(&self.pool)
+                .fetch_all(&self.db)
                 .await?;
             Ok(BridgeMemory {
                 pushes: pushes.iter().filter_map(body).collect(),
                 statuses: statuses
                     .iter()
-                    .filter_map(|row| Some(KnownStatus { posted: body(row)?, is_uncertain: row.get("is_uncertain") }))
+                    .filter_map(|row| {
+                        Some(KnownStatus { posted: body(row)?, is_uncertain: row.try_get("is_uncertain").ok()? })
+                    })
                     .collect(),
-                notes: notes.iter().filter_map(|row| Some((row.get("subject"), body(row)?))).collect(),
+                notes: notes.iter().filter_map(|row| Some((row.try_get("subject").ok()?, body(row)?))).collect(),
             })
         };
         read.await.map_err(|error| self.failed(error))
@@ -64,7 +65,7 @@ impl Store {
 
     /// Remembers a push that GitLab accepted.
     pub async fn put_push(&self, bridge: &str, push: &PushRecord) -> Result<(), StoreError> {
-        sqlx::query(
+        let put = query(
             "INSERT INTO bridge_pushes (bridge, \"commit\", pr, at, body) VALUES (?, ?, ?, ?, ?) \
              ON CONFLICT (bridge, \"commit\") DO UPDATE SET pr = excluded.pr, at = excluded.at, body = excluded.body",
         )
@@ -72,11 +73,8 @@ impl Store {
         .bind(push.commit.as_str())
         .bind(push.pr.0.cast_signed())
         .bind(push.at.millis())
-        .bind(text(push))
-        .execute(&self.pool)
-        .await
-        .map(drop)
-        .map_err(|error| self.failed(error))
+        .bind(text(push));
+        self.write_as_leader(put).await
     }
 
     /// Remembers what GitHub shows of a context on a commit. It is uncertain from before it is sent until it was answered.
@@ -87,7 +85,7 @@ impl Store {
         is_uncertain: bool,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        sqlx::query(
+        let put = query(
             "INSERT INTO bridge_statuses (bridge, sha, context, at, is_uncertain, body) VALUES (?, ?, ?, ?, ?, ?) \
              ON CONFLICT (bridge, sha, context) DO UPDATE SET at = excluded.at, is_uncertain = excluded.is_uncertain, \
              body = excluded.body",
@@ -97,11 +95,8 @@ impl Store {
         .bind(posted.context.to_ascii_lowercase())
         .bind(now.millis())
         .bind(is_uncertain)
-        .bind(text(posted))
-        .execute(&self.pool)
-        .await
-        .map(drop)
-        .map_err(|error| self.failed(error))
+        .bind(text(posted));
+        self.write_as_leader(put).await
     }
 
     /// Remembers what was found out; an empty note forgets.
@@ -112,17 +107,17 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let write = async {
-            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            let mut transaction = self.begin_as_leader().await?;
             for (subject, note) in notes {
                 if note.is_empty() {
-                    sqlx::query("DELETE FROM bridge_notes WHERE bridge = ? AND subject = ?")
+                    query("DELETE FROM bridge_notes WHERE bridge = ? AND subject = ?")
                         .bind(bridge)
                         .bind(subject)
-                        .execute(&mut *transaction)
+                        .execute(&mut transaction)
                         .await?;
                     continue;
                 }
-                sqlx::query(
+                query(
                     "INSERT INTO bridge_notes (bridge, subject, at, body) VALUES (?, ?, ?, ?) \
                      ON CONFLICT (bridge, subject) DO UPDATE SET at = excluded.at, body = excluded.body",
                 )
@@ -130,7 +125,7 @@ impl Store {
                 .bind(subject)
                 .bind(now.millis())
                 .bind(text(note))
-                .execute(&mut *transaction)
+                .execute(&mut transaction)
                 .await?;
             }
             transaction.commit().await
@@ -141,13 +136,13 @@ impl Store {
     /// Writes down the decisions that are not those that were written last, and forgets what is long past.
     pub async fn put_decisions(&self, bridge: &str, decided: &[Decided], now: Timestamp) -> Result<(), StoreError> {
         let write = async {
-            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-            let last: Vec<(String, String, String, String)> = sqlx::query_as(
+            let mut transaction = self.begin_as_leader().await?;
+            let last: Vec<(String, String, String, String)> = query_as(
                 "SELECT subject, head, reason, told FROM bridge_decisions WHERE id IN \
                  (SELECT max(id) FROM bridge_decisions WHERE bridge = ? GROUP BY subject)",
             )
             .bind(bridge)
-            .fetch_all(&mut *transaction)
+            .fetch_all(&mut transaction)
             .await?;
             let last: BTreeMap<String, (String, String, String)> =
                 last.into_iter().map(|(subject, head, reason, told)| (subject, (head, reason, told))).collect();
@@ -158,7 +153,7 @@ impl Store {
                 })
             };
             for one in decided.iter().filter(is_new) {
-                sqlx::query(
+                query(
                     "INSERT INTO bridge_decisions (bridge, subject, at, head, verdict, reason, told) \
                      VALUES (?, ?, ?, ?, ?, ?, ?)",
                 )
@@ -169,7 +164,7 @@ impl Store {
                 .bind(&*one.verdict)
                 .bind(&*one.reason)
                 .bind(&*one.told)
-                .execute(&mut *transaction)
+                .execute(&mut transaction)
                 .await?;
             }
             for (table, kept) in [
@@ -178,10 +173,10 @@ impl Store {
                 ("bridge_statuses", KEPT),
                 ("bridge_notes", KEPT),
             ] {
-                sqlx::query(sqlx::AssertSqlSafe(format!("DELETE FROM {table} WHERE bridge = ? AND at < ?")))
+                query(format!("DELETE FROM {table} WHERE bridge = ? AND at < ?"))
                     .bind(bridge)
                     .bind(now.millis() - kept)
-                    .execute(&mut *transaction)
+                    .execute(&mut transaction)
                     .await?;
             }
             transaction.commit().await
@@ -191,33 +186,33 @@ impl Store {
 
     /// What was decided about a subject, the newest first, with the bridge that decided.
     pub async fn decisions(&self, subject: &str, most: u32) -> Result<Vec<(String, Decided)>, StoreError> {
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT bridge, subject, at, head, verdict, reason, told FROM bridge_decisions WHERE subject = ? \
              ORDER BY id DESC LIMIT ?",
         )
         .bind(subject)
         .bind(most)
-        .fetch_all(&self.pool)
+        .fetch_all(&self.db)
         .await
         .map_err(|error| self.failed(error))?;
-        let one = |row: &SqliteRow| {
-            let word = |column: &str| Arc::<str>::from(row.get::<&str, _>(column));
+        let one = |row: &Row| {
+            let word = |column: &str| row.try_get::<&str>(column).ok().map(Arc::<str>::from);
             let decided = Decided {
-                at: Timestamp::from_millis(row.get("at")),
-                subject: row.get("subject"),
-                head: Sha::parse(row.get("head")).ok()?,
-                verdict: word("verdict"),
-                reason: word("reason"),
-                told: word("told"),
+                at: Timestamp::from_millis(row.try_get("at").ok()?),
+                subject: row.try_get("subject").ok()?,
+                head: Sha::parse(row.try_get("head").ok()?).ok()?,
+                verdict: word("verdict")?,
+                reason: word("reason")?,
+                told: word("told")?,
             };
-            Some((row.get("bridge"), decided))
+            Some((row.try_get("bridge").ok()?, decided))
         };
         Ok(rows.iter().filter_map(one).collect())
     }
 }
 
-fn body<T: DeserializeOwned>(row: &SqliteRow) -> Option<T> {
-    let read = serde_json::from_str(row.get("body"));
+fn body<T: DeserializeOwned>(row: &Row) -> Option<T> {
+    let read = row.try_get("body").and_then(|text| serde_json::from_str(text).map_err(StoreFault::garbled));
     read.inspect_err(|error| tracing::warn!(%error, "a row of a bridge cannot be read and is left out")).ok()
 }
 

@@ -3,10 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite};
-
-use super::{Store, StoreError};
+use super::sql::{Builder, Row, pieces, query, query_scalar};
+use super::{Store, StoreError, StoreFault};
 use crate::cache::{Amount, BlobRef, Reading, Sample, Severity, Sizes, SpecManifest};
 use crate::ci::{JobId, Timestamp};
 use crate::spack::Hash;
@@ -16,9 +14,9 @@ const COLUMNS: &str = "url, at, skew_ms, specs, spec_bytes, services, service_by
      foreign_bytes, has_index, index_at, index_tag, newest, orphans, orphan_bytes, holes, state";
 
 /// What was not looked for this time is still known from the last time.
-const SAMPLED_AGAIN: &str = " ON CONFLICT (url, at) DO UPDATE SET orphans = coalesce(excluded.orphans, orphans), \
-     orphan_bytes = coalesce(excluded.orphan_bytes, orphan_bytes), holes = coalesce(excluded.holes, holes), \
-     state = coalesce(excluded.state, state)";
+const SAMPLED_AGAIN: &str = " ON CONFLICT (url, at) DO UPDATE SET orphans = coalesce(excluded.orphans, cache_samples.orphans), \
+     orphan_bytes = coalesce(excluded.orphan_bytes, cache_samples.orphan_bytes), holes = coalesce(excluded.holes, cache_samples.holes), \
+     state = coalesce(excluded.state, cache_samples.state)";
 
 /// Within this, samples are all kept.
 const FINE: i64 = 7 * DAY;
@@ -35,10 +33,10 @@ impl Store {
     /// Remembers samples; of one root at one moment there is one. Thins out those that have grown old.
     pub async fn put_samples(&self, samples: &[Sample]) -> Result<(), StoreError> {
         let write = async {
-            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-            for some in samples.chunks(AT_ONCE) {
-                let mut query = QueryBuilder::<Sqlite>::new(format!("INSERT INTO cache_samples ({COLUMNS}) "));
-                query.push_values(some, |mut row, sample| {
+            let mut transaction = self.db.begin().await?;
+            for some in pieces(samples, AT_ONCE, |sample| (&sample.url, sample.at)) {
+                let mut insert = Builder::new(format!("INSERT INTO cache_samples ({COLUMNS}) "));
+                insert.push_values(some, |mut row, sample| {
                     row.push_bind(&*sample.url).push_bind(sample.at.millis()).push_bind(sample.skew_ms);
                     let sizes = &sample.sizes;
                     for amount in [sizes.specs, sizes.service, sizes.blobs, sizes.v2, sizes.foreign] {
@@ -54,11 +52,12 @@ impl Store {
                         .push_bind(sample.holes.map(u64::cast_signed))
                         .push_bind(sample.state.map(Severity::word));
                 });
-                query.push(SAMPLED_AGAIN).build().execute(&mut *transaction).await?;
+                insert.push(SAMPLED_AGAIN);
+                insert.build().execute(&mut transaction).await?;
             }
             if let Some(newest) = samples.iter().map(|sample| sample.at.millis()).max() {
                 // The last one of each day stays.
-                sqlx::query(
+                query(
                     "DELETE FROM cache_samples WHERE at < ? OR (at < ? AND EXISTS (SELECT 1 FROM cache_samples AS later \
                      WHERE later.url = cache_samples.url AND later.at > cache_samples.at \
                      AND later.at / ? = cache_samples.at / ?))",
@@ -67,7 +66,7 @@ impl Store {
                 .bind(newest - FINE)
                 .bind(DAY)
                 .bind(DAY)
-                .execute(&mut *transaction)
+                .execute(&mut transaction)
                 .await?;
             }
             transaction.commit().await
@@ -77,20 +76,20 @@ impl Store {
 
     /// All samples since a moment, and the newest of every root however old it is; by root, oldest first.
     pub async fn samples(&self, since: Timestamp) -> Result<Vec<Sample>, StoreError> {
-        let query = format!(
+        let statement = format!(
             "SELECT {COLUMNS} FROM cache_samples WHERE at >= ? OR (url, at) IN (SELECT url, max(at) FROM cache_samples \
              GROUP BY url) ORDER BY url, at"
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(query)).bind(since.millis()).fetch_all(&self.pool).await;
+        let rows = query(statement).bind(since.millis()).fetch_all(&self.db).await;
         let read = rows.and_then(|rows| rows.iter().map(sample).collect());
         read.map_err(|error| self.failed(error))
     }
 
     /// The hashes of the lock that a generate job left, if they were read before.
     pub async fn generated_lock(&self, job: JobId) -> Result<Option<Vec<Hash>>, StoreError> {
-        let row: Result<Option<Vec<u8>>, _> = sqlx::query_scalar("SELECT hashes FROM generated_locks WHERE job = ?")
+        let row: Result<Option<Vec<u8>>, _> = query_scalar("SELECT hashes FROM generated_locks WHERE job = ?")
             .bind(job.0.cast_signed())
-            .fetch_optional(&self.pool)
+            .fetch_optional(&self.db)
             .await;
         let hash = |bytes: &[u8; 32]| std::str::from_utf8(bytes).ok().and_then(|text| Hash::parse(text).ok());
         // What does not read is asked for again.
@@ -101,24 +100,26 @@ impl Store {
     /// Remembers the hashes of the lock that a generate job left, and forgets those of jobs that are long over.
     pub async fn put_generated_lock(&self, job: JobId, hashes: &[Hash], at: Timestamp) -> Result<(), StoreError> {
         let bytes: Vec<u8> = hashes.iter().flat_map(|hash| hash.as_str().bytes()).collect();
-        let put = sqlx::query("INSERT OR REPLACE INTO generated_locks (job, hashes, at) VALUES (?, ?, ?)")
-            .bind(job.0.cast_signed())
-            .bind(bytes)
-            .bind(at.millis())
-            .execute(&self.pool);
+        let put = query(
+            "INSERT INTO generated_locks (job, hashes, at) VALUES (?, ?, ?) \
+             ON CONFLICT (job) DO UPDATE SET hashes = excluded.hashes, at = excluded.at",
+        )
+        .bind(job.0.cast_signed())
+        .bind(bytes)
+        .bind(at.millis())
+        .execute(&self.db);
         put.await.map_err(|error| self.failed(error))?;
-        let forget =
-            sqlx::query("DELETE FROM generated_locks WHERE at < ?").bind(at.millis() - KEPT).execute(&self.pool);
+        let forget = query("DELETE FROM generated_locks WHERE at < ?").bind(at.millis() - KEPT).execute(&self.db);
         forget.await.map(|_| ()).map_err(|error| self.failed(error))
     }
 
     /// What the manifests of a root said when they were last read.
     pub async fn known_manifests(&self, url: &str) -> Result<KnownManifests, StoreError> {
-        let rows = sqlx::query(
+        let rows = query(
             "SELECT path, tag, tarball, tarball_bytes, spec, spec_bytes, is_signed FROM cache_manifests WHERE url = ?",
         )
         .bind(url)
-        .fetch_all(&self.pool)
+        .fetch_all(&self.db)
         .await;
         let read = rows.and_then(|rows| rows.iter().map(manifest).collect());
         read.map_err(|error| self.failed(error))
@@ -127,8 +128,8 @@ impl Store {
     /// Remembers what the manifests of a root said, and forgets those that are gone.
     pub async fn put_manifests(&self, url: &str, manifests: &[SpecManifest]) -> Result<(), StoreError> {
         let write = async {
-            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-            sqlx::query("DELETE FROM cache_manifests WHERE url = ?").bind(url).execute(&mut *transaction).await?;
+            let mut transaction = self.db.begin().await?;
+            query("DELETE FROM cache_manifests WHERE url = ?").bind(url).execute(&mut transaction).await?;
             let known = manifests.iter().filter_map(|manifest| match (&manifest.tag, &manifest.reading) {
                 // What names more than that is rare, and read again.
                 (Some(tag), Reading::Read { tarball, spec, others, is_signed }) if others.is_empty() => {
@@ -137,12 +138,12 @@ impl Store {
                 _ => None,
             });
             let known: Vec<_> = known.collect();
-            for some in known.chunks(AT_ONCE) {
-                let mut query = QueryBuilder::<Sqlite>::new(
-                    "INSERT OR REPLACE INTO cache_manifests (url, path, tag, tarball, tarball_bytes, spec, spec_bytes, \
+            for some in pieces(&known, AT_ONCE, |(path, ..)| *path) {
+                let mut insert = Builder::new(
+                    "INSERT INTO cache_manifests (url, path, tag, tarball, tarball_bytes, spec, spec_bytes, \
                      is_signed) ",
                 );
-                query.push_values(some, |mut row, (path, tag, tarball, spec, is_signed)| {
+                insert.push_values(some, |mut row, (path, tag, tarball, spec, is_signed)| {
                     row.push_bind(url).push_bind(&***path).push_bind(&***tag);
                     for blob in [tarball, spec] {
                         row.push_bind(blob.map(|blob| blob.sum.bytes().to_vec()));
@@ -150,7 +151,12 @@ impl Store {
                     }
                     row.push_bind(**is_signed);
                 });
-                query.build().execute(&mut *transaction).await?;
+                insert.push(
+                    " ON CONFLICT (url, path) DO UPDATE SET tag = excluded.tag, tarball = excluded.tarball, \
+                     tarball_bytes = excluded.tarball_bytes, spec = excluded.spec, spec_bytes = excluded.spec_bytes, \
+                     is_signed = excluded.is_signed",
+                );
+                insert.build().execute(&mut transaction).await?;
             }
             transaction.commit().await
         };
@@ -158,11 +164,11 @@ impl Store {
     }
 }
 
-fn sample(row: &SqliteRow) -> Result<Sample, sqlx::Error> {
-    let number = |name: &str| Ok::<_, sqlx::Error>(row.try_get::<i64, _>(name)?.cast_unsigned());
-    let maybe = |name: &str| row.try_get::<Option<i64>, _>(name);
-    let amount = |objects, bytes| Ok::<_, sqlx::Error>(Amount { objects: number(objects)?, bytes: number(bytes)? });
-    let text = |name: &str| Ok::<_, sqlx::Error>(row.try_get::<Option<String>, _>(name)?.map(Arc::from));
+fn sample(row: &Row) -> Result<Sample, StoreFault> {
+    let number = |name: &str| Ok::<_, StoreFault>(row.try_get::<i64>(name)?.cast_unsigned());
+    let maybe = |name: &str| row.try_get::<Option<i64>>(name);
+    let amount = |objects, bytes| Ok::<_, StoreFault>(Amount { objects: number(objects)?, bytes: number(bytes)? });
+    let text = |name: &str| Ok::<_, StoreFault>(row.try_get::<Option<String>>(name)?.map(Arc::from));
     let orphans = maybe("orphans")?.zip(maybe("orphan_bytes")?);
     let index = if row.try_get("has_index")? {
         Some((maybe("index_at")?.map(Timestamp::from_millis), text("index_tag")?))
@@ -170,7 +176,7 @@ fn sample(row: &SqliteRow) -> Result<Sample, sqlx::Error> {
         None
     };
     Ok(Sample {
-        url: row.try_get::<String, _>("url")?.into(),
+        url: row.try_get::<String>("url")?.into(),
         at: Timestamp::from_millis(row.try_get("at")?),
         skew_ms: row.try_get("skew_ms")?,
         sizes: Sizes {
@@ -192,14 +198,14 @@ fn sample(row: &SqliteRow) -> Result<Sample, sqlx::Error> {
 /// A path, with the version that was read there and what it said.
 type Manifest = (Arc<str>, (Arc<str>, Reading));
 
-fn manifest(row: &SqliteRow) -> Result<Manifest, sqlx::Error> {
+fn manifest(row: &Row) -> Result<Manifest, StoreFault> {
     let blob = |sum: &str, bytes: &str| {
         let sum: Option<Vec<u8>> = row.try_get(sum)?;
         let bytes: Option<i64> = row.try_get(bytes)?;
         let sum = sum.and_then(|sum| <[u8; 32]>::try_from(sum).ok()).map(Checksum::from_bytes);
-        Ok::<_, sqlx::Error>(sum.zip(bytes).map(|(sum, bytes)| BlobRef { sum, bytes: bytes.cast_unsigned() }))
+        Ok::<_, StoreFault>(sum.zip(bytes).map(|(sum, bytes)| BlobRef { sum, bytes: bytes.cast_unsigned() }))
     };
-    let text = |name: &str| Ok::<_, sqlx::Error>(Arc::from(row.try_get::<String, _>(name)?));
+    let text = |name: &str| Ok::<_, StoreFault>(Arc::from(row.try_get::<String>(name)?));
     let reading = Reading::Read {
         tarball: blob("tarball", "tarball_bytes")?,
         spec: blob("spec", "spec_bytes")?,
@@ -212,6 +218,7 @@ fn manifest(row: &SqliteRow) -> Result<Manifest, sqlx::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::store::tests::{Ground, on_both};
 
     const NOW: Timestamp = Timestamp::from_millis(800 * DAY);
 
@@ -225,9 +232,8 @@ mod tests {
         Sample { url: url.into(), at, skew_ms: 7, sizes, orphans: None, holes: Some(2), state: Some(Severity::Warn) }
     }
 
-    #[tokio::test]
-    async fn samples_come_back_as_they_were_and_what_was_found_stays_known() {
-        let store = Store::in_memory(NOW).await.unwrap();
+    async fn samples_come_back_as_they_were_and_what_was_found_stays_known(ground: &Ground) {
+        let store = ground.store().await;
         let first = Sample { orphans: Some(Amount { objects: 1, bytes: u64::MAX >> 1 }), ..made("s3://b/a", NOW, 7) };
         let other = Sample { sizes: Sizes::default(), holes: None, state: None, ..made("s3://b/é", NOW, 7) };
         store.put_samples(&[first.clone(), other.clone()]).await.unwrap();
@@ -237,9 +243,8 @@ mod tests {
         assert_eq!(store.samples(NOW).await.unwrap(), [first, other]);
     }
 
-    #[tokio::test]
-    async fn old_samples_are_thinned_out_and_very_old_ones_forgotten() {
-        let store = Store::in_memory(NOW).await.unwrap();
+    async fn old_samples_are_thinned_out_and_very_old_ones_forgotten(ground: &Ground) {
+        let store = ground.store().await;
         let ages = [0_i64, 1, 2, 200, 205, 24 * 40, 24 * 40 + 1, 24 * 790];
         let all: Vec<Sample> = ages.iter().map(|hours| made("s3://b/a", NOW.shifted(-hours * 3_600_000), 7)).collect();
         store.put_samples(&all).await.unwrap();
@@ -250,9 +255,8 @@ mod tests {
         assert_eq!(newest.len(), 1, "the newest of a root is told, however old it is");
     }
 
-    #[tokio::test]
-    async fn locks_are_remembered_by_their_job() {
-        let store = Store::in_memory(NOW).await.unwrap();
+    async fn locks_are_remembered_by_their_job(ground: &Ground) {
+        let store = ground.store().await;
         let hashes: Vec<Hash> = ["a", "7"].map(|c| Hash::parse(&c.repeat(32)).unwrap()).into();
         store.put_generated_lock(JobId(7), &hashes, NOW.shifted(-3 * KEPT)).await.unwrap();
         assert_eq!(store.generated_lock(JobId(7)).await.unwrap().as_ref(), Some(&hashes));
@@ -261,9 +265,8 @@ mod tests {
         assert_eq!(store.generated_lock(JobId(7)).await.unwrap(), None, "too old");
     }
 
-    #[tokio::test]
-    async fn manifests_are_known_by_their_version() {
-        let store = Store::in_memory(NOW).await.unwrap();
+    async fn manifests_are_known_by_their_version(ground: &Ground) {
+        let store = ground.store().await;
         let blob = Some(BlobRef { sum: Checksum::of(b"x"), bytes: 5 });
         let made = |path: &str, reading| SpecManifest {
             path: path.into(),
@@ -281,5 +284,12 @@ mod tests {
         assert_eq!(known.into_iter().collect::<Vec<_>>(), [("a".into(), ("t".into(), read))]);
         store.put_manifests("s3://b/a", &[]).await.unwrap();
         assert!(store.known_manifests("s3://b/a").await.unwrap().is_empty());
+    }
+
+    on_both! {
+        samples_come_back_as_they_were_and_what_was_found_stays_known
+        old_samples_are_thinned_out_and_very_old_ones_forgotten
+        locks_are_remembered_by_their_job
+        manifests_are_known_by_their_version
     }
 }

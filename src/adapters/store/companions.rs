@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::Row;
 
-use super::{Store, StoreError};
+use super::sql::{query, query_as};
+use super::{Store, StoreError, StoreFault};
 use crate::ci::Timestamp;
 
 /// A note, with the text that it was read from.
@@ -35,16 +35,14 @@ impl Store {
         &self,
         keeper: &str,
     ) -> Result<BTreeMap<String, Kept<T>>, StoreError> {
-        let rows = sqlx::query("SELECT subject, body FROM bridge_notes WHERE bridge = ?")
+        let rows: Vec<(String, String)> = query_as("SELECT subject, body FROM bridge_notes WHERE bridge = ?")
             .bind(keeper)
-            .fetch_all(&self.pool)
+            .fetch_all(&self.db)
             .await
             .map_err(|error| self.failed(error))?;
         let mut notes = BTreeMap::new();
-        for row in &rows {
-            let (subject, text): (String, String) = (row.get("subject"), row.get("body"));
-            let note =
-                serde_json::from_str(&text).map_err(|error| self.failed(sqlx::Error::Decode(Box::new(error))))?;
+        for (subject, text) in rows {
+            let note = serde_json::from_str(&text).map_err(|error| self.failed(StoreFault::garbled(error)))?;
             notes.insert(subject, Kept { note, text });
         }
         Ok(notes)
@@ -59,7 +57,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<Option<Option<Kept<T>>>>, StoreError> {
         let write = async {
-            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            let mut transaction = self.begin_as_leader().await?;
             let mut ends = Vec::with_capacity(swaps.len());
             for Swap { subject, before, after } in swaps {
                 let after = after.map(Kept::of).transpose()?;
@@ -68,7 +66,7 @@ impl Store {
                         ends.push(Some(None));
                         continue;
                     }
-                    (None, Some(after)) => sqlx::query(
+                    (None, Some(after)) => query(
                         "INSERT INTO bridge_notes (bridge, subject, at, body) VALUES (?, ?, ?, ?) \
                          ON CONFLICT (bridge, subject) DO NOTHING",
                     )
@@ -76,22 +74,22 @@ impl Store {
                     .bind(&subject)
                     .bind(now.millis())
                     .bind(&after.text),
-                    (Some(before), Some(after)) => sqlx::query(
-                        "UPDATE bridge_notes SET at = ?, body = ? WHERE bridge = ? AND subject = ? AND body = ?",
-                    )
-                    .bind(now.millis())
-                    .bind(&after.text)
-                    .bind(keeper)
-                    .bind(&subject)
-                    .bind(&before.text),
+                    (Some(before), Some(after)) => {
+                        query("UPDATE bridge_notes SET at = ?, body = ? WHERE bridge = ? AND subject = ? AND body = ?")
+                            .bind(now.millis())
+                            .bind(&after.text)
+                            .bind(keeper)
+                            .bind(&subject)
+                            .bind(&before.text)
+                    }
                     (Some(before), None) => {
-                        sqlx::query("DELETE FROM bridge_notes WHERE bridge = ? AND subject = ? AND body = ?")
+                        query("DELETE FROM bridge_notes WHERE bridge = ? AND subject = ? AND body = ?")
                             .bind(keeper)
                             .bind(&subject)
                             .bind(&before.text)
                     }
                 };
-                let changed = query.execute(&mut *transaction).await?.rows_affected();
+                let changed = query.execute(&mut transaction).await?;
                 ends.push((changed == 1).then_some(after));
             }
             transaction.commit().await?;
@@ -102,8 +100,8 @@ impl Store {
 }
 
 impl<T: Serialize> Kept<T> {
-    fn of(note: T) -> Result<Self, sqlx::Error> {
-        let text = serde_json::to_string(&note).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+    fn of(note: T) -> Result<Self, StoreFault> {
+        let text = serde_json::to_string(&note).map_err(StoreFault::unwritable)?;
         Ok(Self { note, text })
     }
 }
@@ -111,12 +109,12 @@ impl<T: Serialize> Kept<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::store::tests::{Ground, on_both};
 
     const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
-    #[tokio::test]
-    async fn of_two_who_write_the_same_note_one_is_told_that_the_other_was_faster() {
-        let store = Store::in_memory(NOW).await.unwrap();
+    async fn of_two_who_write_the_same_note_one_is_told_that_the_other_was_faster(ground: &Ground) {
+        let store = ground.store().await;
         let swap = async |before: Option<&Kept<u32>>, after: Option<u32>| {
             let swap = Swap { subject: "pr1_x".to_owned(), before: before.cloned(), after };
             store.swap_companion_notes("p skipped", vec![swap], NOW).await.unwrap().pop().unwrap()
@@ -134,11 +132,15 @@ mod tests {
         assert!(store.companion_notes::<u32>("p skipped").await.unwrap().is_empty());
     }
 
-    #[tokio::test]
-    async fn a_note_that_cannot_be_read_is_an_error_and_not_forgotten() {
-        let store = Store::in_memory(NOW).await.unwrap();
+    async fn a_note_that_cannot_be_read_is_an_error_and_not_forgotten(ground: &Ground) {
+        let store = ground.store().await;
         let swap = Swap { subject: "1".to_owned(), before: None, after: Some("no number".to_owned()) };
         store.swap_companion_notes("p stuck", vec![swap], NOW).await.unwrap();
         assert!(store.companion_notes::<u32>("p stuck").await.is_err());
+    }
+
+    on_both! {
+        of_two_who_write_the_same_note_one_is_told_that_the_other_was_faster
+        a_note_that_cannot_be_read_is_an_error_and_not_forgotten
     }
 }

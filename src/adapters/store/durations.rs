@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::sql::{query, query_as};
 use super::{Store, StoreError};
 use crate::console::durations::Took;
 
@@ -17,29 +18,30 @@ impl Store {
             return Ok(());
         }
         let write = async {
-            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            let mut transaction = self.db.begin().await?;
             for build in batch {
-                sqlx::query(
-                    "INSERT OR IGNORE INTO durations (job, package, stack, seconds, at) VALUES (?, ?, ?, ?, ?)",
+                query(
+                    "INSERT INTO durations (job, package, stack, seconds, at) VALUES (?, ?, ?, ?, ?) \
+                     ON CONFLICT (job) DO NOTHING",
                 )
                 .bind(build.job.0.cast_signed())
                 .bind(&*build.package)
                 .bind(&*build.stack)
                 .bind(build.length.as_secs_f64())
                 .bind(build.finished_at.millis())
-                .execute(&mut *transaction)
+                .execute(&mut transaction)
                 .await?;
             }
             let pairs: BTreeSet<_> = batch.iter().map(|build| (&*build.package, &*build.stack)).collect();
             for (package, stack) in pairs {
-                sqlx::query(
+                query(
                     "DELETE FROM durations WHERE job IN (SELECT job FROM durations WHERE package = ? AND stack = ? \
-                     ORDER BY at DESC, job DESC LIMIT -1 OFFSET ?)",
+                     ORDER BY at DESC, job DESC LIMIT 1000000000 OFFSET ?)",
                 )
                 .bind(package)
                 .bind(stack)
                 .bind(KEPT)
-                .execute(&mut *transaction)
+                .execute(&mut transaction)
                 .await?;
             }
             transaction.commit().await
@@ -50,8 +52,8 @@ impl Store {
     /// The median of what is remembered, by package and stack.
     pub async fn median_durations(&self) -> Result<HashMap<(Arc<str>, Arc<str>), Duration>, StoreError> {
         let rows: Vec<(String, String, f64)> =
-            sqlx::query_as("SELECT package, stack, seconds FROM durations ORDER BY package, stack, seconds")
-                .fetch_all(&self.pool)
+            query_as("SELECT package, stack, seconds FROM durations ORDER BY package, stack, seconds")
+                .fetch_all(&self.db)
                 .await
                 .map_err(|error| self.failed(error))?;
         let medians = rows.chunk_by(|a, b| (&a.0, &a.1) == (&b.0, &b.1)).filter_map(|same| {

@@ -3,10 +3,8 @@
 
 use std::time::Duration;
 
-use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-
-use super::{Store, StoreError};
+use super::sql::{Tx, query, query_as, query_scalar};
+use super::{Store, StoreError, StoreFault};
 use crate::bridge::wake::{About, Forge};
 use crate::ci::Timestamp;
 
@@ -82,12 +80,13 @@ impl Store {
         bounds: Bounds,
     ) -> Result<Vec<Taken>, StoreError> {
         let write = async {
-            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            let mut transaction = self.db.begin().await?;
             let (mut rows, mut bytes): (u32, u64) = {
-                let (rows, bytes): (i64, i64) =
-                    sqlx::query_as("SELECT count(*), coalesce(sum(kept), 0) FROM inbox WHERE handled_at IS NULL")
-                        .fetch_one(&mut *transaction)
-                        .await?;
+                let (rows, bytes): (i64, i64) = query_as(
+                    "SELECT count(*), CAST(coalesce(sum(kept), 0) AS BIGINT) FROM inbox WHERE handled_at IS NULL",
+                )
+                .fetch_one(&mut transaction)
+                .await?;
                 (u32::try_from(rows).unwrap_or(u32::MAX), u64::try_from(bytes).unwrap_or(u64::MAX))
             };
             let mut taken = Vec::with_capacity(deliveries.len());
@@ -109,24 +108,25 @@ impl Store {
 
     /// What waits to be acted on, the oldest first.
     pub async fn waiting_deliveries(&self) -> Result<Vec<Waiting>, StoreError> {
-        let rows = sqlx::query("SELECT no, received_at, about FROM inbox WHERE handled_at IS NULL ORDER BY no LIMIT ?")
-            .bind(BOUNDS.waiting.0)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| self.failed(error))?;
-        let one = |row: &SqliteRow| Waiting {
-            no: DeliveryNo(row.get("no")),
-            received_at: Timestamp::from_millis(row.get("received_at")),
+        let rows: Vec<(i64, i64, String)> =
+            query_as("SELECT no, received_at, about FROM inbox WHERE handled_at IS NULL ORDER BY no LIMIT ?")
+                .bind(BOUNDS.waiting.0)
+                .fetch_all(&self.db)
+                .await
+                .map_err(|error| self.failed(error))?;
+        let one = |(no, received_at, about): (i64, i64, String)| Waiting {
+            no: DeliveryNo(no),
+            received_at: Timestamp::from_millis(received_at),
             // Written by another version, it still means that something happened.
-            about: serde_json::from_str(row.get("about")).unwrap_or(About::Unclear),
+            about: serde_json::from_str(&about).unwrap_or(About::Unclear),
         };
-        Ok(rows.iter().map(one).collect())
+        Ok(rows.into_iter().map(one).collect())
     }
 
     /// The newest delivery that waits.
     pub async fn newest_waiting(&self) -> Result<Option<DeliveryNo>, StoreError> {
-        let newest: Option<i64> = sqlx::query_scalar("SELECT max(no) FROM inbox WHERE handled_at IS NULL")
-            .fetch_one(&self.pool)
+        let newest: Option<i64> = query_scalar("SELECT max(no) FROM inbox WHERE handled_at IS NULL")
+            .fetch_one(&self.db)
             .await
             .map_err(|error| self.failed(error))?;
         Ok(newest.map(DeliveryNo))
@@ -134,11 +134,11 @@ impl Store {
 
     /// How many wait, and since when.
     pub async fn inbox_tally(&self) -> Result<InboxTally, StoreError> {
-        let (waiting, since): (i64, Option<i64>) = sqlx::query_as(
+        let (waiting, since): (i64, Option<i64>) = query_as(
             "SELECT count(*), (SELECT received_at FROM inbox WHERE handled_at IS NULL ORDER BY no LIMIT 1) \
              FROM inbox WHERE handled_at IS NULL",
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&self.db)
         .await
         .map_err(|error| self.failed(error))?;
         Ok(InboxTally { waiting: waiting.cast_unsigned(), since: since.map(Timestamp::from_millis) })
@@ -150,12 +150,12 @@ impl Store {
             return Ok(());
         }
         let write = async {
-            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            let mut transaction = self.db.begin().await?;
             for no in deliveries {
-                sqlx::query("UPDATE inbox SET handled_at = ? WHERE no = ? AND handled_at IS NULL")
+                query("UPDATE inbox SET handled_at = ? WHERE no = ? AND handled_at IS NULL")
                     .bind(now.millis())
                     .bind(no.0)
-                    .execute(&mut *transaction)
+                    .execute(&mut transaction)
                     .await?;
             }
             transaction.commit().await
@@ -165,14 +165,12 @@ impl Store {
 
     /// The body of a delivery, where it is still kept.
     pub async fn delivery_body(&self, forge: Forge, id: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        sqlx::query_scalar(
-            "SELECT body FROM inbox_bodies WHERE no = (SELECT no FROM inbox WHERE forge = ? AND delivery = ?)",
-        )
-        .bind(forge.word())
-        .bind(id)
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(|error| self.failed(error))
+        query_scalar("SELECT body FROM inbox_bodies WHERE no = (SELECT no FROM inbox WHERE forge = ? AND delivery = ?)")
+            .bind(forge.word())
+            .bind(id)
+            .fetch_optional(&self.db)
+            .await
+            .map_err(|error| self.failed(error))
     }
 
     /// Forgets what is too old, and of the rest what is too much: bodies first.
@@ -180,52 +178,47 @@ impl Store {
         self.prune_inbox_to(now, BOUNDS).await.map_err(|error| self.failed(error))
     }
 
-    pub(super) async fn prune_inbox_to(&self, now: Timestamp, bounds: Bounds) -> Result<(), sqlx::Error> {
+    pub(super) async fn prune_inbox_to(&self, now: Timestamp, bounds: Bounds) -> Result<(), StoreFault> {
         let oldest = now.shifted(-i64::try_from(AGE.as_millis()).unwrap_or(i64::MAX));
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        let mut transaction = self.db.begin().await?;
         // Whatever it told, passes have long found out.
-        sqlx::query("DELETE FROM inbox WHERE received_at < ?").bind(oldest.millis()).execute(&mut *transaction).await?;
-        sqlx::query(
+        query("DELETE FROM inbox WHERE received_at < ?").bind(oldest.millis()).execute(&mut transaction).await?;
+        query(
             "DELETE FROM inbox WHERE handled_at IS NOT NULL AND no <= (SELECT no FROM inbox ORDER BY no DESC LIMIT 1 OFFSET ?)",
         )
         .bind(bounds.rows)
-        .execute(&mut *transaction)
+        .execute(&mut transaction)
         .await?;
-        let last: Option<i64> = sqlx::query_scalar(
-            "SELECT max(no) FROM (SELECT no, sum(kept) OVER (ORDER BY no DESC) AS total FROM inbox WHERE kept > 0) \
+        let last: Option<i64> = query_scalar(
+            "SELECT max(no) FROM (SELECT no, sum(kept) OVER (ORDER BY no DESC) AS total FROM inbox WHERE kept > 0) AS kept_bodies \
              WHERE total > ?",
         )
         .bind(i64::try_from(bounds.bodies).unwrap_or(i64::MAX))
-        .fetch_one(&mut *transaction)
+        .fetch_one(&mut transaction)
         .await?;
         if let Some(last) = last {
             for statement in [
                 "DELETE FROM inbox_bodies WHERE no IN (SELECT no FROM inbox WHERE kept > 0 AND no <= ? AND handled_at IS NOT NULL)",
                 "UPDATE inbox SET kept = 0 WHERE kept > 0 AND no <= ? AND handled_at IS NOT NULL",
             ] {
-                sqlx::query(statement).bind(last).execute(&mut *transaction).await?;
+                query(statement).bind(last).execute(&mut transaction).await?;
             }
         }
         transaction.commit().await
     }
 }
 
-async fn put(
-    connection: &mut SqliteConnection,
-    delivery: &Delivery,
-    waits: bool,
-    is_full: bool,
-) -> Result<Taken, sqlx::Error> {
+async fn put(transaction: &mut Tx, delivery: &Delivery, waits: bool, is_full: bool) -> Result<Taken, StoreFault> {
     if is_full {
-        let known: Option<i64> = sqlx::query_scalar("SELECT no FROM inbox WHERE forge = ? AND delivery = ?")
+        let known: Option<i64> = query_scalar("SELECT no FROM inbox WHERE forge = ? AND delivery = ?")
             .bind(delivery.forge.word())
             .bind(&delivery.id)
-            .fetch_optional(connection)
+            .fetch_optional(transaction)
             .await?;
         return Ok(if known.is_some() { Taken::Known } else { Taken::Full });
     }
     let body = kept(&delivery.body);
-    let no: Option<i64> = sqlx::query_scalar(
+    let no: Option<i64> = query_scalar(
         "INSERT INTO inbox (forge, delivery, event, received_at, handled_at, bytes, kept, about) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (forge, delivery) DO NOTHING RETURNING no",
     )
@@ -238,15 +231,11 @@ async fn put(
     .bind(i64::try_from(body.len()).unwrap_or(i64::MAX))
     // What this type holds can always be written.
     .bind(serde_json::to_string(&delivery.about).unwrap_or_default())
-    .fetch_optional(&mut *connection)
+    .fetch_optional(&mut *transaction)
     .await?;
     let Some(no) = no else { return Ok(Taken::Known) };
     if !body.is_empty() {
-        sqlx::query("INSERT INTO inbox_bodies (no, body) VALUES (?, ?)")
-            .bind(no)
-            .bind(body)
-            .execute(connection)
-            .await?;
+        query("INSERT INTO inbox_bodies (no, body) VALUES (?, ?)").bind(no).bind(body).execute(transaction).await?;
     }
     Ok(Taken::New(DeliveryNo(no)))
 }
@@ -258,7 +247,7 @@ fn kept(body: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adapters::store::tests::{DAY, NOW};
+    use crate::adapters::store::tests::{DAY, Ground, NOW, on_both};
     use crate::forge::PrNumber;
 
     fn delivery(id: u64, about: About, at: Timestamp) -> Delivery {
@@ -278,9 +267,8 @@ mod tests {
         kept
     }
 
-    #[tokio::test]
-    async fn no_more_are_taken_than_may_wait_and_none_is_pushed_out() {
-        let store = Store::in_memory(NOW).await.unwrap();
+    async fn no_more_are_taken_than_may_wait_and_none_is_pushed_out(ground: &Ground) {
+        let store = ground.store().await;
         let few = Bounds { waiting: (2, 1 << 20), ..BOUNDS };
         let all: Vec<Delivery> = (0..3).map(|id| waits(id, NOW)).collect();
         let taken = store.put_deliveries_within(&all, few).await.unwrap();
@@ -300,9 +288,8 @@ mod tests {
         assert!(matches!(taken[..], [Taken::New(_)]), "delivered again, it is taken");
     }
 
-    #[tokio::test]
-    async fn bodies_go_first_then_rows_and_never_what_waits() {
-        let store = Store::in_memory(NOW).await.unwrap();
+    async fn bodies_go_first_then_rows_and_never_what_waits(ground: &Ground) {
+        let store = ground.store().await;
         let done: Vec<Delivery> = (0..10).map(|id| delivery(id, About::Other, NOW)).collect();
         store.put_deliveries(&[waits(100, NOW)]).await.unwrap();
         store.put_deliveries(&done).await.unwrap();
@@ -316,9 +303,8 @@ mod tests {
         assert_eq!(store.waiting_deliveries().await.unwrap().len(), 1);
     }
 
-    #[tokio::test]
-    async fn ids_are_known_for_as_long_as_github_delivers_again() {
-        let store = Store::in_memory(NOW).await.unwrap();
+    async fn ids_are_known_for_as_long_as_github_delivers_again(ground: &Ground) {
+        let store = ground.store().await;
         store.put_deliveries(&[waits(1, NOW)]).await.unwrap();
         store.prune_inbox(NOW.shifted(3 * DAY + 3_600_000)).await.unwrap();
         assert_eq!(store.put_deliveries(&[waits(1, NOW)]).await.unwrap(), [Taken::Known]);
@@ -327,11 +313,17 @@ mod tests {
         assert_eq!(kept(&store, 1..2).await, 0);
     }
 
-    #[tokio::test]
-    async fn a_row_of_another_version_still_wakes() {
-        let store = Store::in_memory(NOW).await.unwrap();
+    async fn a_row_of_another_version_still_wakes(ground: &Ground) {
+        let store = ground.store().await;
         store.put_deliveries(&[waits(1, NOW)]).await.unwrap();
-        sqlx::query("UPDATE inbox SET about = '{\"of\":\"another day\"}'").execute(&store.pool).await.unwrap();
+        query("UPDATE inbox SET about = '{\"of\":\"another day\"}'").execute(&store.db).await.unwrap();
         assert_eq!(store.waiting_deliveries().await.unwrap()[0].about, About::Unclear);
+    }
+
+    on_both! {
+        no_more_are_taken_than_may_wait_and_none_is_pushed_out
+        bodies_go_first_then_rows_and_never_what_waits
+        ids_are_known_for_as_long_as_github_delivers_again
+        a_row_of_another_version_still_wakes
     }
 }

@@ -1,8 +1,17 @@
+mod ground;
+mod postgres;
+#[path = "../../../tests/servers/postgres.rs"]
+mod server;
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(super) use ground::{Ground, on_both};
+use sqlx::SqlitePool;
+
+use super::sql::{Db, query, query_scalar};
 use super::*;
 use crate::ci::{JobId, PipelineId, Timestamp};
 use crate::console::actions::{Object, Outcome, PlanId, Target};
@@ -11,6 +20,14 @@ use crate::console::durations::Took;
 
 pub(super) const NOW: Timestamp = Timestamp::from_millis(1_780_000_000_000);
 pub(super) const DAY: i64 = 86_400_000;
+
+/// The connections of a store that is a file.
+pub(super) fn pool_of(store: &Store) -> &SqlitePool {
+    match &store.db {
+        Db::Sqlite(pool) => pool,
+        Db::Postgres(_) => panic!("not a file"),
+    }
+}
 
 /// A folder of its own, gone at the end.
 pub(super) struct Scratch(pub PathBuf);
@@ -68,16 +85,14 @@ async fn summaries(store: &Store) -> Vec<String> {
     store.list(1_000, None).await.unwrap().into_iter().map(|(_, row)| row.summary.to_string()).collect()
 }
 
-#[tokio::test]
-async fn the_audit_survives_a_restart_in_order_and_whole() {
-    let scratch = Scratch::new("restart");
-    let store = Store::open(&scratch.db(), NOW).await.unwrap();
+async fn the_audit_survives_a_restart_in_order_and_whole(ground: &Ground) {
+    let store = ground.open(NOW).await;
     let mut ids = Vec::new();
     for (state, _) in [(AuditState::Held, 0), (AuditState::Sent, 1), (AuditState::Done, 2), (AuditState::Refused, 3)] {
         ids.push(store.append(&AuditRow { state, ..row("retry 33 jobs") }).await.unwrap());
     }
     store.close().await;
-    let store = Store::open(&scratch.db(), NOW).await.unwrap();
+    let store = ground.open(NOW).await;
     let newest = store.list(2, None).await.unwrap();
     assert_eq!(newest.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [ids[3], ids[2]]);
     let older = store.list(10, Some(ids[2])).await.unwrap();
@@ -85,18 +100,19 @@ async fn the_audit_survives_a_restart_in_order_and_whole() {
     assert_eq!(older.len(), 2);
 }
 
-#[tokio::test]
-async fn nothing_can_change_or_thin_the_audit() {
-    let store = Store::in_memory(NOW).await.unwrap();
+async fn nothing_can_change_or_thin_the_audit(ground: &Ground) {
+    let store = ground.store().await;
     store.append(&row("first")).await.unwrap();
-    for attempt in [
-        "UPDATE audit SET who = 'nobody'",
-        "DELETE FROM audit",
+    let of_sqlite = [
         "INSERT OR REPLACE INTO audit (id, at, who, action, plan_id, targets, state, summary, detail) \
          VALUES (1, 0, 'nobody', 'x', 'x', 0, 'done', 'other', '{}')",
         "UPDATE OR REPLACE audit SET id = 2",
-    ] {
-        let error = sqlx::query(attempt).execute(&store.pool).await.unwrap_err().to_string();
+    ];
+    let of_postgres =
+        ["INSERT INTO audit SELECT * FROM audit ON CONFLICT (id) DO UPDATE SET who = 'nobody'", "TRUNCATE audit"];
+    let others = if store.db.is_postgres() { of_postgres } else { of_sqlite };
+    for attempt in ["UPDATE audit SET who = 'nobody'", "DELETE FROM audit"].into_iter().chain(others) {
+        let error = query(attempt).execute(&store.db).await.unwrap_err().to_string();
         assert!(error.contains("append-only"), "{attempt}: {error}");
     }
     assert_eq!(summaries(&store).await, ["first"]);
@@ -106,8 +122,8 @@ async fn nothing_can_change_or_thin_the_audit() {
 #[tokio::test]
 #[ignore = "started by other tests, as a process of its own"]
 async fn second_process() {
-    let Some(path) = std::env::var_os("STACKHAND_TEST_DB") else { return };
-    let store = Store::open(path.as_ref(), NOW).await.unwrap();
+    let Some(ground) = Ground::handed_over() else { return };
+    let store = ground.open(NOW).await;
     for i in 0..50 {
         store.append(&row(&format!("theirs {i}"))).await.unwrap();
     }
@@ -115,22 +131,21 @@ async fn second_process() {
     std::process::abort();
 }
 
-fn start_second_process(path: &std::path::Path) -> std::process::Child {
-    Command::new(std::env::current_exe().unwrap())
+fn start_second_process(ground: &Ground) -> std::process::Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    ground.hand_over(&mut command);
+    command
         .args(["--exact", "adapters::store::tests::second_process", "--ignored"])
-        .env("STACKHAND_TEST_DB", path)
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap()
 }
 
-#[tokio::test]
-async fn two_processes_write_at_once_and_a_crash_loses_nothing() {
-    let scratch = Scratch::new("processes");
+async fn two_processes_write_at_once_and_a_crash_loses_nothing(ground: &Ground) {
     // Nobody has made the file yet: the race for the schema is part of the test.
-    let mut other = start_second_process(&scratch.db());
-    let store = Store::open(&scratch.db(), NOW).await.unwrap();
+    let mut other = start_second_process(ground);
+    let store = ground.open(NOW).await;
     for i in 0..50 {
         store.append(&row(&format!("ours {i}"))).await.unwrap();
     }
@@ -147,7 +162,7 @@ async fn a_locked_database_says_so_and_keeps_what_it_has() {
     let scratch = Scratch::new("locked");
     let store = Store::open(&scratch.db(), NOW).await.unwrap();
     let impatient = Store::open_with(&scratch.db(), NOW, Duration::from_millis(1)).await.unwrap();
-    let lock = store.pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    let lock = pool_of(&store).begin_with("BEGIN IMMEDIATE").await.unwrap();
     let error = impatient.append(&row("late")).await.unwrap_err();
     assert!(matches!(error.fault, StoreFault::Locked(_)), "{error:?}");
     assert!(error.to_string().contains("stackhand.db: another program"), "{error}");
@@ -205,7 +220,7 @@ async fn a_read_only_database_can_be_read_but_says_why_it_does_not_write() {
     // One connection, so that the pragma reaches all that follows; as root, file permissions would stop nobody.
     let store = Store::in_memory(NOW).await.unwrap();
     store.append(&row("before")).await.unwrap();
-    sqlx::query("PRAGMA query_only = ON").execute(&store.pool).await.unwrap();
+    sqlx::query("PRAGMA query_only = ON").execute(pool_of(&store)).await.unwrap();
     let error = store.append(&row("after")).await.unwrap_err();
     assert!(matches!(error.fault, StoreFault::ReadOnly(_)), "{error:?}");
     assert_eq!(summaries(&store).await, ["before"]);
@@ -220,9 +235,8 @@ async fn only_the_owner_can_read_the_file() {
     assert_eq!(std::fs::metadata(scratch.db()).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
-#[tokio::test]
-async fn needs_are_remembered_for_the_newest_pipelines() {
-    let store = Store::in_memory(NOW).await.unwrap();
+async fn needs_are_remembered_for_the_newest_pipelines(ground: &Ground) {
+    let store = ground.store().await;
     assert_eq!(store.get_needs(PipelineId(7)).await.unwrap(), None);
     store.put_needs(PipelineId(7), r#"{"a":["b"]}"#, NOW).await.unwrap();
     store.put_needs(PipelineId(7), r#"{"a":["c"]}"#, NOW).await.unwrap();
@@ -234,9 +248,8 @@ async fn needs_are_remembered_for_the_newest_pipelines() {
     assert!(store.get_needs(PipelineId(1_000)).await.unwrap().is_some());
 }
 
-#[tokio::test]
-async fn medians_are_by_package_and_stack_and_follow_the_newest() {
-    let store = Store::in_memory(NOW).await.unwrap();
+async fn medians_are_by_package_and_stack_and_follow_the_newest(ground: &Ground) {
+    let store = ground.store().await;
     let batch = [
         build(1, "hdf5", "e4s", 100, NOW),
         build(2, "hdf5", "e4s", 900, NOW),
@@ -254,15 +267,13 @@ async fn medians_are_by_package_and_stack_and_follow_the_newest() {
     // 32 newer builds push all older ones out.
     let newer: Vec<_> = (0..32).map(|i| build(100 + i, "hdf5", "e4s", 50, NOW.shifted(1 + i as i64))).collect();
     store.record_durations(&newer).await.unwrap();
-    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM durations").fetch_one(&store.pool).await.unwrap();
+    let count: i64 = query_scalar("SELECT count(*) FROM durations").fetch_one(&store.db).await.unwrap();
     assert_eq!(count, 33);
     assert_eq!(store.median_durations().await.unwrap().get(&key("hdf5", "e4s")), Some(&Duration::from_secs(50)));
 }
 
-#[tokio::test]
-async fn opening_forgets_what_is_old_but_never_the_audit() {
-    let scratch = Scratch::new("prune");
-    let store = Store::open(&scratch.db(), NOW).await.unwrap();
+async fn opening_forgets_what_is_old_but_never_the_audit(ground: &Ground) {
+    let store = ground.open(NOW).await;
     store.append(&row("long ago")).await.unwrap();
     store.put_needs(PipelineId(1), "{}", NOW).await.unwrap();
     store.put_needs(PipelineId(2), "{}", NOW.shifted(380 * DAY)).await.unwrap();
@@ -271,7 +282,7 @@ async fn opening_forgets_what_is_old_but_never_the_audit() {
         .await
         .unwrap();
     store.close().await;
-    let store = Store::open(&scratch.db(), NOW.shifted(390 * DAY)).await.unwrap();
+    let store = ground.open(NOW.shifted(390 * DAY)).await;
     assert_eq!(summaries(&store).await, ["long ago"]);
     assert_eq!(store.get_needs(PipelineId(1)).await.unwrap(), None);
     assert!(store.get_needs(PipelineId(2)).await.unwrap().is_some());
@@ -279,14 +290,22 @@ async fn opening_forgets_what_is_old_but_never_the_audit() {
     assert_eq!(medians.keys().map(|(package, _)| &**package).collect::<Vec<_>>(), ["xz"]);
 }
 
-#[tokio::test]
-async fn small_texts_are_kept_by_name() {
-    let scratch = Scratch::new("meta");
-    let store = Store::open(&scratch.db(), NOW).await.unwrap();
+async fn small_texts_are_kept_by_name(ground: &Ground) {
+    let store = ground.open(NOW).await;
     assert_eq!(store.get_meta("bookmark.a").await.unwrap(), None);
     store.put_meta("bookmark.a", "jobs @mine").await.unwrap();
     store.put_meta("bookmark.a", "jobs state:failed ␛ 'quoted'").await.unwrap();
     store.close().await;
-    let store = Store::open(&scratch.db(), NOW).await.unwrap();
+    let store = ground.open(NOW).await;
     assert_eq!(store.get_meta("bookmark.a").await.unwrap().as_deref(), Some("jobs state:failed ␛ 'quoted'"));
+}
+
+on_both! {
+    the_audit_survives_a_restart_in_order_and_whole
+    nothing_can_change_or_thin_the_audit
+    two_processes_write_at_once_and_a_crash_loses_nothing
+    needs_are_remembered_for_the_newest_pipelines
+    medians_are_by_package_and_stack_and_follow_the_newest
+    opening_forgets_what_is_old_but_never_the_audit
+    small_texts_are_kept_by_name
 }

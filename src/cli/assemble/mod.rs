@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use endpoints::{Buckets, read_endpoints};
 pub use places::{daemon_lock, host, index_cache};
-use places::{database, project_name, spill, variables, who};
+use places::{database, libpq_password, project_name, shared_database, spill, variables, who};
 use settings::{
     auto, check_auto, gitlab_settings, hooks, is_ascii, keyring, mirror_settings, poll_rules, read_only, rules,
 };
@@ -123,9 +123,13 @@ impl Wanted {
         let config = &loaded.config;
         let tokens = fleet::tokens(config, self.variables())?;
         let github_token = bridge::token(config, self.variables())?;
+        let project: Arc<str> = project_name(config).into();
+        let shared = shared_database(config, self.scratch.as_deref(), &project)?;
+        let passwords = shared.as_ref().map(|shared| [shared.password.clone(), libpq_password()]);
         let secrets = [&token, &github_token, &tokens.prometheus, &tokens.alertmanager].into_iter().flatten().cloned();
         let hooks = hooks(config, &self.variables().collect::<Vec<_>>())?;
         let secrets = secrets.chain(hooks.github_secrets.iter().chain(&hooks.gitlab_tokens).cloned());
+        let secrets = secrets.chain(passwords.into_iter().flatten().flatten());
         let secrets = secrets.chain(self.buckets.as_ref().map(|buckets| buckets.secret_key.clone()));
         // A journal that cannot be written is no reason not to look at pipelines.
         let _ = journal::begin(self.lines, state.as_deref(), secrets.collect());
@@ -136,10 +140,13 @@ impl Wanted {
         let gitlab = GitLab::new(Settings { token, ..gitlab_settings(config, &clock) })
             .map_err(|fault| Failure::new(Exit::Config, fault.to_string()))?;
         let config_dir = self.paths.config_dir.clone();
-        let project: Arc<str> = project_name(config).into();
-        let store = match database(config, self.scratch.as_deref(), state.as_deref(), &project) {
-            Some(path) => Store::open(&path, clock.now()).await.map_err(|error| error.to_string()),
-            None => Err("there is no state folder; set `store.path`".to_owned()),
+        let file = database(config, self.scratch.as_deref(), state.as_deref(), &project);
+        let store = match (&shared, file) {
+            (Some(shared), _) => {
+                Box::pin(Store::open_postgres(shared, clock.now())).await.map_err(|error| error.to_string())
+            }
+            (None, Some(path)) => Store::open(&path, clock.now()).await.map_err(|error| error.to_string()),
+            (None, None) => Err("there is no state folder; set `store.path`".to_owned()),
         };
         let store = store.map_err(|detail| Fault::new(FaultKind::Local, "open the store", detail));
         let color = match (self.color, config.ui.color) {

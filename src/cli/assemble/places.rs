@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
+use secrecy::SecretString;
 
-use crate::config::{Config, Paths};
+use crate::adapters::store::Place;
+use crate::cli::exit::Failure;
+use crate::config::{self, Config, Names, Paths};
 use crate::controller::Spill;
 
 /// Where indexes are kept between runs: a protected stack's index changes less often than it is read.
@@ -31,6 +34,28 @@ pub(super) fn database(
         (None, Some(path)) => Some(path.clone()),
         _ => state.map(|folder| folder.join(format!("{}.db", file_name(project)))),
     }
+}
+
+/// The database of PostgreSQL, where one is named. What a practice world leaves behind is gone with its folder.
+pub(super) fn shared_database(
+    config: &Config,
+    scratch: Option<&Path>,
+    project: &str,
+) -> Result<Option<Place>, Failure> {
+    let (None, Some(url)) = (scratch, &config.store.url) else { return Ok(None) };
+    let file = config.store.password_file.as_deref();
+    Ok(Some(Place {
+        url: url.as_str().to_owned(),
+        password: config::service_secret(&Names::default(), file, "store.password_file", [])?,
+        project: project.to_owned(),
+        connect: config.budget.connect_timeout,
+        statement: config.budget.timeout,
+    }))
+}
+
+/// What libpq's variable holds.
+pub(super) fn libpq_password() -> Option<SecretString> {
+    std::env::var("PGPASSWORD").ok().filter(|password| !password.is_empty()).map(Into::into)
 }
 
 /// The file whose lock is the lead among the daemons of a project.

@@ -21,15 +21,15 @@ use crate::ci::short;
 use crate::console::loops::{LoopState, Phase};
 use crate::console::text::plural;
 use crate::controller::daemon::{DaemonError, DaemonSetup, Door, Passed};
-use crate::controller::leadership::Holder;
+use crate::controller::leadership::{Holder, Source};
 use crate::controller::loops::{bridge, companions};
 use crate::controller::supervisor::{Limits, stop_sign};
 use crate::controller::webhooks::Hooks;
 
 /// What the daemon prints and serves.
 pub const SHAPE: &str = "\
-One daemon of a project acts; others stand by and take over when it ends, however it ends. The lead is the lock of a file in the state folder: it \
-reaches as far as that file, so daemons on several machines must share it. Loops: `taxonomy` reads the logs of failed jobs and remembers why they \
+One daemon of a project acts; others stand by and take over when it ends, however it ends. Where `store.url` names a PostgreSQL, the lead is a lock of \
+it, and daemons may run anywhere. Otherwise it is the lock of a file in the state folder, which reaches as far as that file. Loops: `taxonomy` reads the logs of failed jobs and remembers why they \
 failed, `caches` lists the mirrors of binary caches, `fleet` follows runners, the cluster, metrics and alerts, `bridge` copies from GitHub to GitLab, `companions` look after what it copied. Automatic retries of the \
 configuration happen while `taxonomy` runs. A round that breaks is made again after a wait that grows; SIGTERM and SIGINT end the daemon within 10 s.
 
@@ -161,8 +161,7 @@ fn daemon(
     let service = Service::of(&variable, pid).map_err(|error| {
         Failure::new(Exit::Config, format!("NOTIFY_SOCKET: {error}; unset it, or start by systemd"))
     })?;
-    let lock = daemon_lock(&setup.paths, &setup.project)
-        .ok_or_else(|| Failure::new(Exit::Config, "there is no state folder for the lock; set XDG_STATE_HOME"))?;
+    let lead = lead(setup)?;
     let me = Holder { pid, host: host(), since: setup.clock.now() };
     let (worlds, makers) = (Arc::clone(setup), Arc::clone(setup));
     let (for_worlds, for_makers) = (chosen.clone(), chosen.clone());
@@ -178,10 +177,23 @@ fn daemon(
         hooks,
         limits: Limits { deadline: config.deadline, backoff_most: config.backoff, ..Limits::default() },
         is_dry_run,
-        lock,
+        lead,
         me,
         service,
     })
+}
+
+/// Where the lead comes from: the store that daemons share, or the lock of a file.
+fn lead(setup: &Setup) -> Result<Source, Failure> {
+    if setup.loaded.config.store.url.is_some() {
+        let store = setup.outside.store.as_ref().map_err(|fault| Failure::new(Exit::Failed, fault.to_string()))?;
+        if let Some(lender) = store.lender() {
+            return Ok(Source::Store(lender));
+        }
+    }
+    daemon_lock(&setup.paths, &setup.project)
+        .map(Source::File)
+        .ok_or_else(|| Failure::new(Exit::Config, "there is no state folder for the lock; set XDG_STATE_HOME"))
 }
 
 /// How a single round of each loop went.

@@ -59,7 +59,9 @@ impl LoopOrder {
             ["start", name, "--dry-run"] | ["start", "--dry-run", name] => (name, Switch::Start { dry_run: true }),
             ["stop", name] => (name, Switch::Stop),
             ["run", name] => (name, Switch::Now),
-            _ => return Err("write `:loops start NAME [--dry-run]`, `:loops stop NAME` or `:loops run NAME`".to_owned()),
+            _ => {
+                return Err("write `:loops start NAME [--dry-run]`, `:loops stop NAME` or `:loops run NAME`".to_owned());
+            }
         };
         Ok(Self { name: name.into(), switch })
     }

@@ -9,7 +9,6 @@ mod term;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ pub use self::http::Door;
 use self::metrics::Tally;
 use self::page::{Page, Publisher};
 use self::term::{Term, drain};
-use super::leadership::{self, Bid, Holder, Leadership};
+use super::leadership::{Bid, Holder, Leadership, Source};
 use super::supervisor::{Limits, Maker, StopSign, Supervisor, Surroundings, once};
 use super::webhooks::Hooks;
 use super::{Core, CoreSetup, Outside};
@@ -50,8 +49,8 @@ pub struct DaemonSetup {
     pub hooks: Option<Arc<Hooks>>,
     pub limits: Limits,
     pub is_dry_run: bool,
-    /// The file whose lock is the lead.
-    pub lock: PathBuf,
+    /// Where the lead comes from.
+    pub lead: Source,
     pub me: Holder,
     pub service: Service,
 }
@@ -59,8 +58,12 @@ pub struct DaemonSetup {
 /// Why a daemon could not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
-    #[error("{}: the lead cannot be asked for: {error}; make its folder writable, or set XDG_STATE_HOME to one that is", path.display())]
-    Lock { path: PathBuf, error: io::Error },
+    #[error(
+        "{lock}: the lead cannot be asked for: {error}; make its folder writable, or set XDG_STATE_HOME to one that is"
+    )]
+    Lock { lock: String, error: io::Error },
+    #[error("the lead cannot be asked for: {0}")]
+    Unanswered(String),
     #[error("{address}: cannot listen: {error}; name a free address with --listen, or `--listen none`")]
     Listen { address: SocketAddr, error: io::Error },
 }
@@ -98,22 +101,29 @@ impl DaemonSetup {
         let mut is_ready = false;
         let mut pulse = Pulse::of(&self.service);
         while !stop.is_asked() {
-            match self.bid()? {
+            let bid = self.bid().await?;
+            let unanswered = if let Bid::Unanswered(why) = &bid { Some(why.clone()) } else { None };
+            match bid {
                 Bid::Leads(lead) => {
-                    tracing::info!(lock = %self.lock.display(), "leading");
+                    tracing::info!(lock = %self.lead, "leading");
                     self.service.status("leads");
                     behind = None;
                     self.lead(&lead, publisher, stop, &mut pulse).await;
                 }
-                Bid::Follows(holder) => {
-                    let who = holder.map_or_else(|| "somebody".to_owned(), |holder| holder.to_string());
-                    if behind.as_ref() != Some(&who) {
-                        tracing::info!(behind = %who, lock = %self.lock.display(), "standing by");
+                follows => {
+                    let who = match follows {
+                        Bid::Follows(Some(holder)) => holder.to_string(),
+                        _ => "somebody".to_owned(),
+                    };
+                    if let Some(why) = &unanswered {
+                        tracing::warn!(%why, "the lead cannot be asked for");
+                    } else if behind.as_ref() != Some(&who) {
+                        tracing::info!(behind = %who, lock = %self.lead, "standing by");
                         self.service.status(&format!("stands by: {who} leads"));
                         behind = Some(who.clone());
                     }
                     let idle = idle.get_or_insert_with(|| self.idle_loops());
-                    publisher.publish(self.standing_by(&who, idle.clone()));
+                    publisher.publish(self.standing_by(&who, idle.clone()).awaiting(unanswered));
                     is_ready = is_ready || self.service.ready();
                     let until = Instant::now() + ASKED;
                     while Instant::now() < until && !stop.is_asked() {
@@ -129,8 +139,9 @@ impl DaemonSetup {
         Ok(())
     }
 
-    fn bid(&self) -> Result<Bid, DaemonError> {
-        leadership::bid(&self.lock, &self.me).map_err(|error| DaemonError::Lock { path: self.lock.clone(), error })
+    async fn bid(&self) -> Result<Bid, DaemonError> {
+        let bid = self.lead.bid(&self.me, self.clock.now()).await;
+        bid.map_err(|error| DaemonError::Lock { lock: self.lead.to_string(), error })
     }
 
     fn controller(&self, role: Role) -> Controller {
@@ -175,14 +186,14 @@ impl DaemonSetup {
         // The core lives as long as this term.
         let _ = core.teller().send(Event::ControllerTold(Arc::new(controller.clone()))).await;
         let supervisor = Supervisor::start((self.makers)(), &self.around(core.teller()));
-        let mut looked = Instant::now();
+        let (mut looked, mut is_told) = (Instant::now(), false);
         let mut is_ready = false;
         let mut status = String::new();
         loop {
-            if looked.elapsed() >= ASKED {
+            if is_told || looked.elapsed() >= ASKED {
                 looked = Instant::now();
                 if !lead.holds() {
-                    tracing::error!(lock = %self.lock.display(), "the lock file was removed: the lead is lost");
+                    tracing::error!(lock = %self.lead, "{}", lead.how_lost());
                     // Somebody else may act already: nothing is brought to its end.
                     drop(supervisor);
                     drain(core.stop(), &mut term).await;
@@ -200,6 +211,7 @@ impl DaemonSetup {
             tokio::select! {
                 biased;
                 () = stop.asked() => break,
+                () = lead.lost() => is_told = true,
                 () = term.follow(pulse.rest(ASKED), self.hooks.as_deref()) => {}
             }
         }
@@ -210,9 +222,10 @@ impl DaemonSetup {
 
     /// Runs one round of every loop, if nobody else leads.
     pub async fn pass(self, stop: StopSign) -> Result<Passed, DaemonError> {
-        let lead = match self.bid()? {
+        let lead = match self.bid().await? {
             Bid::Leads(lead) => lead,
             Bid::Follows(holder) => return Ok(Passed::StandsBy(holder)),
+            Bid::Unanswered(why) => return Err(DaemonError::Unanswered(why)),
         };
         let (core, mut term) = self.start_core();
         let around = self.around(core.teller());

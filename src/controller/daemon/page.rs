@@ -45,6 +45,12 @@ impl Page {
         }
     }
 
+    /// With something else that does not answer.
+    pub fn awaiting(mut self, what: Option<String>) -> Self {
+        self.awaited.extend(what);
+        self
+    }
+
     /// One line for people.
     pub fn status(&self) -> String {
         let loops: Vec<String> =

@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use sqlx::{QueryBuilder, Sqlite};
-
+use crate::adapters::store::sql::{Builder, query};
 use crate::adapters::store::{Store, StoreError};
 use crate::ci::{PipelineId, Timestamp};
 use crate::console::failures::PipelineEnd;
@@ -18,20 +17,20 @@ impl Store {
             return Ok(());
         }
         let write = async {
-            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            let mut transaction = self.db.begin().await?;
             for end in ends {
-                sqlx::query(
+                query(
                     "INSERT INTO pipeline_ends (id, git_ref, stack, ok, finished_at) VALUES (?, ?, ?, ?, ?) \
                      ON CONFLICT (id) DO UPDATE SET git_ref = excluded.git_ref, stack = coalesce(excluded.stack, \
-                     stack), \
-                     ok = excluded.ok, finished_at = excluded.finished_at WHERE excluded.finished_at >= finished_at",
+                     pipeline_ends.stack), \
+                     ok = excluded.ok, finished_at = excluded.finished_at WHERE excluded.finished_at >= pipeline_ends.finished_at",
                 )
                 .bind(end.id.0.cast_signed())
                 .bind(&*end.git_ref)
                 .bind(end.stack.as_deref())
                 .bind(end.ok)
                 .bind(end.finished_at.millis())
-                .execute(&mut *transaction)
+                .execute(&mut transaction)
                 .await?;
             }
             transaction.commit().await
@@ -47,15 +46,14 @@ impl Store {
         git_ref: Option<&str>,
         limit: u32,
     ) -> Result<Vec<PipelineEnd>, StoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new(
-            "SELECT id, git_ref, stack, ok, finished_at FROM pipeline_ends WHERE finished_at >= ",
-        );
+        let mut query =
+            Builder::new("SELECT id, git_ref, stack, ok, finished_at FROM pipeline_ends WHERE finished_at >= ");
         query.push_bind(range.start.millis()).push(" AND finished_at < ").push_bind(range.end.millis());
         if let Some(git_ref) = git_ref {
             query.push(" AND git_ref = ").push_bind(git_ref.to_owned());
         }
         query.push(" ORDER BY finished_at DESC, id DESC LIMIT ").push_bind(limit);
-        let rows: Result<Vec<Row>, _> = query.build_query_as().fetch_all(&self.pool).await;
+        let rows: Result<Vec<Row>, _> = query.build_query_as().fetch_all(&self.db).await;
         let end = |(id, git_ref, stack, ok, finished_at): Row| PipelineEnd {
             id: PipelineId(id.cast_unsigned()),
             git_ref: git_ref.into(),

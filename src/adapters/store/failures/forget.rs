@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::adapters::store::{Store, StoreError};
+use crate::adapters::store::sql::query;
+use crate::adapters::store::{Store, StoreError, StoreFault};
 use crate::ci::Timestamp;
 
 /// Rows that one transaction removes: some milliseconds.
@@ -56,8 +57,8 @@ impl Store {
         for (statement, longer) in STEPS {
             let oldest = before.shifted(-i64::try_from(longer.as_millis()).unwrap_or(i64::MAX));
             loop {
-                let done = sqlx::query(statement).bind(oldest.millis()).bind(AT_ONCE).execute(&self.pool).await;
-                let removed = done.map_err(|error| self.failed(error))?.rows_affected();
+                let done = query(statement).bind(oldest.millis()).bind(AT_ONCE).execute(&self.db).await;
+                let removed = done.map_err(|error| self.failed(error))?;
                 if statement == FAILURES {
                     forgotten += removed;
                 }
@@ -72,13 +73,13 @@ impl Store {
 
     /// Spans of the past that were read end where remembering begins. Where to go on below them is no longer known:
     /// what lies there was read, and would have to be read again.
-    async fn uncover(&self, before: Timestamp) -> Result<(), sqlx::Error> {
-        let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+    async fn uncover(&self, before: Timestamp) -> Result<(), StoreFault> {
+        let mut transaction = self.db.begin().await?;
         for statement in [
             "DELETE FROM covered WHERE up_to <= ?1",
             "UPDATE covered SET oldest = ?1, next_page = NULL WHERE oldest < ?1",
         ] {
-            sqlx::query(statement).bind(before.millis()).execute(&mut *transaction).await?;
+            query(statement).bind(before.millis()).execute(&mut transaction).await?;
         }
         transaction.commit().await
     }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{QueryBuilder, Sqlite};
-
+use crate::adapters::store::sql::{Builder, pieces, query};
 use crate::adapters::store::{Store, StoreError};
 use crate::ci::FailureReason;
 use crate::console::failures::LaterTry;
@@ -28,13 +27,15 @@ const JUDGED_AGAIN: &str = " ON CONFLICT (job) DO UPDATE SET at = excluded.at, p
 const PUT_SEEN: &str = "INSERT INTO first_seen (kind, key, first, last, template) ";
 
 /// The newest template stays: with one algorithm, equal fingerprints have equal templates.
-const SEEN_AGAIN: &str = " ON CONFLICT (kind, key) DO UPDATE SET first = min(first, excluded.first), \
-     last = max(last, excluded.last), template = coalesce(excluded.template, template)";
+const SEEN_AGAIN: &str = " ON CONFLICT (kind, key) DO UPDATE SET \
+     first = CASE WHEN excluded.first < first_seen.first THEN excluded.first ELSE first_seen.first END, \
+     last = CASE WHEN excluded.last > first_seen.last THEN excluded.last ELSE first_seen.last END, \
+     template = coalesce(excluded.template, first_seen.template)";
 
 /// What is unknown never replaces what is known, and what was seen earlier never what was seen later.
 const PUT_TRY: &str = "INSERT INTO later_tries (job, ended, at) VALUES (?, ?, ?) \
      ON CONFLICT (job) DO UPDATE SET ended = excluded.ended, at = excluded.at \
-     WHERE (ended = 'unknown' OR excluded.ended <> 'unknown') AND (ended = 'unknown' OR excluded.at >= at)";
+     WHERE later_tries.ended = 'unknown' OR (excluded.ended <> 'unknown' AND excluded.at >= later_tries.at)";
 
 /// First and last failure of a class or signature in one batch, and what it looks like.
 type Span<'a> = (i64, i64, Option<&'a str>);
@@ -47,13 +48,13 @@ impl Store {
             return Ok(());
         }
         let write = async {
-            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-            for some in failures.chunks(AT_ONCE) {
-                put(some).build().persistent(some.len() == AT_ONCE).execute(&mut *transaction).await?;
+            let mut transaction = self.db.begin().await?;
+            for some in pieces(failures, AT_ONCE, |failure| failure.job) {
+                put(some).build().persistent(some.len() == AT_ONCE).execute(&mut transaction).await?;
             }
             let spans: Vec<_> = spans(failures).into_iter().collect();
             for some in spans.chunks(AT_ONCE) {
-                put_seen(some).build().persistent(some.len() == AT_ONCE).execute(&mut *transaction).await?;
+                put_seen(some).build().persistent(some.len() == AT_ONCE).execute(&mut transaction).await?;
             }
             transaction.commit().await
         };
@@ -66,13 +67,13 @@ impl Store {
             return Ok(());
         }
         let write = async {
-            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            let mut transaction = self.db.begin().await?;
             for later in tries {
-                sqlx::query(PUT_TRY)
+                query(PUT_TRY)
                     .bind(later.job.0.cast_signed())
                     .bind(later.ended.word())
                     .bind(later.at.millis())
-                    .execute(&mut *transaction)
+                    .execute(&mut transaction)
                     .await?;
             }
             transaction.commit().await
@@ -81,8 +82,8 @@ impl Store {
     }
 }
 
-fn put(failures: &[Failure]) -> QueryBuilder<Sqlite> {
-    let mut query = QueryBuilder::new(PUT);
+fn put(failures: &[Failure]) -> Builder<'_> {
+    let mut query = Builder::new(PUT);
     query.push_values(failures, |mut row, failure| {
         row.push_bind(failure.job.0.cast_signed())
             .push_bind(failure.at.millis())
@@ -108,16 +109,14 @@ fn put(failures: &[Failure]) -> QueryBuilder<Sqlite> {
             .push_bind(&*failure.name)
             .push_bind(failure.template.as_deref())
             .push_bind(failure.evidence.as_deref())
-            .push("(SELECT ended FROM later_tries WHERE job = ")
-            .push_bind_unseparated(failure.job.0.cast_signed())
-            .push_unseparated(")");
+            .push_around("(SELECT ended FROM later_tries WHERE job = ", failure.job.0.cast_signed(), ")");
     });
     query.push(JUDGED_AGAIN);
     query
 }
 
-fn put_seen(spans: &[((&'static str, &str), Span<'_>)]) -> QueryBuilder<Sqlite> {
-    let mut query = QueryBuilder::new(PUT_SEEN);
+fn put_seen<'q>(spans: &[((&'static str, &'q str), Span<'q>)]) -> Builder<'q> {
+    let mut query = Builder::new(PUT_SEEN);
     query.push_values(spans, |mut row, ((kind, key), (first, last, template))| {
         row.push_bind(*kind).push_bind(*key).push_bind(*first).push_bind(*last).push_bind(*template);
     });

@@ -1,15 +1,15 @@
 //! Reading failures one by one, and what has become of them.
 
 use std::collections::BTreeMap;
+use std::num::TryFromIntError;
 use std::ops::Range;
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite};
 
-use crate::adapters::store::{Store, StoreError};
+use crate::adapters::store::sql::{Builder, Row, query_as};
+use crate::adapters::store::{Store, StoreError, StoreFault};
 use crate::ci::{FailureReason, JobId, PipelineId, Timestamp};
 use crate::console::failures::{DayCount, FailureFilter, Kind, Piece, Retries, Seen};
 use crate::taxonomy::Failure;
@@ -29,7 +29,7 @@ impl Store {
         filter: &FailureFilter,
         piece: Piece,
     ) -> Result<Vec<Failure>, StoreError> {
-        let mut query = QueryBuilder::<Sqlite>::new("SELECT * FROM failures WHERE at >= ");
+        let mut query = Builder::new("SELECT * FROM failures WHERE at >= ");
         query.push_bind(range.start.millis()).push(" AND at < ").push_bind(range.end.millis());
         for (column, wanted) in [
             (" AND class = ", &filter.class),
@@ -53,7 +53,7 @@ impl Store {
             query.push(", ").push_bind(job.0.cast_signed()).push(")");
         }
         query.push(" ORDER BY at DESC, job DESC LIMIT ").push_bind(piece.limit);
-        let rows = query.build().fetch_all(&self.pool).await;
+        let rows = query.build().fetch_all(&self.db).await;
         rows.and_then(|rows| rows.iter().map(failure).collect()).map_err(|error| self.failed(error))
     }
 
@@ -63,13 +63,13 @@ impl Store {
         let read = async {
             let mut judged = BTreeMap::new();
             for some in jobs.chunks(ASKED_AT_ONCE) {
-                let mut query = QueryBuilder::<Sqlite>::new("SELECT job, rules FROM failures WHERE job IN (");
-                let mut list = query.separated(", ");
+                let mut query = Builder::new("SELECT job, rules FROM failures WHERE job IN (");
+                let mut list = query.listed();
                 for job in some {
                     list.push_bind(job.0.cast_signed());
                 }
                 query.push(")");
-                let rows: Vec<(i64, String)> = query.build_query_as().fetch_all(&self.pool).await?;
+                let rows: Vec<(i64, String)> = query.build_query_as().fetch_all(&self.db).await?;
                 judged.extend(rows.into_iter().map(|(job, rules)| (JobId(job.cast_unsigned()), rules.into())));
             }
             Ok(judged)
@@ -82,16 +82,15 @@ impl Store {
         let read = async {
             let mut seen = BTreeMap::new();
             for some in fingerprints.chunks(ASKED_AT_ONCE) {
-                let mut query = QueryBuilder::<Sqlite>::new(
+                let mut query = Builder::new(
                     "SELECT key, first, last, template FROM first_seen WHERE kind = 'signature' AND key IN (",
                 );
-                let mut list = query.separated(", ");
+                let mut list = query.listed();
                 for key in some {
                     list.push_bind(*key);
                 }
                 query.push(")");
-                let rows: Vec<(String, i64, i64, Option<String>)> =
-                    query.build_query_as().fetch_all(&self.pool).await?;
+                let rows: Vec<(String, i64, i64, Option<String>)> = query.build_query_as().fetch_all(&self.db).await?;
                 seen.extend(rows.into_iter().map(|(key, first, last, template)| {
                     let (first, last) = (Timestamp::from_millis(first), Timestamp::from_millis(last));
                     (key.into(), Seen { first, last, template: template.map(Into::into) })
@@ -116,7 +115,7 @@ impl Store {
                 fingerprint,
             ),
         };
-        let counts = sqlx::query_as(statement).bind(key).bind(since.millis()).fetch_one(&self.pool).await;
+        let counts = query_as(statement).bind(key).bind(since.millis()).fetch_one(&self.db).await;
         counts
             .map(|(succeeded, failed): (i64, i64)| Retries {
                 succeeded: succeeded.cast_unsigned(),
@@ -128,13 +127,13 @@ impl Store {
     /// New tries that succeeded from a moment on, the newest first. What is known of them is what was known of the try before, whose id they
     /// bear.
     pub async fn later_successes(&self, since: Timestamp, limit: u32) -> Result<Vec<Success>, StoreError> {
-        let rows: Result<Vec<Inputs>, _> = sqlx::query_as(
+        let rows: Result<Vec<Inputs>, _> = query_as(
             "SELECT job, pipeline, later_tries.at, name, hash, sha FROM later_tries JOIN failures USING (job) \
              WHERE later_tries.at >= ? AND ended = 'succeeded' ORDER BY later_tries.at DESC, job DESC LIMIT ?",
         )
         .bind(since.millis())
         .bind(limit)
-        .fetch_all(&self.pool)
+        .fetch_all(&self.db)
         .await;
         let success = |(job, pipeline, at, name, hash, sha): Inputs| Success {
             job: JobId(job.cast_unsigned()),
@@ -150,13 +149,13 @@ impl Store {
     /// Failures per class and day (UTC) in a range of time, its end excluded; by day, then by class. A day without
     /// failures of a class has no row.
     pub async fn daily_counts(&self, range: Range<Timestamp>) -> Result<Vec<DayCount>, StoreError> {
-        let rows: Result<Vec<(i64, String, i64)>, _> = sqlx::query_as(
+        let rows: Result<Vec<(i64, String, i64)>, _> = query_as(
             "SELECT at - (at % 86400000 + 86400000) % 86400000 AS day, class, count(*) FROM failures \
              WHERE at >= ? AND at < ? GROUP BY day, class ORDER BY day, class",
         )
         .bind(range.start.millis())
         .bind(range.end.millis())
-        .fetch_all(&self.pool)
+        .fetch_all(&self.db)
         .await;
         let count = |(day, class, count): (i64, String, i64)| DayCount {
             day: Timestamp::from_millis(day),
@@ -167,10 +166,10 @@ impl Store {
     }
 }
 
-fn failure(row: &SqliteRow) -> Result<Failure, sqlx::Error> {
-    let text = |column: &str| row.try_get::<&str, _>(column).map(Arc::<str>::from);
-    let maybe = |column: &str| row.try_get::<Option<&str>, _>(column).map(|text| text.map(Arc::<str>::from));
-    let id = |column: &str| row.try_get::<i64, _>(column).map(i64::cast_unsigned);
+fn failure(row: &Row) -> Result<Failure, StoreFault> {
+    let text = |column: &str| row.try_get::<&str>(column).map(Arc::<str>::from);
+    let maybe = |column: &str| row.try_get::<Option<&str>>(column).map(|text| text.map(Arc::<str>::from));
+    let id = |column: &str| row.try_get::<i64>(column).map(i64::cast_unsigned);
     Ok(Failure {
         job: JobId(id("job")?),
         pipeline: PipelineId(id("pipeline")?),
@@ -184,22 +183,27 @@ fn failure(row: &SqliteRow) -> Result<Failure, sqlx::Error> {
         sha: maybe("sha")?,
         runner: maybe("runner")?,
         host: maybe("host")?,
-        failure_reason: row.try_get::<Option<&str>, _>("failure_reason")?.map(FailureReason::new),
-        exit_code: row.try_get("exit_code")?,
+        failure_reason: row.try_get::<Option<&str>>("failure_reason")?.map(FailureReason::new),
+        exit_code: row.try_get::<Option<i64>>("exit_code")?.map(narrow).transpose()?,
         class: text("class")?,
         rule: maybe("rule")?,
         owner: word(row.try_get("owner")?)?,
         transient: word(row.try_get("transient")?)?,
-        confidence: row.try_get("confidence")?,
+        confidence: row.try_get("confidence").and_then(narrow)?,
         fingerprint: maybe("fingerprint")?,
         template: maybe("template")?,
         evidence: maybe("evidence")?,
-        line: row.try_get::<Option<i64>, _>("line")?.map(i64::cast_unsigned),
+        line: row.try_get::<Option<i64>>("line")?.map(i64::cast_unsigned),
         rules: text("rules")?,
     })
 }
 
 /// One of the words of the taxonomy.
-fn word<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, sqlx::Error> {
-    T::deserialize(text.into_deserializer()).map_err(|error: serde::de::value::Error| sqlx::Error::Decode(error.into()))
+fn word<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, StoreFault> {
+    T::deserialize(text.into_deserializer()).map_err(|error: serde::de::value::Error| StoreFault::garbled(error))
+}
+
+/// A number as narrow as what it stands for.
+fn narrow<T: TryFrom<i64, Error = TryFromIntError>>(number: i64) -> Result<T, StoreFault> {
+    T::try_from(number).map_err(StoreFault::garbled)
 }

@@ -78,7 +78,7 @@ impl Memory {
 pub(super) async fn put_watermark(outside: &Outside, mark: Option<Watermark>) -> Result<(), Fault> {
     let Some(Watermark(at)) = mark else { return Ok(()) };
     let text = at.millis().to_string();
-    outside.store.put_meta(&mark_key(outside), &text).await.map_err(|error| local(&error))
+    outside.store.put_meta_as_leader(&mark_key(outside), &text).await.map_err(|error| local(&error))
 }
 
 /// Writes down how everything stands after a pass, for people.

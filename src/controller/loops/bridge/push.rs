@@ -38,6 +38,7 @@ pub(super) async fn push(
         if refs.is_empty() {
             continue;
         }
+        outside.store.check_lead().await.map_err(|error| local(&error))?;
         for (update, landed) in outside.mirror.push(&PushBatch { refs }).await {
             let now = outside.now();
             let decision = decisions.get(&key(&update)).copied();

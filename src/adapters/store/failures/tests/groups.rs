@@ -17,9 +17,8 @@ fn share(key: &str, count: u64) -> Share {
     Share { key: key.into(), count }
 }
 
-#[tokio::test]
-async fn groups_count_what_is_in_the_range_and_know_what_came_before() {
-    let store = Store::in_memory(NOW).await.unwrap();
+async fn groups_count_what_is_in_the_range_and_know_what_came_before(ground: &Ground) {
+    let store = ground.store().await;
     store
         .put_failures(&[
             placed("e4s", "v3", of_class("no_space", "s1-a", failure(1, 0))),
@@ -77,9 +76,8 @@ async fn groups_count_what_is_in_the_range_and_know_what_came_before() {
     assert!(store.grouped(&[By::Class], NOW..NOW, NOW).await.unwrap()[0].is_empty());
 }
 
-#[tokio::test]
-async fn failures_are_grouped_by_whatever_they_have() {
-    let store = Store::in_memory(NOW).await.unwrap();
+async fn failures_are_grouped_by_whatever_they_have(ground: &Ground) {
+    let store = ground.store().await;
     let rows: Vec<Failure> = (0..60_u64)
         .map(|n| Failure {
             rule: text(&format!("r{}", n % 2)),
@@ -119,16 +117,15 @@ async fn failures_are_grouped_by_whatever_they_have() {
     assert_eq!(groups(&store, By::Package, 1).await[0].key, None, "those without a package are a group as well");
 }
 
-#[tokio::test]
-async fn hostile_keys_stay_what_they_are() {
-    let store = Store::in_memory(NOW).await.unwrap();
+async fn hostile_keys_stay_what_they_are(ground: &Ground) {
+    let store = ground.store().await;
     let texts = ["a\0b", "a", "\"],[", "\\u0000", "日本\u{1b}[0m", "null", ""];
     let rows: Vec<Failure> =
         (1..).zip(texts).map(|(job, text)| placed(text, text, of_class(text, text, failure(job, 0)))).collect();
     store.put_failures(&rows).await.unwrap();
     for by in [By::Class, By::Signature, By::Stack, By::Runner] {
         let found = groups(&store, by, 1).await;
-        let mut want: Vec<&str> = texts.to_vec();
+        let mut want = texts.map(|text| ground.kept(text));
         want.sort_unstable();
         let keys: Vec<&str> = found.iter().map(|group| group.key.as_deref().unwrap()).collect();
         assert_eq!(keys, want, "{by:?}");
@@ -138,9 +135,8 @@ async fn hostile_keys_stay_what_they_are() {
     assert!(seen.iter().all(|group| group.first_seen == Some(NOW)), "{seen:?}");
 }
 
-#[tokio::test]
-async fn more_than_fits_into_one_page_is_counted_once() {
-    let store = Store::in_memory(NOW).await.unwrap();
+async fn more_than_fits_into_one_page_is_counted_once(ground: &Ground) {
+    let store = ground.store().await;
     // All at three moments, so that pages end in the middle of one; job ids beyond i64 come first in SQL's order.
     let count = 40_000_u64;
     let rows: Vec<Failure> = (0..count)
@@ -156,4 +152,11 @@ async fn more_than_fits_into_one_page_is_counted_once() {
     assert_eq!(found[1].len(), 700);
     assert_eq!(found[1].iter().map(|group| group.count).sum::<u64>(), count);
     assert!(found[1].iter().all(|group| group.first_seen.is_some()));
+}
+
+on_both! {
+    groups_count_what_is_in_the_range_and_know_what_came_before
+    failures_are_grouped_by_whatever_they_have
+    hostile_keys_stay_what_they_are
+    more_than_fits_into_one_page_is_counted_once
 }

@@ -9,7 +9,7 @@ fn ack(class: &str, fingerprint: Option<&str>, hours: Option<i64>) -> Ack {
         class: class.into(),
         fingerprint: fingerprint.map(Into::into),
         who: "amy'; --".into(),
-        note: "uo-19 is drained\0 \u{1b}[1m".into(),
+        note: "uo-19 is drained \u{1b}[1m".into(),
         until: hours.map(|hours| NOW.shifted(hours * 3_600_000)),
         created: NOW,
     }
@@ -24,9 +24,8 @@ fn covered(from_days: i64, to_days: i64, next: Option<&str>) -> Covered {
     Covered { from: NOW.shifted(-from_days * DAY), to: NOW.shifted(-to_days * DAY), next: next.map(Into::into) }
 }
 
-#[tokio::test]
-async fn acknowledgements_hold_until_they_end_or_give_way() {
-    let store = Store::in_memory(NOW).await.unwrap();
+async fn acknowledgements_hold_until_they_end_or_give_way(ground: &Ground) {
+    let store = ground.store().await;
     let (first, none) = store.add_ack(&ack("no_space", None, Some(1))).await.unwrap();
     assert_eq!(none, None);
     let (second, _) = store.add_ack(&ack("no_space", Some("s1-a"), None)).await.unwrap();
@@ -49,9 +48,8 @@ async fn acknowledgements_hold_until_they_end_or_give_way() {
     assert!(fourth > third);
 }
 
-#[tokio::test]
-async fn a_new_try_that_succeeded_has_the_inputs_of_the_try_before() {
-    let store = Store::in_memory(NOW).await.unwrap();
+async fn a_new_try_that_succeeded_has_the_inputs_of_the_try_before(ground: &Ground) {
+    let store = ground.store().await;
     let failed = Failure { hash: Some("k3x2fzv".into()), sha: Some("c0ffee".into()), ..failure(1, 0) };
     store.put_failures(&[failed.clone(), failure(2, 0), failure(3, 0)]).await.unwrap();
     let later = |job, ended, days_ago: i64| LaterTry { job: JobId(job), ended, at: NOW.shifted(-days_ago * DAY) };
@@ -63,9 +61,8 @@ async fn a_new_try_that_succeeded_has_the_inputs_of_the_try_before() {
     assert_eq!((success.hash.as_deref(), success.sha.as_deref()), (Some("k3x2fzv"), Some("c0ffee")));
 }
 
-#[tokio::test]
-async fn pipelines_have_their_latest_end() {
-    let store = Store::in_memory(NOW).await.unwrap();
+async fn pipelines_have_their_latest_end(ground: &Ground) {
+    let store = ground.store().await;
     let parent = PipelineEnd { stack: None, ..end(4, "develop", true, 2) };
     store.put_pipeline_ends(&[end(1, "develop", false, 3), end(2, "pr1_x", true, 2), parent.clone()]).await.unwrap();
     // Retried: it ended again, and well. What is told late of an earlier end is not news.
@@ -78,9 +75,8 @@ async fn pipelines_have_their_latest_end() {
     assert!(store.pipeline_ends(EVER, Some("' OR 1=1 --"), 10).await.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn retries_cost_what_is_allowed_and_each_job_has_one_turn() {
-    let store = Store::in_memory(NOW).await.unwrap();
+async fn retries_cost_what_is_allowed_and_each_job_has_one_turn(ground: &Ground) {
+    let store = ground.store().await;
     let allowance = Allowance { since: NOW.shifted(-DAY), of_class: 2, in_all: 3 };
     let spend = async |job: u64, class: &str, at| store.spend_retry(JobId(job), class, at, &[allowance]).await.unwrap();
     // Yesterday's no longer count.
@@ -96,10 +92,8 @@ async fn retries_cost_what_is_allowed_and_each_job_has_one_turn() {
     assert_eq!(store.retries_spent("dns_error", NOW.shifted(-3 * DAY)).await.unwrap(), 3);
 }
 
-#[tokio::test]
-async fn what_was_read_of_a_list_is_merged_and_kept_apart_from_other_lists() {
-    let scratch = Scratch::new("covered");
-    let store = Store::open(&scratch.db(), NOW).await.unwrap();
+async fn what_was_read_of_a_list_is_merged_and_kept_apart_from_other_lists(ground: &Ground) {
+    let store = ground.open(NOW).await;
     assert!(store.covered("failed jobs").await.unwrap().is_empty());
     store.add_covered("failed jobs", covered(20, 10, Some("a"))).await.unwrap();
     store.add_covered("failed jobs", covered(5, 1, Some("b"))).await.unwrap();
@@ -110,14 +104,13 @@ async fn what_was_read_of_a_list_is_merged_and_kept_apart_from_other_lists() {
     assert_eq!(store.add_covered("failed jobs", covered(11, 4, Some("c"))).await.unwrap(), one);
     store.add_covered("failed jobs", covered(3, 3, Some("empty"))).await.unwrap();
     store.close().await;
-    let store = Store::open(&scratch.db(), NOW).await.unwrap();
+    let store = ground.open(NOW).await;
     assert_eq!(store.covered("failed jobs").await.unwrap(), one);
     assert_eq!(store.covered("other").await.unwrap(), [covered(7, 1, None)]);
 }
 
-#[tokio::test]
-async fn what_is_old_is_forgotten_but_not_since_when_it_was_known() {
-    let store = Store::in_memory(NOW).await.unwrap();
+async fn what_is_old_is_forgotten_but_not_since_when_it_was_known(ground: &Ground) {
+    let store = ground.store().await;
     // More than one batch is old.
     let mut rows: Vec<Failure> = (0..1_300).map(|job| of_class("no_space", "s1-a", failure(job, 100))).collect();
     rows.extend([of_class("no_space", "s1-a", failure(5_001, 90)), of_class("no_space", "s1-a", failure(5_002, 1))]);
@@ -155,4 +148,13 @@ async fn what_is_old_is_forgotten_but_not_since_when_it_was_known() {
     // It comes back, and is still no news.
     store.put_failures(&[of_class("retired", "s1-old", failure(9_000, 0))]).await.unwrap();
     assert_eq!(store.first_seen(&["s1-old"]).await.unwrap()["s1-old"].first, NOW.shifted(-400 * DAY));
+}
+
+on_both! {
+    acknowledgements_hold_until_they_end_or_give_way
+    a_new_try_that_succeeded_has_the_inputs_of_the_try_before
+    pipelines_have_their_latest_end
+    retries_cost_what_is_allowed_and_each_job_has_one_turn
+    what_was_read_of_a_list_is_merged_and_kept_apart_from_other_lists
+    what_is_old_is_forgotten_but_not_since_when_it_was_known
 }

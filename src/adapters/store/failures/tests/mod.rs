@@ -7,7 +7,8 @@ mod together;
 
 use std::sync::Arc;
 
-use super::super::tests::{DAY, NOW, Scratch};
+use super::super::sql::query;
+use super::super::tests::{DAY, Ground, NOW, on_both};
 use crate::adapters::store::Store;
 use crate::ci::{FailureReason, JobId, PipelineId, Timestamp};
 use crate::console::failures::{FailureFilter, LaterTry, Piece, TryEnd};

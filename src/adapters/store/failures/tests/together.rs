@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use super::super::super::tests::{Scratch, pool_of};
 use super::*;
 use crate::adapters::store::StoreFault;
 use crate::console::backfill::Covered;
@@ -15,30 +16,29 @@ const FIRST_SCHEMA: &str = include_str!("../../migrations/0001_first.sql");
 #[tokio::test]
 #[ignore = "started by another test, as a process of its own"]
 async fn second_process() {
-    let Some(path) = std::env::var_os("STACKHAND_TEST_DB") else { return };
-    let store = Store::open(path.as_ref(), NOW).await.unwrap();
+    let Some(ground) = Ground::handed_over() else { return };
+    let store = ground.open(NOW).await;
     for batch in 0..40_u64 {
         let rows: Vec<Failure> = (0..50).map(|n| failure(100_000 + batch * 50 + n, 1)).collect();
         store.put_failures(&rows).await.unwrap();
         writeln!(std::io::stderr(), "done {batch}").unwrap();
     }
-    let mut transaction = store.pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
-    sqlx::query("UPDATE failures SET class = 'half done'").execute(&mut *transaction).await.unwrap();
+    let mut transaction = store.db.begin().await.unwrap();
+    query("UPDATE failures SET class = 'half done'").execute(&mut transaction).await.unwrap();
     std::process::abort();
 }
 
-#[tokio::test]
-async fn two_processes_write_at_once_and_a_crash_loses_nothing_that_was_done() {
-    let scratch = Scratch::new("failures-processes");
-    let mut other = Command::new(std::env::current_exe().unwrap())
+async fn two_processes_write_at_once_and_a_crash_loses_nothing_that_was_done(ground: &Ground) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    ground.hand_over(&mut command);
+    let mut other = command
         .args(["--exact", "adapters::store::failures::tests::together::second_process", "--ignored", "--nocapture"])
-        .env("STACKHAND_TEST_DB", scratch.db())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let said = BufReader::new(other.stderr.take().unwrap());
-    let store = Store::open(&scratch.db(), NOW).await.unwrap();
+    let store = ground.open(NOW).await;
     for batch in 0..40_u64 {
         let rows: Vec<Failure> = (0..50).map(|n| failure(batch * 50 + n, 2)).collect();
         store.put_failures(&rows).await.unwrap();
@@ -55,13 +55,11 @@ async fn two_processes_write_at_once_and_a_crash_loses_nothing_that_was_done() {
     assert!(found.iter().all(|failure| &*failure.class == "no_space"), "what was not finished did not happen");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn writers_of_all_kinds_do_not_lose_each_others_work() {
-    let scratch = Scratch::new("failures-writers");
+async fn writers_of_all_kinds_do_not_lose_each_others_work(ground: &Ground) {
     let mut tasks = Vec::new();
     for writer in 0..4_u64 {
         // Each as another process would: with connections of its own.
-        let store = Store::open(&scratch.db(), NOW).await.unwrap();
+        let store = ground.open(NOW).await;
         tasks.push(tokio::spawn(async move {
             let mut granted = 0;
             for n in 0..15_u64 {
@@ -86,7 +84,7 @@ async fn writers_of_all_kinds_do_not_lose_each_others_work() {
     }
     // The same fifteen jobs were wanted by all four.
     assert_eq!(granted, 15);
-    let store = Store::open(&scratch.db(), NOW).await.unwrap();
+    let store = ground.open(NOW).await;
     assert_eq!(all(&store).await.len(), 61);
     let covered = store.covered("failed jobs").await.unwrap();
     assert_eq!(covered, [Covered { from: NOW.shifted(-60 * 3_600_000), to: NOW, next: None }]);
@@ -100,7 +98,7 @@ async fn a_lock_is_waited_for_and_then_told() {
     let store = Store::open(&scratch.db(), NOW).await.unwrap();
     store.put_failures(&[failure(1, 0)]).await.unwrap();
     let impatient = Store::open_with(&scratch.db(), NOW, Duration::from_millis(1)).await.unwrap();
-    let lock = store.pool.begin_with("BEGIN IMMEDIATE").await.unwrap();
+    let lock = pool_of(&store).begin_with("BEGIN IMMEDIATE").await.unwrap();
     for fault in [
         impatient.put_failures(&[failure(2, 0)]).await.unwrap_err().fault,
         impatient.put_later_tries(&[later(1, TryEnd::Failed)]).await.unwrap_err().fault,
@@ -142,7 +140,7 @@ async fn a_file_of_the_first_schema_keeps_what_it_has() {
         assert_eq!(store.get_meta("filter").await.unwrap().as_deref(), Some("state:failed"));
         store.put_failures(&[failure(1, 0)]).await.unwrap();
         assert_eq!(all(&store).await, [failure(1, 0)]);
-        let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&store.pool).await.unwrap();
+        let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(pool_of(&store)).await.unwrap();
         assert_eq!(version, 5);
         store.close().await;
     }
@@ -212,9 +210,14 @@ async fn no_query_walks_through_a_whole_table() {
         ("SELECT job FROM later_tries WHERE at < 1 ORDER BY at LIMIT 9", "later_tries_by_age"),
     ] {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}"));
-        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain).fetch_all(&store.pool).await.unwrap();
+        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain).fetch_all(pool_of(&store)).await.unwrap();
         let plan: Vec<String> = plan.into_iter().map(|(.., step)| step).collect();
         assert!(plan.iter().any(|step| step.contains(index)), "{query}: {plan:?}");
         assert!(!plan.iter().any(|step| step.starts_with("SCAN") || step.contains("ORDER BY")), "{query}: {plan:?}");
     }
+}
+
+on_both! {
+    two_processes_write_at_once_and_a_crash_loses_nothing_that_was_done
+    writers_of_all_kinds_do_not_lose_each_others_work
 }
