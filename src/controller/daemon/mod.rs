@@ -49,6 +49,8 @@ pub struct DaemonSetup {
     pub is_dry_run: bool,
     /// The file whose lock is the lead.
     pub lock: PathBuf,
+    /// Where consoles attach, if they may.
+    pub socket: Option<PathBuf>,
     pub me: Holder,
     pub service: Service,
 }
@@ -168,6 +170,7 @@ impl DaemonSetup {
     /// Runs everything until a stop is asked for or the lead is lost.
     async fn lead(&self, lead: &Leadership, publisher: &Publisher, stop: &StopSign, pulse: &mut Pulse) {
         let (core, mut term) = self.start_core();
+        term.serve(self.socket.as_deref(), self.me.pid);
         let controller = self.controller(Role::Leader);
         // The core lives as long as this term.
         let _ = core.teller().send(Event::ControllerTold(Arc::new(controller.clone()))).await;

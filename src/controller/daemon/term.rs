@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use super::metrics::Tally;
 use super::page::Page;
@@ -15,35 +16,69 @@ use crate::console::loops::{Controller, LoopState};
 use crate::console::text::clean;
 use crate::console::world::World;
 use crate::controller::Link;
+use crate::controller::attach::Hub;
 
 /// What is known, as the core told it.
 pub(super) struct Term {
     world: World,
     events: mpsc::Receiver<Stamped>,
     /// Kept, or the core would take it that nobody will ever ask for anything.
-    _intents: mpsc::Sender<crate::console::event::Intent>,
+    intents: mpsc::Sender<crate::console::event::Intent>,
     tally: Tally,
+    consoles: Hub,
+    /// The moment of the last event.
+    now: Timestamp,
 }
 
 impl Term {
     pub fn new(mut world: World, link: Link) -> Self {
         world.log_budget = None;
-        Self { world, events: link.events, _intents: link.intents, tally: Tally::default() }
+        let now = Timestamp::from_millis(0);
+        Self {
+            world,
+            events: link.events,
+            intents: link.intents,
+            tally: Tally::default(),
+            consoles: Hub::closed(),
+            now,
+        }
+    }
+
+    /// Lets consoles attach. Where they cannot, the daemon does its work all the same.
+    pub fn serve(&mut self, socket: Option<&Path>, pid: u32) {
+        let Some(socket) = socket else { return };
+        match Hub::open(socket, pid, self.intents.clone()) {
+            Ok(hub) => {
+                tracing::info!(socket = %socket.display(), "consoles may attach");
+                self.consoles = hub;
+            }
+            Err(error) => tracing::warn!(socket = %socket.display(), %error, "consoles cannot attach"),
+        }
     }
 
     /// Follows for a while.
     pub async fn follow(&mut self, length: Duration) {
         let until = Instant::now() + length;
-        while let Ok(event) = timeout_at(until, self.events.recv()).await {
-            match event {
-                Some(event) => self.take(event),
-                // The core is gone, which only happens when it is stopped: nothing more will come.
-                None => return tokio::time::sleep_until(until).await,
+        loop {
+            tokio::select! {
+                event = self.events.recv() => match event {
+                    Some(event) => self.take(event),
+                    // The core is gone, which only happens when it is stopped: nothing more will come.
+                    None => return sleep_until(until).await,
+                },
+                // Before the first event there is no moment at which the world could be told.
+                knock = self.consoles.knock(), if self.now.millis() > 0 => {
+                    self.consoles.answer(knock, &self.world, self.now);
+                }
+                () = sleep_until(until) => return,
             }
         }
     }
 
-    fn take(&mut self, Stamped { event, now }: Stamped) {
+    fn take(&mut self, stamped: Stamped) {
+        self.consoles.pass(&stamped);
+        let Stamped { event, now } = stamped;
+        self.now = now;
         log(&event);
         self.tally.count(&event);
         // The core does what follows.
