@@ -209,10 +209,9 @@ impl Actions {
         if now.since(plan.made_at) > rules.plan_lifetime {
             return Some("the plan is too old: open the preview again".to_owned());
         }
-        if self.held.contains_key(&plan.id) || self.running.contains_key(&plan.id) {
-            return Some("this plan was confirmed already".to_owned());
-        }
-        plan.targets.iter().find_map(|target| self.taken(plan.verb, &target.object, now))
+        let taken = plan.targets.iter().find_map(|target| self.taken(plan.verb, &target.object, now));
+        let is_known = self.held.contains_key(&plan.id) || self.running.contains_key(&plan.id);
+        taken.or_else(|| is_known.then(|| "this plan was confirmed already".to_owned()))
     }
 
     /// Who was faster: the object waits in another plan, or has had its new try, which it can have once.
