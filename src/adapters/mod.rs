@@ -11,6 +11,7 @@ pub mod gitlab;
 pub mod gpg;
 pub mod kube;
 pub mod mirror;
+pub mod peer;
 mod process;
 pub mod prometheus;
 pub mod service;

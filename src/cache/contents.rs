@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::Signature;
 use crate::ci::Timestamp;
 use crate::spack::Hash;
@@ -33,7 +35,7 @@ pub struct Contents {
 }
 
 /// How many objects, and how many bytes they have.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Amount {
     pub objects: u64,
     pub bytes: u64,

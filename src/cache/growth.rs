@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Amount, Contents, Health, Sizes};
 use crate::ci::Timestamp;
 
 /// What a root was at one moment. Samples are kept, so that sizes can be told at once and growth at all.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
     /// The address of the root.
     pub url: Arc<str>,

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Amount, Contents};
 use crate::ci::Timestamp;
 use crate::spack::buildcache::{Part, split};
 
 /// What one root holds, by kind.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sizes {
     /// Manifests of binaries: as many specs have one.
     pub specs: Amount,
@@ -100,7 +102,7 @@ pub struct Inventory {
 }
 
 /// Blobs that lie in several roots.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Duplication {
     /// Every blob once.
     pub distinct: Amount,

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::spack::buildcache::{Checksum, Manifest, Metadata};
 use crate::spack::{Hash, Seal};
 
 /// What is known about the signature of one manifest, and of what it covers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Signature {
     /// Good, by one of the given keys; its fingerprint in capitals.
     Good(Arc<str>),

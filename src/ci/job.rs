@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{FailureReason, JobId, PipelineId, RunnerId, Status, Timestamp};
 
 /// What kind of job GitLab runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum JobKind {
     /// Runs a script on a runner.
     Build,
@@ -15,7 +17,7 @@ pub enum JobKind {
 }
 
 /// The runner that took a job.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RunnerRef {
     pub id: RunnerId,
     /// The runner's description; every manager pod of one class registers with its own suffix.
@@ -30,7 +32,7 @@ impl RunnerRef {
 }
 
 /// One job as GitLab last described it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Job {
     pub id: JobId,
     pub pipeline: PipelineId,

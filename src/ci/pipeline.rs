@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Iid, PipelineId, Status, Timestamp};
 
 /// One pipeline as GitLab last described it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pipeline {
     pub id: PipelineId,
     /// Its number inside the project; GraphQL asks by it.

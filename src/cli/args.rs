@@ -22,7 +22,7 @@ use crate::console::registry::ActionId;
     about = "The console that every Spack CI on-call engineer opens first.",
     long_about = "The console that every Spack CI on-call engineer opens first.\n\nWithout a command it opens the console; where there is no \
                   screen (a pipe, TERM=dumb) it prints one line per change instead. Without configuration it shows Spack's public GitLab, \
-                  read-only.",
+                  read-only. Where a daemon of the project runs on this machine, the console attaches to it and reads nothing by itself.",
     after_help = Exit::table(),
     max_term_width = 100,
     subcommand_help_heading = "Commands",
@@ -31,6 +31,9 @@ use crate::console::registry::ActionId;
 pub struct Args {
     #[command(flatten)]
     pub globals: Globals,
+    /// Opens the console by itself, though a daemon of the project runs here.
+    #[arg(long)]
+    pub no_attach: bool,
     #[command(subcommand)]
     pub verb: Option<Verb>,
 }

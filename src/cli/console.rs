@@ -11,11 +11,14 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Size};
 use tokio::sync::{mpsc, watch};
 
-use super::assemble::Setup;
+use super::assemble::{Setup, attach_sockets, daemon_lock};
 use super::exit::{Exit, Failure};
 use super::rulebook;
 use crate::adapters::terminal::{Input, Options, Terminal, ending};
+use crate::console::actions::Rules;
 use crate::console::event::Intent;
+use crate::controller::attach::{AttachError, Attached, Leave, Own, attach};
+use crate::controller::leadership::leader;
 use crate::controller::{Core, Link};
 use crate::tui::app::{self, App, Loader, Nudge};
 use crate::tui::files::Source;
@@ -29,24 +32,35 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Room for keys while a frame is drawn.
 const QUEUE: usize = 256;
 
+/// Whose core a console shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Join {
+    /// The daemon's, if one of the project runs here; else its own.
+    Daemon,
+    /// Its own.
+    Alone,
+}
+
 /// Runs the console until the person leaves. `context` stands before the counts.
-pub async fn run(setup: Setup, context: &str) -> Result<(), Failure> {
+pub async fn run(setup: Setup, context: &str, join: Join) -> Result<(), Failure> {
     let files = Files { folder: setup.paths.config_dir.clone(), depth: depth(&setup.color)? };
     // Before they are read: what is edited meanwhile is read again.
     let watched = Kinds::new(&files);
     let ui = &setup.loaded.config.ui;
     let bad_file = |error: String| Failure::new(Exit::Config, error);
     let (theme_name, keymap_name) = (ui.theme.clone(), ui.keymap.clone());
+    let mut warnings: Vec<String> = setup.loaded.warnings.iter().map(ToString::to_string).collect();
+    let attached = if join == Join::Daemon { knock(&setup, &mut warnings).await } else { Err(false) };
+    let who = attached.as_ref().map_or(&setup.who, |attached| &attached.who);
     let face = app::Setup {
+        who: Arc::clone(who),
         theme: files.theme(&theme_name).map_err(bad_file)?,
         keymap: files.keymap(&keymap_name).map_err(bad_file)?,
         glyphs: if setup.out.ascii { Glyphs::ASCII } else { Glyphs::UNICODE },
-        who: Arc::clone(&setup.who),
         utc_offset: if ui.utc { 0 } else { i64::from(chrono::Local::now().offset().local_minus_utc() / 60) },
         context: context.to_owned(),
         load: files.loader(),
     };
-    let warnings: Vec<String> = setup.loaded.warnings.iter().map(ToString::to_string).collect();
     let begun = Instant::now();
     let escape = Duration::from_millis(u64::from(ui.escape_ms));
     let options =
@@ -56,13 +70,28 @@ pub async fn run(setup: Setup, context: &str) -> Result<(), Failure> {
     })?;
     terminal.restore_on_panic();
 
-    let mut core_world = setup.world();
-    core_world.log_budget = None;
-    core_world.polling.rules.verdicts = setup.loaded.config.taxonomy.logs as usize;
+    let verdicts = setup.loaded.config.taxonomy.logs as usize;
     let mut world = setup.world();
     // It sends nothing, but it shows what is judged by itself.
-    world.polling.rules.verdicts = core_world.polling.rules.verdicts;
-    let (core, link) = setup.start(core_world);
+    world.polling.rules.verdicts = verdicts;
+    let (core, link) = match attached {
+        Ok(attached) => {
+            let (link, leave) = attached.split();
+            (Behind::Daemon(leave), link)
+        }
+        Err(somebody_leads) => {
+            let mut core_world = setup.world();
+            core_world.log_budget = None;
+            core_world.polling.rules.verdicts = verdicts;
+            if somebody_leads {
+                // What nobody asks for is the leader's to do.
+                let rules = Rules { auto: Vec::new(), ..(*core_world.rules).clone() };
+                core_world.rules = Arc::new(rules);
+            }
+            let (core, link) = setup.start(core_world);
+            (Behind::Core(core), link)
+        }
+    };
     let mut app = App::new(world, face);
     for warning in warnings {
         app.say(true, warning, setup.clock.now());
@@ -82,18 +111,45 @@ pub async fn run(setup: Setup, context: &str) -> Result<(), Failure> {
     result
 }
 
+/// What a face stands before.
+enum Behind {
+    Core(Core),
+    Daemon(Leave),
+}
+
+/// Attaches to the daemon of the project. Otherwise, whether one leads all the same: then nothing may be done that nobody asks for.
+async fn knock(setup: &Setup, warnings: &mut Vec<String>) -> Result<Attached, bool> {
+    let own = Own { read_only: setup.forbids_writing(), dry_run: false };
+    let sockets = attach_sockets(&setup.paths, &setup.project);
+    let error = match attach(&sockets, own, Arc::clone(&setup.clock)).await {
+        Ok(attached) => return Ok(attached),
+        Err(error) => error,
+    };
+    let lock = daemon_lock(&setup.paths, &setup.project);
+    // A lock that cannot be looked at says nothing; the store still lets each job be retried by itself once.
+    let leader = lock.and_then(|lock| leader(&lock).ok().flatten());
+    if leader.is_some() || !matches!(error, AttachError::Absent) {
+        let named = leader.as_ref().and_then(Option::as_ref).map(|holder| format!(" ({holder})")).unwrap_or_default();
+        warnings.push(format!("not attached to the daemon{named}: {error}; this console reads by itself"));
+    }
+    Err(leader.is_some())
+}
+
 async fn drive(
     app: App,
     surface: &mut Screen,
     nudged: mpsc::Receiver<Nudge>,
     link: Link,
-    core: Core,
+    core: Behind,
     setup: &Setup,
 ) -> Result<(), Failure> {
     let clock = Arc::clone(&setup.clock);
     let Link { events, intents } = link;
     let ended = app::run(app, surface, nudged, events, intents, &move || clock.now()).await;
-    core.stop().await;
+    match core {
+        Behind::Core(core) => drop(core.stop().await),
+        Behind::Daemon(leave) => drop(leave),
+    }
     setup.close().await;
     match ended {
         Ok(_) => Ok(()),

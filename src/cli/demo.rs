@@ -112,7 +112,7 @@ pub async fn run(globals: &Globals, ask: &Ask) -> Result<(), Failure> {
         setup.close().await;
         ended
     } else if out::has_screen() {
-        Box::pin(console::run(setup, "demo")).await
+        Box::pin(console::run(setup, "demo", console::Join::Alone)).await
     } else {
         let ended = watch::run(&setup, &watch::Ask::default()).await;
         setup.close().await;

@@ -94,11 +94,12 @@ fn runtime(verb: Option<&Verb>) -> Builder {
     }
 }
 
-async fn dispatch(Args { globals, verb }: Args) -> Result<Exit, Failure> {
+async fn dispatch(Args { globals, no_attach, verb }: Args) -> Result<Exit, Failure> {
     match verb {
         None if out::has_screen() => {
             let setup = Wanted::new(&globals)?.assemble().await?;
-            Box::pin(console::run(setup, "gitlab")).await?;
+            let join = if no_attach { console::Join::Alone } else { console::Join::Daemon };
+            Box::pin(console::run(setup, "gitlab", join)).await?;
         }
         None => {
             let ask = watch::Ask::default();

@@ -42,7 +42,7 @@ async fn follow(setup: &Setup, session: &mut Session, plan: &Arc<Plan>) -> Resul
     loop {
         match session.next(None).await? {
             Turn::Event(stamped) => session.replica.take(*stamped),
-            Turn::Stopped if is_held(&session.replica, id) => return undo(session, id).await,
+            Turn::Stopped if is_held(&session.replica, id) => return undo(setup, session, id).await,
             Turn::Stopped if waits_on => return Err(Failure::interrupted()),
             Turn::Stopped | Turn::Late => {
                 waits_on = true;
@@ -63,8 +63,8 @@ async fn follow(setup: &Setup, session: &mut Session, plan: &Arc<Plan>) -> Resul
     recorded(session, id, &[AuditState::Done, AuditState::Skipped, AuditState::Failed]).await
 }
 
-async fn undo(session: &mut Session, id: &PlanId) -> Result<(), Failure> {
-    session.tell(Intent::Undo(id.clone())).await?;
+async fn undo(setup: &Setup, session: &mut Session, id: &PlanId) -> Result<(), Failure> {
+    session.tell(Intent::Undo { plan: id.clone(), who: Arc::clone(&setup.who) }).await?;
     session.settle(None, |replica| if is_held(replica, id) { Step::Wait } else { Step::Done }).await?;
     recorded(session, id, &[AuditState::Undone, AuditState::Sent]).await?;
     let is_sent = session.replica.world.actions.running().any(|run| run.plan.id == *id);

@@ -69,7 +69,7 @@ fn answers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(Object, Ou
 }
 
 /// One row.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AuditRow {
     /// By the server's clock.
     pub at: Timestamp,

@@ -44,6 +44,12 @@ impl Durations {
         }
     }
 
+    /// What is known, in the shape in which it is taken.
+    pub fn medians(&self) -> Vec<(Arc<str>, Duration)> {
+        let known = self.by_package.iter();
+        known.map(|(package, seconds)| (Arc::clone(package), Duration::from_secs_f64(*seconds))).collect()
+    }
+
     /// How long a job of this package is expected to take.
     pub fn expected(&self, package: &str) -> Duration {
         self.by_package.get(package).map_or(UNSEEN, |s| Duration::from_secs_f64(*s))

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::actions::{Plan, PlanId, Target, Verb};
 use super::audit::AuditRow;
 use super::caches::RootId;
@@ -15,7 +17,7 @@ use crate::spack::Hash;
 use crate::taxonomy::{Draft, Failure, JobFacts};
 
 /// Something that is read again and again; names its schedule, its failures and its place in the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Fetch {
     /// The list of parent pipelines.
     Pipelines,
@@ -131,7 +133,7 @@ impl Order {
 }
 
 /// What is on the screen: it is read first and more often.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Focus {
     pub pipeline: Option<PipelineId>,
     pub log: Option<JobId>,

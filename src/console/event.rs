@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::actions::{Object, Outcome, Plan, PlanId, Rules};
+use super::attach::{Attachment, Retelling};
 use super::audit::AuditRow;
 use super::caches::{Inside, Listing, RootId};
 use super::effect::{Fetch, Focus};
@@ -23,7 +26,7 @@ use crate::spack::Hash;
 use crate::taxonomy::{Draft, Failure, RuleSet};
 
 /// Where the edges of a graph come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NeedsOrigin {
     /// The child pipeline file that the generate job left.
     Artifact,
@@ -33,7 +36,7 @@ pub enum NeedsOrigin {
 }
 
 /// One thing that happened.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Event {
     /// Time passed.
     Ticked,
@@ -72,7 +75,8 @@ pub enum Event {
     CachesListing(Listing),
     /// A mirror was listed to its end.
     CachesListed { mirror: Arc<str>, samples: Vec<Sample>, duplication: Duplication, at: Timestamp },
-    /// Somebody looked into a root.
+    /// Somebody looked into a root. It stays in this process: millions of blobs are no message.
+    #[serde(skip)]
     CacheRead { root: RootId, inside: Arc<Inside>, sample: Sample, at: Timestamp },
     /// Who signed a binary, and whether that is worth anything.
     BinaryVerified { root: RootId, hash: Hash, signature: Signature, at: Timestamp },
@@ -89,11 +93,21 @@ pub enum Event {
     /// A fetch ended. `at` is when it began.
     Fetched { fetch: Fetch, at: Timestamp, result: Result<(), Fault> },
     /// More of a log.
-    LogFed { job: JobId, offset: u64, bytes: Arc<[u8]> },
+    LogFed {
+        job: JobId,
+        offset: u64,
+        #[serde(with = "super::attach::bytes")]
+        bytes: Arc<[u8]>,
+    },
     /// The log's text changed under us: forget what was read.
     LogReset { job: JobId },
     /// A part of a log that had left memory was read back.
-    LogPageRead { job: JobId, page: PageNo, bytes: Arc<[u8]> },
+    LogPageRead {
+        job: JobId,
+        page: PageNo,
+        #[serde(with = "super::attach::bytes")]
+        bytes: Arc<[u8]>,
+    },
     /// Medians from the store, by package.
     DurationsKnown(Vec<(Arc<str>, Duration)>),
     /// The newest audit rows, newest first.
@@ -104,17 +118,27 @@ pub enum Event {
     TargetFinished { plan: PlanId, object: Object, outcome: Outcome },
     /// The configuration changed.
     RulesChanged(Arc<Rules>),
+    /// A plan that was confirmed here was not taken, and why.
+    NotTaken { plan: PlanId, text: Arc<str> },
     /// Something to tell the person that concerns no single fact.
     Said { error: bool, text: Arc<str> },
     /// The person (or a command) decided something.
     Intended(Intent),
+    /// The daemon told everything that it knows: this world becomes that one.
+    #[serde(skip)]
+    Retold(Arc<Retelling>),
+    /// The daemon is heard, or is not heard any more.
+    #[serde(skip)]
+    Attached(Arc<Attachment>),
 }
 
 /// What a face asks of the core.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Intent {
     /// Look at this: read it first and more often.
     Focus(Focus),
+    /// What all attached consoles look at, in the place of what they looked at before.
+    Watch(Arc<[Focus]>),
     /// List the mirrors of binary caches now.
     ListCaches,
     /// Read this pipeline, or everything, now.
@@ -123,7 +147,10 @@ pub enum Intent {
         plan: Arc<Plan>,
         who: Arc<str>,
     },
-    Undo(PlanId),
+    Undo {
+        plan: PlanId,
+        who: Arc<str>,
+    },
     /// Add a rule to the user's own.
     SaveRule(Arc<Draft>),
     /// The user's rules changed on disk: read them again.
@@ -142,7 +169,7 @@ pub enum Intent {
 }
 
 /// An event with the moment at which the core took it: a face that replays both gets the same world.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Stamped {
     pub event: Event,
     pub now: Timestamp,

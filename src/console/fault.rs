@@ -5,12 +5,12 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ci::{Timestamp, short};
 
 /// The kinds of trouble that callers treat differently.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum FaultKind {
     /// 401: no token, or one that is no longer good.
@@ -38,7 +38,7 @@ pub enum FaultKind {
 }
 
 /// One failure to read or to act, with what was being done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error, Deserialize)]
 #[error("{what}: {detail}")]
 pub struct Fault {
     pub kind: FaultKind,

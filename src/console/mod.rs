@@ -1,6 +1,7 @@
 //! The console's mind: all known facts, what an event changes in them, and the one road of actions. Pure.
 
 pub mod actions;
+pub mod attach;
 pub mod audit;
 pub mod backfill;
 pub mod caches;

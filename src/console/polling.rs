@@ -8,15 +8,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use super::caches::RootId;
 use super::effect::{Effect, Fetch, Focus, Order};
 use super::fault::{Fault, FaultKind};
 use super::fresh::Completeness;
 use super::world::{Needs, PipelineFacts, World};
 use crate::ci::{JobId, PipelineId, Status, Timestamp, stack_of};
+use crate::spack::Hash;
 use crate::taxonomy::{Failure, JobFacts};
 
 /// How often things are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Periods {
     pub list: Duration,
     /// What is on the screen.
@@ -31,7 +35,7 @@ impl Default for Periods {
 }
 
 /// Settings of the schedule.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PollRules {
     pub periods: Periods,
     /// Orders in flight at once.
@@ -44,6 +48,8 @@ pub struct PollRules {
     pub token: bool,
     /// How often mirrors of binary caches are listed; `None`: only when somebody asks.
     pub caches: Option<Duration>,
+    /// Orders in flight at once while attached consoles look, where those are more than without them.
+    pub watched_slots: usize,
     /// Logs of failed jobs that are read at once, to be judged; none: causes are what GitLab says and what the store remembers.
     pub verdicts: usize,
 }
@@ -71,6 +77,7 @@ impl Default for PollRules {
             refs: Arc::new([]),
             token: false,
             caches: None,
+            watched_slots: 0,
             verdicts: 0,
         }
     }
@@ -104,6 +111,8 @@ struct Turn {
 pub struct Polling {
     pub rules: PollRules,
     pub focus: Focus,
+    /// What attached consoles look at.
+    pub watched: Arc<[Focus]>,
     turns: BTreeMap<Fetch, Turn>,
     orders_made: u64,
     /// No log is judged before: it was refused, and the next one would be, too.
@@ -130,6 +139,11 @@ impl Polling {
     /// A schedule in which nothing has been read yet.
     pub fn new(rules: PollRules) -> Self {
         Self { rules, ..Self::default() }
+    }
+
+    /// Everything that somebody looks at.
+    pub fn foci(&self) -> impl Iterator<Item = &Focus> {
+        std::iter::once(&self.focus).chain(self.watched.iter())
     }
 
     /// A read is wanted now, whatever its period says.
@@ -236,25 +250,32 @@ impl Polling {
         if !caches.mirrors.is_empty() && is_due(Fetch::Caches, polling.rules.caches.is_some()) {
             orders.push(Order::Caches { mirrors: caches.mirrors.clone() });
         }
-        let looked_into = polling.focus.cache.and_then(|root| Some((root, caches.root(root)?)));
-        if let Some((root, facts)) = looked_into
-            && is_due(Fetch::Cache(root), true)
-        {
-            orders.push(Order::Cache { root, url: Arc::clone(&facts.url) });
+        let roots: BTreeSet<RootId> = polling.foci().filter_map(|focus| focus.cache).collect();
+        for (root, facts) in roots.into_iter().filter_map(|root| Some((root, caches.root(root)?))) {
+            if is_due(Fetch::Cache(root), true) {
+                orders.push(Order::Cache { root, url: Arc::clone(&facts.url) });
+            }
         }
-        if let Some((root, hash)) = polling.focus.binary
-            && polling.due(Fetch::Signature(root, hash), None, Urgency::First, now).is_some()
-            && let Some(facts) = caches.root(root)
-            && let Some((path, layout)) = facts.binary(&hash)
-        {
-            orders.push(Order::Signature { root, url: Arc::clone(&facts.url), hash, path, layout });
+        let binaries: BTreeSet<(RootId, Hash)> = polling.foci().filter_map(|focus| focus.binary).collect();
+        for (root, hash) in binaries {
+            if polling.due(Fetch::Signature(root, hash), None, Urgency::First, now).is_some()
+                && let Some(facts) = caches.root(root)
+                && let Some((path, layout)) = facts.binary(&hash)
+            {
+                orders.push(Order::Signature { root, url: Arc::clone(&facts.url), hash, path, layout });
+            }
         }
         orders
     }
 
     fn gitlab_orders(world: &World, now: Timestamp) -> Vec<Order> {
         let polling = &world.polling;
-        let free = polling.rules.slots.saturating_sub(polling.in_flight());
+        let slots = if polling.watched.is_empty() {
+            polling.rules.slots
+        } else {
+            polling.rules.slots.max(polling.rules.watched_slots)
+        };
+        let free = slots.saturating_sub(polling.in_flight());
         if free == 0 {
             return Vec::new();
         }
@@ -267,18 +288,19 @@ impl Polling {
         let newest = PipelineId(u64::MAX);
         let periods = polling.rules.periods;
         consider(Fetch::Pipelines, Some(periods.list), Urgency::First, newest);
-        if let Some(job) = polling.focus.log {
+        let logs: BTreeSet<JobId> = polling.foci().filter_map(|focus| focus.log).collect();
+        for job in logs {
             // Once more after the job has ended: its last lines come then.
             let fetch = Fetch::Log(job);
             let settled = polling.turns.get(&fetch).is_some_and(|t| t.status_then.is_some_and(Status::is_terminal));
             consider(fetch, (!settled).then_some(periods.visible), Urgency::Asked, newest);
         }
-        if let Some(id) = polling.focus.report
-            && world.pipeline(id).is_some_and(|facts| facts.report.value.is_none())
+        let reports: BTreeSet<PipelineId> = polling.foci().filter_map(|focus| focus.report).collect();
+        for id in reports.into_iter().filter(|id| world.pipeline(*id).is_some_and(|facts| facts.report.value.is_none()))
         {
             consider(Fetch::Report(id), Some(BACKOFF_MOST), Urgency::Asked, newest);
         }
-        if polling.focus.history {
+        if polling.foci().any(|focus| focus.history) {
             consider(Fetch::History, Some(periods.list), Urgency::Visible, newest);
         }
         if polling.focus.board {
@@ -290,10 +312,11 @@ impl Polling {
         if polling.rules.token && world.lacks_details() {
             consider(Fetch::FailureReasons, Some(periods.visible), Urgency::FirstNeeds, newest);
         }
-        let focus_root = polling.focus.pipeline.map(|p| world.root_of(p));
+        let seen_roots: BTreeSet<PipelineId> =
+            polling.foci().filter_map(|focus| focus.pipeline).map(|p| world.root_of(p)).collect();
         for facts in world.followed(polling.rules.followed) {
             let id = facts.pipeline.id;
-            let seen = focus_root == Some(world.root_of(id));
+            let seen = seen_roots.contains(&world.root_of(id));
             let worth = seen
                 || facts.pipeline.status.is_alive()
                 || matches!(facts.pipeline.status, Status::Failed | Status::Unknown(_));

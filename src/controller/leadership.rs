@@ -111,6 +111,21 @@ fn bid(path: &Path, me: &Holder) -> io::Result<Bid> {
     Err(io::Error::other("the file is removed again and again"))
 }
 
+/// Who leads, without asking for the lead; `None`: nobody does. Whoever leads may not be named.
+pub fn leader(path: &Path) -> io::Result<Option<Option<Holder>>> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match file.try_lock_shared() {
+        // It goes with the file, in a moment.
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(Some(read(&mut file))),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 impl Leadership {
     /// Whether it still keeps others out.
     pub fn holds(&self) -> bool {
@@ -188,10 +203,13 @@ mod tests {
         let path = lock("one");
         let Bid::Leads(leadership) = bid(&path, &me(7)).unwrap() else { panic!("nobody leads") };
         assert!(leadership.holds());
+        assert_eq!(leader(&path).unwrap(), Some(Some(me(7))));
         let Bid::Follows(Some(holder)) = bid(&path, &me(8)).unwrap() else { panic!("7 leads") };
         assert_eq!(holder.to_string(), "pid 7 on bastion-2 since 2026-03-14T03:12:07.000Z");
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         drop(leadership);
+        assert_eq!(leader(&path).unwrap(), None);
+        assert_eq!(leader(Path::new("/nowhere/daemon.lock")).unwrap(), None);
         assert!(matches!(bid(&path, &me(8)).unwrap(), Bid::Leads(_)));
         gone(&path);
     }

@@ -1,7 +1,8 @@
 //! Runs the core: one dispatcher owns the `World`, one executor does what it asks of the outside. Faces join by two channels: stamped events
-//! out, intents in; the attach socket of a later day carries the same two. [`daemon`] runs a core without a face and, beside it, the loops of the
+//! out, intents in; the socket of [`attach`] carries the same two. [`daemon`] runs a core without a face and, beside it, the loops of the
 //! [`supervisor`], while it has the lead ([`leadership`]).
 
+pub mod attach;
 mod backfill;
 pub mod caches;
 mod core;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::node::POOL_LABEL;
@@ -17,7 +18,7 @@ const LAUNCH_LIMIT: Duration = Duration::from_mins(5);
 const REGISTER_LIMIT: Duration = Duration::from_mins(15);
 
 /// One node claim as the cluster last described it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Claim {
     pub uid: Uid,
     pub name: Arc<str>,

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::wire::{self, Meta, ReadError, Uid};
 use crate::ci::Timestamp;
 
 /// The object that an event is about.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct About {
     /// `Pod`, `Node`, `NodeClaim`, …
     pub kind: Arc<str>,
@@ -16,7 +17,7 @@ pub struct About {
 }
 
 /// One event, with its repetitions.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KubeEvent {
     pub uid: Uid,
     pub about: About,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::event::KubeEvent;
@@ -14,7 +15,7 @@ use super::{Claim, Node, Pod, Pool, Prices, Resources, Runner};
 use crate::ci::{JobId, RunnerId, Timestamp};
 
 /// The kinds of objects that are watched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Kind {
     Pod,
     Node,
@@ -24,7 +25,7 @@ pub enum Kind {
 }
 
 /// One object of any kind, shared by all who hold it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Object {
     Pod(Arc<Pod>),
     Node(Arc<Node>),

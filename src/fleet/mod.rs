@@ -81,4 +81,4 @@ pub use state::PodState;
 pub use stuck::{Standstill, Stuck, Usage, Uses};
 pub use thresholds::{Alert, AlertSeverity, Knob, ThresholdError, Thresholds, Unit};
 pub use wants::{Operator, Requirement, Taint, Toleration, Wants};
-pub use wire::{ReadError, Uid};
+pub use wire::{ReadError, Uid, number};

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::wire::{self, Meta, ReadError, Uid};
@@ -16,7 +17,7 @@ pub const CERTIFICATE_PENDING: &str = "node.spack.io/certificate-pending";
 pub(super) const POOL_LABEL: &str = "karpenter.sh/nodepool";
 
 /// One node as the cluster last described it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Node {
     pub uid: Uid,
     pub name: Arc<str>,

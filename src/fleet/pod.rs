@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::says::{JOB_POD, Says};
@@ -14,7 +15,7 @@ use crate::ci::Timestamp;
 pub const BUILD: &str = "build";
 
 /// Where a pod is in its life, as Kubernetes names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Phase {
     Pending,
     Running,
@@ -41,7 +42,7 @@ impl Phase {
 }
 
 /// What a container does.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Doing {
     Waiting { reason: Arc<str>, message: Arc<str> },
     Running { since: Option<Timestamp> },
@@ -50,7 +51,7 @@ pub enum Doing {
 }
 
 /// One container of a pod.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Container {
     pub name: Arc<str>,
     pub doing: Doing,
@@ -59,7 +60,7 @@ pub struct Container {
 }
 
 /// One pod as the cluster last described it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pod {
     pub uid: Uid,
     pub name: Arc<str>,

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::wire::{self, Meta, ReadError, Uid};
 use super::{Condition, Quantity, Requirement, Resources, Taint, condition};
 
 /// One node pool as the cluster last described it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pool {
     pub uid: Uid,
     pub name: Arc<str>,

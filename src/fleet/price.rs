@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// An amount of US dollars; finite, never negative.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
 pub struct Dollars(f64);
@@ -38,7 +40,7 @@ impl fmt::Display for Dollars {
 }
 
 /// What is offered: a type of machine, how it is bought, and where.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Offer {
     pub instance_type: Arc<str>,
     pub capacity_type: Arc<str>,
@@ -59,6 +61,11 @@ impl Prices {
             Some(price) => self.0.insert(offer, price),
             None => self.0.remove(&offer),
         };
+    }
+
+    /// Every offer that has a price.
+    pub fn iter(&self) -> impl Iterator<Item = (&Offer, Dollars)> {
+        self.0.iter().map(|(offer, price)| (offer, *price))
     }
 
     pub fn get(&self, offer: &Offer) -> Option<Dollars> {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use thiserror::Error;
 
 /// Nano-units in one unit: the finest that Kubernetes keeps.
@@ -10,7 +12,7 @@ const NANO: i128 = 1_000_000_000;
 const MOST_DIGITS: usize = 64;
 
 /// An exact amount, in nano-units: cores of CPU, bytes of memory, a number of pods.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Quantity(i128);
 
 /// A text that is no quantity.

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::Quantity;
 use crate::ci::Timestamp;
 
 /// Amounts by resource. `None` is unknown, never nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Resources {
     /// In cores.
     pub cpu: Option<Quantity>,
@@ -64,7 +66,7 @@ impl Resources {
 }
 
 /// One statement of an object about itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Condition {
     pub kind: Arc<str>,
     /// `None` is Kubernetes' `Unknown`.

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ci::{RunnerId, RunnerRef, Timestamp};
 
 /// What GitLab says of a runner. It may say online two hours after the last sign of life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub enum RunnerStatus {
     Online,
     Offline,
@@ -40,7 +42,7 @@ impl RunnerStatus {
 }
 
 /// One process that works for a runner.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manager {
     pub system_id: Arc<str>,
     pub version: Option<Arc<str>>,
@@ -49,7 +51,7 @@ pub struct Manager {
 }
 
 /// One runner as GitLab last described it. `None`: the source did not tell (lists tell neither tags nor platform).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Runner {
     pub id: RunnerId,
     /// Of a runner in the cluster, the name of its manager's pod.

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::wire;
 use crate::ci::{JobId, PipelineId};
 
@@ -15,7 +17,7 @@ pub const JOB_POD: (&str, &str) = ("spack.io/runner", "true");
 pub const RUNNER_NAME: &str = "manager.runner.gitlab.com/name";
 
 /// A fact, and whether it is told as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Said<T> {
     pub value: T,
     /// Not rewritten or cut off on the way.
@@ -23,7 +25,7 @@ pub struct Said<T> {
 }
 
 /// Everything a pod says about its job. `None`: it does not say, or says nothing (an unset variable leaves an empty label).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Says {
     pub job: Option<JobId>,
     /// Labels and annotations name different jobs; `job` is the one of the runner's own annotation.

@@ -4,22 +4,28 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Knob, Thresholds};
+use serde::{Deserialize, Serialize};
+
+use super::{Knob, Thresholds, number};
 use crate::ci::Timestamp;
 
 /// Samples of one pod that are kept.
 const MOST: usize = 64;
 
 /// What a pod has used by a moment.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     pub at: Timestamp,
     /// Seconds of CPU of the script's container since its start.
+    #[serde(deserialize_with = "number")]
     pub cpu: f64,
     /// Its memory, in bytes.
+    #[serde(deserialize_with = "number")]
     pub memory: f64,
     /// Bytes over all interfaces of the pod.
+    #[serde(deserialize_with = "number")]
     pub received: f64,
+    #[serde(deserialize_with = "number")]
     pub sent: f64,
 }
 
@@ -57,6 +63,11 @@ impl Uses {
             self.0.pop_front();
         }
         self.0.push_back(usage);
+    }
+
+    /// The oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Usage> {
+        self.0.iter()
     }
 
     pub fn last(&self) -> Option<&Usage> {

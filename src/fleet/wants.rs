@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::wire;
 
 /// How a requirement compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Operator {
     In,
     NotIn,
@@ -20,7 +21,7 @@ pub enum Operator {
 }
 
 /// One requirement on a label.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requirement {
     pub key: Arc<str>,
     pub operator: Operator,
@@ -28,7 +29,7 @@ pub struct Requirement {
 }
 
 /// A mark on a node that keeps pods away which do not tolerate it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Taint {
     pub key: Arc<str>,
     pub value: Arc<str>,
@@ -36,7 +37,7 @@ pub struct Taint {
 }
 
 /// What a pod does not mind. An empty key stands for every key, an empty effect for every effect.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Toleration {
     pub key: Arc<str>,
     /// `None` tolerates every value.
@@ -45,7 +46,7 @@ pub struct Toleration {
 }
 
 /// Where a pod may go: every requirement of the selector, one of the alternatives, and its tolerations.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Wants {
     pub selector: Vec<Requirement>,
     /// Node affinity: one of these has to hold as a whole. Empty: none is asked for.

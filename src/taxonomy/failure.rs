@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::verdict::{Cause, Verdict};
 use super::words::{Owner, Transient};
 use crate::ci::{FailureReason, Job, JobId, Pipeline, PipelineId, SpecName, Timestamp};
 
 /// One failed job with its verdict, as the store keeps it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     pub job: JobId,
     pub pipeline: PipelineId,

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::words::{Owner, Severity, Transient};
 
 /// All rules that judge together, checked as a whole.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleSet {
     pub rules: Vec<Rule>,
     /// Lines that show that the job went on: what `recovers` and stands before one of them was a hiccup.
@@ -17,7 +19,7 @@ pub struct RuleSet {
 }
 
 /// One rule. Several rules may name the same class.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
     /// Stable key, used in histories: `oom`, or `build_error.linker` where a class has several rules.
     pub id: Arc<str>,
@@ -43,7 +45,7 @@ pub struct Rule {
 }
 
 /// How much a match says, weakest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Strength {
     /// A bare word; counts only when nothing else matched.
     Hint,
@@ -56,7 +58,7 @@ pub enum Strength {
 }
 
 /// Where a rule looks.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
     /// Names of sections (`step_script`); empty: everywhere. `runner` stands for lines outside of all sections, and `ERROR:` lines of the runner.
     pub sections: Vec<Box<str>>,
@@ -68,21 +70,21 @@ pub struct Scope {
 
 /// A regular expression (syntax of the crate `regex`) over the bytes of one shown line: without escapes, stamps and section markers. Named
 /// groups (`host`, `package`, `file`, …) are told with the evidence.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pattern {
     pub regex: Box<str>,
     pub origin: Origin,
 }
 
 /// What GitLab must have said. A fact that is unknown does not fit.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requires {
     pub exit_code: Vec<i32>,
     pub failure_reason: Vec<Box<str>>,
 }
 
 /// Where something stands, for messages.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     pub file: Arc<str>,
     pub line: u32,

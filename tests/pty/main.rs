@@ -9,6 +9,7 @@
 )]
 #![allow(clippy::print_stderr, reason = "figures that were measured, and tests that were skipped, are told")]
 
+mod attach;
 mod bytes;
 mod leaving;
 mod looks;

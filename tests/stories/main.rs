@@ -11,6 +11,7 @@
 #![allow(clippy::print_stderr, reason = "figures that were measured are told")]
 
 mod acting;
+mod attached;
 mod bridge;
 mod budgets;
 mod companions;

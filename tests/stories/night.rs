@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -85,6 +85,16 @@ impl Default for Plot {
 }
 
 impl Plot {
+    pub fn poll(&self) -> PollRules {
+        PollRules {
+            periods: self.periods,
+            slots: 8,
+            followed: self.followed,
+            token: self.who != Who::Nobody,
+            ..PollRules::default()
+        }
+    }
+
     /// Everything is read once and then left alone.
     pub fn quiet() -> Self {
         let hour = Duration::from_secs(3_600);
@@ -102,7 +112,38 @@ impl Plot {
     }
 }
 
-async fn serve(jobs: usize, port: u16) -> Running {
+/// How the project of a server is called.
+pub fn project(server: &Running) -> Arc<str> {
+    format!("{}/{}", server.url.trim_start_matches("http://"), server.project).into()
+}
+
+/// All that a core may touch, on this server.
+pub async fn outside(server: &Running, who: Who, folder: &Path) -> Outside {
+    let mut settings = Settings::new(&server.url, server.project, Arc::new(|| SystemClock.now()));
+    settings.token = match who {
+        Who::Nobody => None,
+        Who::Reader => Some(server.read_token.clone().into()),
+        Who::Operator => Some(server.token.clone().into()),
+    };
+    (settings.per_second, settings.in_flight, settings.tries) = (500.0, 8, 2);
+    settings.backoff = Duration::from_millis(20);
+    settings.request = Duration::from_secs(2);
+    settings.patience = Duration::from_millis(100);
+    Outside {
+        project: project(server),
+        gitlab: GitLab::new(settings).unwrap(),
+        store: Ok(Store::in_memory(SystemClock.now()).await.unwrap()),
+        spill: Spill::new(folder),
+        mirrors: Arc::new(Reader::new(mirror::Settings::default())),
+        signers: Arc::default(),
+        health: HealthLimits { index_age: Duration::from_hours(24), skew: Duration::from_secs(300) },
+        keep: Duration::from_hours(24),
+        rules: Rulebook::new(|| Err("none".to_owned()), |_| Err("none".to_owned())),
+        fleet: FleetOutside::default(),
+    }
+}
+
+pub async fn serve(jobs: usize, port: u16) -> Running {
     Sandbox::start(Options { seed: 7, speed: 0.0, jobs, port, ..Options::default() }).await.unwrap()
 }
 
@@ -191,37 +232,9 @@ impl Night {
         }
         let nth = NIGHTS.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("stackhand-story-{}-{nth}", std::process::id()));
-        let mut settings = Settings::new(&server.url, server.project, Arc::new(|| SystemClock.now()));
-        settings.token = match plot.who {
-            Who::Nobody => None,
-            Who::Reader => Some(server.read_token.clone().into()),
-            Who::Operator => Some(server.token.clone().into()),
-        };
-        (settings.per_second, settings.in_flight, settings.tries) = (500.0, 8, 2);
-        settings.backoff = Duration::from_millis(20);
-        settings.request = Duration::from_secs(2);
-        settings.patience = Duration::from_millis(100);
-        let project: Arc<str> = format!("{}/{}", server.url.trim_start_matches("http://"), server.project).into();
-        let poll = PollRules {
-            periods: plot.periods,
-            slots: 8,
-            followed: plot.followed,
-            token: plot.who != Who::Nobody,
-            ..PollRules::default()
-        };
+        let (project, poll) = (project(&server), plot.poll());
         let world = || World::new(&project, plot.rules.clone(), poll.clone());
-        let outside = Outside {
-            project: Arc::clone(&project),
-            gitlab: GitLab::new(settings).unwrap(),
-            store: Ok(Store::in_memory(SystemClock.now()).await.unwrap()),
-            spill: Spill::new(&folder),
-            mirrors: Arc::new(Reader::new(mirror::Settings::default())),
-            signers: Arc::default(),
-            health: HealthLimits { index_age: Duration::from_hours(24), skew: Duration::from_secs(300) },
-            keep: Duration::from_hours(24),
-            rules: Rulebook::new(|| Err("none".to_owned()), |_| Err("none".to_owned())),
-            fleet: FleetOutside::default(),
-        };
+        let outside = outside(&server, plot.who, &folder).await;
         let (core, link) = Core::start(CoreSetup { world: world(), outside, clock: Arc::new(SystemClock) });
         let Link { mut events, intents } = link;
         let replica = Rc::new(RefCell::new(world()));

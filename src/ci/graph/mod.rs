@@ -10,6 +10,8 @@ mod reach;
 #[cfg(test)]
 mod tests;
 
+use serde::{Deserialize, Serialize};
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +23,7 @@ use super::Status;
 use flow::Flow;
 
 /// One entry of a job's `needs`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Need {
     /// The name of the job that is needed.
     pub name: Arc<str>,

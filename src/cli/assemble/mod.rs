@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use endpoints::{Buckets, read_endpoints};
-pub use places::{daemon_lock, host, index_cache};
+pub use places::{attach_sockets, daemon_lock, host, index_cache};
 use places::{database, libpq_password, project_name, shared_database, spill, variables, who};
 use settings::{
     auto, check_auto, gitlab_settings, hooks, is_ascii, keyring, mirror_settings, poll_rules, read_only, rules,
@@ -226,6 +226,12 @@ impl Setup {
     /// A fleet of which nothing is known yet, with everything that is configured to tell of it.
     pub fn fleet(&self) -> FleetFacts {
         FleetFacts::of(self.fleet.clone(), self.outside.fleet.sources(&self.outside.gitlab))
+    }
+
+    /// Why this person wants nothing to be changed, if so; that there is no token forbids nothing to a daemon that has one.
+    pub fn forbids_writing(&self) -> Option<String> {
+        let is_wanted = self.loaded.config.actions.mode == config::Mode::ReadOnly;
+        is_wanted.then(|| format!("read-only: actions.mode of {}", self.loaded.origin("actions.mode")))
     }
 
     /// Starts a core over a world.

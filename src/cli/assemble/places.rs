@@ -63,6 +63,16 @@ pub fn daemon_lock(paths: &Paths, project: &str) -> Option<PathBuf> {
     Some(paths.state_dir.as_ref()?.join(format!("{}.lock", file_name(project))))
 }
 
+/// Where the consoles of a project attach, the best place first: a daemon listens at the first, a console knocks at each, because not everybody
+/// has the same environment (`sudo` leaves no runtime folder). Names are short, since a socket's path must fit into 108 bytes.
+pub fn attach_sockets(paths: &Paths, project: &str) -> Vec<PathBuf> {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let runtime = runtime.map(|folder| folder.join("stackhand"));
+    let state = paths.state_dir.as_ref().map(|folder| folder.join("attach"));
+    let name = format!("{:08x}.sock", mark(project));
+    runtime.into_iter().chain(state).map(|folder| folder.join(&name)).collect()
+}
+
 /// What this machine is called.
 pub fn host() -> String {
     let told = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned());
@@ -74,8 +84,11 @@ pub fn host() -> String {
 pub(super) fn file_name(project: &str) -> String {
     let readable: String =
         project.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' }).collect();
-    let mark = project.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    format!("{readable}-{mark:08x}")
+    format!("{readable}-{:08x}", mark(project))
+}
+
+fn mark(project: &str) -> u32 {
+    project.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 /// A folder for the logs of this process. What processes left behind that ended badly is removed.

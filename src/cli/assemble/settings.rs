@@ -72,6 +72,7 @@ pub(super) fn poll_rules(config: &Config, token: bool) -> PollRules {
         refs: config.pipelines.refs.iter().map(Arc::from).collect(),
         token,
         caches: Some(config.cache.every).filter(|every| !every.is_zero()),
+        watched_slots: 0,
         verdicts: 0,
     }
 }

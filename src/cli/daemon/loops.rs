@@ -122,6 +122,7 @@ impl Chosen {
         world.log_budget = None;
         let polling = &mut world.polling.rules;
         polling.verdicts = if self.has(TAXONOMY) { config.taxonomy.logs as usize } else { 0 };
+        polling.watched_slots = polling.slots;
         polling.caches = self.has(CACHES).then_some(config.daemon.caches);
         // Whoever runs or fails where is told by GitLab's jobs.
         if !self.has(TAXONOMY) && !self.has(FLEET) {
@@ -131,10 +132,10 @@ impl Chosen {
             *world.fleet = FleetFacts::of(setup.fleet.clone(), []);
         }
         for (name, _) in LOOPS.iter().filter(|(name, _)| !self.has(name)) {
-            world.loops.left_out.insert(name, "it is not among the chosen loops".into());
+            world.loops.left_out.insert((*name).into(), "it is not among the chosen loops".into());
         }
         for name in [bridge::NAME, companions::NAME].into_iter().filter(|name| self.has(name) && !setup.has_bridge()) {
-            world.loops.left_out.insert(name, "no GitHub is configured: github.repository".into());
+            world.loops.left_out.insert(name.into(), "no GitHub is configured: github.repository".into());
         }
         if is_dry_run {
             let mut rules = (*world.rules).clone();

@@ -11,7 +11,7 @@ use loops::Chosen;
 use serde_json::{Value, json};
 
 use super::args::Globals;
-use super::assemble::{Setup, Wanted, daemon_lock, host};
+use super::assemble::{Setup, Wanted, attach_sockets, daemon_lock, host};
 use super::exit::{Exit, Failure};
 use super::journal::Lines;
 use super::out;
@@ -178,6 +178,7 @@ fn daemon(
         limits: Limits { deadline: config.deadline, backoff_most: config.backoff, ..Limits::default() },
         is_dry_run,
         lead,
+        socket: attach_sockets(&setup.paths, &setup.project).into_iter().next(),
         me,
         service,
     })
@@ -256,7 +257,7 @@ fn json_of(state: &LoopState, is_good: bool) -> Value {
         "seconds": last.map(|round| round.took).map(|took: Duration| took.as_secs_f64()),
         "summary": last.and_then(|round| round.result.as_ref().ok()),
         "fault": state.fault().map(ToString::to_string),
-        "counts": last.map(|round| round.counts.iter().map(|(name, n)| ((*name).to_owned(), json!(n))).collect::<serde_json::Map<_, _>>()),
+        "counts": last.map(|round| round.counts.iter().map(|(name, n)| (name.to_string(), json!(n))).collect::<serde_json::Map<_, _>>()),
         "why_stopped": state.why_stopped,
     })
 }

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::plan::{Object, Plan};
 use crate::ci::{JobId, Status, Timestamp};
 use crate::console::effect::{Effect, Fetch, Wish};
@@ -27,7 +29,7 @@ const FRESH: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// What may be retried of one class.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AutoRetry {
     pub class: Arc<str>,
     /// Most tries of one job, the first among them.

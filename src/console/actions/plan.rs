@@ -299,6 +299,15 @@ impl Plan {
         self
     }
 
+    /// The reason of the first guardrail that lets fewer targets pass than the plan has.
+    pub fn exceeds(&self, world: &World, now: Timestamp) -> Option<String> {
+        let exceeded = world.rules.guards.iter().find(|guard| {
+            let concerned = self.targets.iter().filter(|target| concerns(world, guard, &target.object, now)).count();
+            allowed(world, guard, now).is_some_and(|allowed| concerned > allowed)
+        })?;
+        Some(exceeded.reason.clone())
+    }
+
     /// `retry 33 jobs`.
     pub fn summary(&self) -> String {
         let n = self.targets.len();
@@ -382,14 +391,7 @@ impl Draft {
     pub fn finish(mut self, world: &World, verb: Verb, rules: &Rules, now: Timestamp) -> Plan {
         for guard in &rules.guards {
             let concerned = |object: &Object| concerns(world, guard, object, now);
-            let allowed = match guard.rule {
-                GuardRule::MaxBulk { limit } => limit,
-                GuardRule::Rate { limit, per } => {
-                    let sent = world.actions.sent().filter(|(at, object)| now.since(*at) < per && concerned(object));
-                    limit.saturating_sub(sent.count())
-                }
-                _ => continue,
-            };
+            let Some(allowed) = allowed(world, guard, now) else { continue };
             let mut taken = 0;
             for target in std::mem::take(&mut self.targets) {
                 taken += usize::from(concerned(&target.object));
@@ -434,6 +436,18 @@ impl Draft {
             notes: self.notes,
             trial: None,
         }
+    }
+}
+
+/// How many objects that it concerns a guardrail still lets pass; `None`: it does not count them.
+fn allowed(world: &World, guard: &Guard, now: Timestamp) -> Option<usize> {
+    match guard.rule {
+        GuardRule::MaxBulk { limit } => Some(limit),
+        GuardRule::Rate { limit, per } => {
+            let lately = world.actions.sent().filter(|(at, _)| now.since(*at) < per);
+            Some(limit.saturating_sub(lately.filter(|(_, object)| concerns(world, guard, object, now)).count()))
+        }
+        _ => None,
     }
 }
 

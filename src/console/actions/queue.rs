@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::group::TrialState;
 use super::plan::{Object, Plan, PlanId, Target, Verb};
 use super::rules::Rules;
-use crate::ci::{JobId, PipelineId, Timestamp};
+use crate::ci::{JobId, PipelineId, Timestamp, short};
 use crate::console::audit::{AuditRow, AuditState};
 use crate::console::effect::Effect;
 use crate::console::fault::{Fault, FaultKind};
@@ -72,23 +72,26 @@ impl Outcome {
 }
 
 /// A confirmed plan that can still be undone.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Held {
     pub plan: Arc<Plan>,
     pub who: Arc<str>,
+    /// When it was confirmed.
+    pub since: Timestamp,
     pub due: Timestamp,
     /// Its audit row is on disk; without it nothing is released.
     pub recorded: bool,
 }
 
 /// A plan that is being sent.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Run {
     pub plan: Arc<Plan>,
     pub who: Arc<str>,
     pub started_at: Timestamp,
     /// Targets handed to the executor so far.
     pub sent: usize,
+    #[serde(with = "pairs")]
     pub outcomes: BTreeMap<Object, Outcome>,
     wave_began: Timestamp,
     /// Its trial, if it has one, went well.
@@ -144,8 +147,21 @@ impl Run {
     }
 }
 
+/// Outcomes as a list: JSON has no keys but texts.
+mod pairs {
+    use super::{BTreeMap, Deserialize, Object, Outcome};
+
+    pub fn serialize<S: serde::Serializer>(outcomes: &BTreeMap<Object, Outcome>, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(outcomes)
+    }
+
+    pub fn deserialize<'de, D: serde::Deserializer<'de>>(from: D) -> Result<BTreeMap<Object, Outcome>, D::Error> {
+        Ok(Vec::<(Object, Outcome)>::deserialize(from)?.into_iter().collect())
+    }
+}
+
 /// All plans on the road.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Actions {
     held: BTreeMap<PlanId, Held>,
     running: BTreeMap<PlanId, Run>,
@@ -170,28 +186,55 @@ impl Actions {
         now: Timestamp,
         server_now: Timestamp,
     ) -> Result<Vec<Effect>, String> {
-        if let Some(reason) = refused.or_else(|| plan.refused.clone()) {
+        if let Some(reason) = refused.or_else(|| self.refusal(&plan, rules, now)) {
             return Err(reason);
-        }
-        if rules.dry_run {
-            return Err("dry run: nothing was sent".to_owned());
-        }
-        if plan.targets.is_empty() {
-            return Err("nothing to do: every target was skipped".to_owned());
-        }
-        if now.since(plan.made_at) > rules.plan_lifetime {
-            return Err("the plan is too old: open the preview again".to_owned());
-        }
-        if self.held.contains_key(&plan.id) || self.running.contains_key(&plan.id) {
-            return Err("this plan was confirmed already".to_owned());
-        }
-        if let Some(busy) = plan.targets.iter().find_map(|t| self.pending_for(&t.object)) {
-            return Err(format!("a target is part of {busy} already"));
         }
         let row = AuditRow::of(&plan, &who, AuditState::Held, plan.summary(), server_now);
         let due = now.plus(rules.hold);
-        self.held.insert(plan.id.clone(), Held { plan, who, due, recorded: false });
+        self.held.insert(plan.id.clone(), Held { plan, who, since: now, due, recorded: false });
         Ok(vec![Effect::StoreAudit(row)])
+    }
+
+    /// Why a plan cannot be taken, in a sentence for the person.
+    pub fn refusal(&self, plan: &Plan, rules: &Rules, now: Timestamp) -> Option<String> {
+        if plan.refused.is_some() {
+            return plan.refused.clone();
+        }
+        if rules.dry_run {
+            return Some("dry run: nothing was sent".to_owned());
+        }
+        if plan.targets.is_empty() {
+            return Some("nothing to do: every target was skipped".to_owned());
+        }
+        if now.since(plan.made_at) > rules.plan_lifetime {
+            return Some("the plan is too old: open the preview again".to_owned());
+        }
+        let taken = plan.targets.iter().find_map(|target| self.taken(plan.verb, &target.object, now));
+        let is_known = self.held.contains_key(&plan.id) || self.running.contains_key(&plan.id);
+        taken.or_else(|| is_known.then(|| "this plan was confirmed already".to_owned()))
+    }
+
+    /// Who was faster: the object waits in another plan, or has had its new try, which it can have once.
+    fn taken(&self, verb: Verb, object: &Object, now: Timestamp) -> Option<String> {
+        let names = |plan: &Plan| plan.targets.iter().any(|target| target.object == *object);
+        let ago = |at: Timestamp| short(now.since(at));
+        if let Some(held) = self.held.values().find(|held| names(&held.plan)) {
+            let Held { plan, who, since, .. } = held;
+            return Some(format!("{object} is part of {} already: {who} confirmed it {} ago", plan.id, ago(*since)));
+        }
+        let open = |run: &&Run| names(&run.plan) && !run.outcomes.contains_key(object);
+        if let Some(run) = self.running.values().find(open) {
+            let Run { plan, who, started_at, .. } = run;
+            return Some(format!("{object} is part of {} already: {who} sent it {} ago", plan.id, ago(*started_at)));
+        }
+        if verb != Verb::Retry {
+            return None;
+        }
+        self.running.values().chain(&self.done).filter(|run| run.plan.verb == Verb::Retry).find_map(|run| {
+            let new = run.outcomes.get(object)?.new_job()?;
+            let Run { plan, who, started_at, .. } = run;
+            Some(format!("{who} retried {object} {} ago ({}): its new try is job {new}", ago(*started_at), plan.id))
+        })
     }
 
     /// Notes that the audit row of a held plan is on disk.
@@ -207,10 +250,10 @@ impl Actions {
     }
 
     /// Takes a held plan back before anything was sent. False when it is too late.
-    pub fn undo(&mut self, plan: &PlanId, server_now: Timestamp) -> Option<Vec<Effect>> {
+    pub fn undo(&mut self, plan: &PlanId, who: &Arc<str>, server_now: Timestamp) -> Option<Vec<Effect>> {
         let held = self.held.remove(plan)?;
         let summary = format!("{}, undone before sending", held.plan.summary());
-        Some(vec![Effect::StoreAudit(AuditRow::of(&held.plan, &held.who, AuditState::Undone, summary, server_now))])
+        Some(vec![Effect::StoreAudit(AuditRow::of(&held.plan, who, AuditState::Undone, summary, server_now))])
     }
 
     /// Moves plans on: releases holds that are due, opens the next wave.

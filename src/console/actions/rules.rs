@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::auto::AutoRetry;
 use super::fleet::FleetMay;
 use super::plan::Verb;
@@ -9,7 +11,7 @@ use crate::ci::Timestamp;
 use crate::console::filter::{Filter, Subject};
 
 /// One guardrail of the configuration.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Guard {
     pub rule: GuardRule,
     /// The jobs it concerns; an empty filter means all.
@@ -19,7 +21,7 @@ pub struct Guard {
 }
 
 /// What a guardrail demands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GuardRule {
     /// Never.
     Deny,
@@ -36,7 +38,7 @@ pub enum GuardRule {
 }
 
 /// Everything that bounds actions.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Rules {
     /// Why nothing may be changed at all, if so.
     pub read_only: Option<String>,

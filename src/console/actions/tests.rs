@@ -166,11 +166,11 @@ fn an_undone_plan_sends_nothing() {
     let mut rig = Rig::new(&[Status::Failed], Rules::default());
     let plan = rig.plan(Verb::Retry, [1]);
     rig.confirm(&plan);
-    rig.event(Event::Intended(Intent::Undo(plan.id.clone())));
+    rig.event(Event::Intended(Intent::Undo { plan: plan.id.clone(), who: "amy".into() }));
     rig.wait(60);
     assert!(rig.server.sent.is_empty());
     assert_eq!(rig.states(), ["held", "undone"]);
-    rig.event(Event::Intended(Intent::Undo(plan.id.clone())));
+    rig.event(Event::Intended(Intent::Undo { plan: plan.id.clone(), who: "amy".into() }));
     assert!(rig.last_message().contains("can no longer be undone"));
 }
 
@@ -361,7 +361,7 @@ fn walk(steps: &[Step]) -> Result<(), TestCaseError> {
             Step::Undo => {
                 let held = rig.world.actions.held().first().map(|h| h.plan.id.clone());
                 if let Some(id) = held {
-                    rig.event(Event::Intended(Intent::Undo(id)));
+                    rig.event(Event::Intended(Intent::Undo { plan: id, who: "amy".into() }));
                     undone += 1;
                 }
             }

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 pub use rows::{MirrorRow, RootRow, RootSubject, rows};
 pub use spec::{BlobFacts, BlobPart, Elsewhere, SpecFacts, There};
 pub use specs::{Signed, SpecId, SpecRow, SpecState, SpecSubject, Specs};
@@ -18,7 +20,7 @@ use crate::spack::Hash;
 use crate::spack::buildcache::{Checksum, Part};
 
 /// A cache root, by its address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RootId(u64);
 
 impl RootId {
@@ -86,7 +88,7 @@ pub struct RootFacts {
 }
 
 /// How far a listing is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listing {
     pub objects: u64,
     pub bytes: u64,

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::remembered::{Ack, AckId, Retries};
 use crate::ci::Timestamp;
 use crate::taxonomy::judge::{Success, SuccessDay, Trend};
 
 /// The past, as far as it was remembered.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct History {
     /// By class, over the last seven days.
     pub retries: BTreeMap<Arc<str>, Retries>,

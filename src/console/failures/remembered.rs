@@ -6,6 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ci::{JobId, PipelineId, Timestamp};
 
 /// The name under which the store keeps which failed jobs were read.
@@ -63,7 +65,7 @@ pub struct Share {
 }
 
 /// What became of failed jobs that were tried again. Those that were not, or of which it is unknown, are not counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retries {
     pub succeeded: u64,
     pub failed: u64,
@@ -183,7 +185,7 @@ pub struct PipelineEnd {
 }
 
 /// The number of an acknowledgement; it is never used for another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AckId(pub i64);
 
 impl fmt::Display for AckId {
@@ -193,7 +195,7 @@ impl fmt::Display for AckId {
 }
 
 /// Somebody looks after a class of failures, or after one signature of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ack {
     pub class: Arc<str>,
     pub fingerprint: Option<Arc<str>>,

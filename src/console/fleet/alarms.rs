@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{FleetFacts, Source};
 use crate::ci::Timestamp;
 use crate::fleet::{AlertSeverity, Finding, FindingState};
@@ -13,7 +15,7 @@ use crate::fleet::{AlertSeverity, Finding, FindingState};
 pub(super) const KEPT: Duration = Duration::from_mins(30);
 
 /// One alert of Alertmanager.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToldAlert {
     /// Its identity.
     pub fingerprint: Arc<str>,
@@ -30,7 +32,7 @@ pub struct ToldAlert {
 }
 
 /// What becomes of an alert at Alertmanager.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToldState {
     Active,
     Suppressed,
@@ -40,7 +42,7 @@ pub enum ToldState {
 }
 
 /// One silence of Alertmanager.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Silence {
     pub id: Arc<str>,
     /// `alertname="PodStuck" pod=~"runner-.*"`

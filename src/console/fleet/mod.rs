@@ -104,6 +104,11 @@ impl FleetFacts {
         uses.map_or(Stuck::Unknown, |uses| uses.judge(&self.rules.thresholds, server_now))
     }
 
+    /// What pods used lately, in the order of time for each.
+    pub(in crate::console) fn all_uses(&self) -> impl Iterator<Item = (&Arc<str>, &crate::fleet::Usage)> {
+        self.uses.iter().flat_map(|(pod, uses)| uses.iter().map(move |usage| (pod, usage)))
+    }
+
     /// The same of every job pod; `None` while no use was told, though pods run.
     pub(in crate::console) fn stillness(&self, server_now: Timestamp) -> Option<Vec<(Uid, Stuck)>> {
         self.sources.get(&Source::Uses)?.state.heard?;

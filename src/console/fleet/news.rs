@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::alarms::{Silence, ToldAlert};
 use super::source::{Source, SourceState};
 use crate::fleet::{Kind, LaunchFailures, Object, Offer, Runner, Uid, Usage};
 
 /// One thing that a source tells.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum News {
     /// Objects of a cluster came, changed or went.
     Changed {
@@ -23,7 +25,7 @@ pub enum News {
     /// The whole list of runners.
     Runners(Vec<Arc<Runner>>),
     /// What machines cost by the hour.
-    Prices(Vec<(Offer, f64)>),
+    Prices(#[serde(deserialize_with = "prices")] Vec<(Offer, f64)>),
     Metrics(Metrics),
     /// What pods have used, by name, each in the order of time.
     Uses(Vec<(Arc<str>, Usage)>),
@@ -34,8 +36,14 @@ pub enum News {
     },
 }
 
+/// Prices may be no numbers, for which JSON has no other word than `null`.
+fn prices<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<(Offer, f64)>, D::Error> {
+    let told = Vec::<(Offer, Option<f64>)>::deserialize(deserializer)?;
+    Ok(told.into_iter().map(|(offer, price)| (offer, price.unwrap_or(f64::NAN))).collect())
+}
+
 /// What became of an object.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Change {
     Put(Object),
     Gone(Kind, Uid),
@@ -48,7 +56,7 @@ pub enum Change {
 }
 
 /// What Prometheus tells of Karpenter and of runners. `None`: there is no such series, or it was not answered.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Metrics {
     pub launch_failures: Option<Vec<LaunchFailures>>,
     /// Reclaims of the last 15 min.
@@ -62,7 +70,7 @@ pub struct Metrics {
 }
 
 /// CPU of one pool.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct PoolUse {
     pub used: Option<f64>,
     pub limit: Option<f64>,

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ci::Timestamp;
 use crate::console::fault::Fault;
 use crate::console::fresh::Freshness;
 use crate::fleet::Kind;
 
 /// One source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Source {
     Pods,
     Nodes,
@@ -111,7 +113,7 @@ impl Source {
 }
 
 /// Whether what is known is true now.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub enum Phase {
     /// Nothing is known yet.
     #[default]
@@ -127,7 +129,7 @@ pub enum Phase {
 }
 
 /// How a source fares, as it says itself.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct SourceState {
     pub phase: Phase,
     /// When it last gave a good answer.

@@ -6,6 +6,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use serde::{Deserialize, Serialize};
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -15,7 +17,7 @@ pub use state::{DEAD_AFTER, LoopState, Phase, ROUNDS, Round};
 use crate::ci::Timestamp;
 
 /// Whether a controller acts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
     Leader,
     /// Another one acts; the text says which.
@@ -25,7 +27,7 @@ pub enum Role {
 }
 
 /// The process that runs the loops.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Controller {
     pub host: Arc<str>,
     pub pid: u32,
@@ -75,7 +77,7 @@ pub struct Loops {
     /// Those of the supervisor, as they last told.
     pub told: BTreeMap<Arc<str>, Arc<LoopState>>,
     /// Why a loop of the core is left out, where somebody chose so.
-    pub left_out: BTreeMap<&'static str, Arc<str>>,
+    pub left_out: BTreeMap<Arc<str>, Arc<str>>,
     /// Rounds of the core's own loops.
-    pub(in crate::console) observed: BTreeMap<&'static str, LoopState>,
+    pub(in crate::console) observed: BTreeMap<Arc<str>, LoopState>,
 }

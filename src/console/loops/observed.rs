@@ -63,7 +63,7 @@ impl World {
     }
 
     fn observed_loop(&mut self, name: &'static str, now: Timestamp) -> &mut LoopState {
-        self.loops.observed.entry(name).or_insert_with(|| LoopState::new(name, None, false, now))
+        self.loops.observed.entry(name.into()).or_insert_with(|| LoopState::new(name, None, false, now))
     }
 
     /// What was noted of a loop; stopped where somebody left it out, or `why` says that there is nothing to do.

@@ -1,10 +1,11 @@
 //! One loop: what it does now, how its last rounds went, and when the next one is due.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ci::Timestamp;
 use crate::console::fault::{Count, Fault};
@@ -15,7 +16,7 @@ pub const ROUNDS: usize = 50;
 pub const DEAD_AFTER: u32 = 5;
 
 /// What a loop does right now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Its first round has not ended.
@@ -47,18 +48,18 @@ impl Phase {
 }
 
 /// One round that has ended.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Round {
     /// When it began.
     pub at: Timestamp,
     pub took: Duration,
     /// What it came to, in one line.
     pub result: Result<Arc<str>, Fault>,
-    pub counts: Vec<(&'static str, u64)>,
+    pub counts: Vec<(Cow<'static, str>, u64)>,
 }
 
 /// Everything that is known of one loop.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LoopState {
     pub name: Arc<str>,
     /// The longest time between two rounds; `None`: it has no beat of its own.

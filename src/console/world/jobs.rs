@@ -130,6 +130,11 @@ impl JobTable {
         self.by_id.values().map(|e| &e.job).filter(|j| !j.retried)
     }
 
+    /// Every try of every name, with the moment of the answer that told of it last.
+    pub fn seen(&self) -> impl Iterator<Item = (&Job, Timestamp)> {
+        self.by_id.values().map(|entry| (&entry.job, entry.seen_at))
+    }
+
     /// How many jobs are in which state; older tries are not counted.
     pub fn counts(&self) -> &Counts {
         &self.counts

@@ -18,6 +18,7 @@ pub use pipeline::{Edges, Needs, PipelineFacts};
 pub use subject::JobSubject;
 
 use super::actions::{Actions, Asked, Rules};
+use super::attach::Attachment;
 use super::audit::AuditRow;
 use super::caches::Caches;
 use super::durations::Durations;
@@ -88,6 +89,8 @@ pub struct World {
     counts: Counts,
     /// Grows with every visible change; a face draws when it moved.
     pub revision: u64,
+    /// How a console stands to the daemon that tells it all this; `None`: its core is in its own process.
+    pub attachment: Option<Arc<Attachment>>,
 }
 
 /// Logs kept in memory; the one on the screen and those just left.
@@ -121,6 +124,7 @@ impl World {
             early: HashMap::new(),
             counts: Counts::default(),
             revision: 0,
+            attachment: None,
         }
     }
 
@@ -164,7 +168,7 @@ impl World {
     pub fn followed(&self, limit: usize) -> impl Iterator<Item = &PipelineFacts> {
         let wanted = self.parents().filter(|f| self.polling.rules.follows(&f.pipeline.git_ref));
         let mut roots: BTreeSet<PipelineId> = wanted.take(limit).map(|f| f.pipeline.id).collect();
-        roots.extend(self.polling.focus.pipeline.map(|p| self.root_of(p)));
+        roots.extend(self.polling.foci().filter_map(|focus| focus.pipeline).map(|p| self.root_of(p)));
         roots.into_iter().rev().flat_map(|root| self.tree(root))
     }
 
@@ -257,7 +261,16 @@ impl World {
 
     /// Why nothing may be changed right now, if so.
     pub fn read_only(&self, _now: Timestamp) -> Option<String> {
-        self.rules.read_only.clone()
+        self.unheard().or_else(|| self.rules.read_only.clone())
+    }
+
+    /// Takes over what belongs to the console itself from the world in whose place this one comes.
+    pub(super) fn keep_own(&mut self, before: &mut Self) {
+        self.messages = std::mem::take(&mut before.messages);
+        self.logs = std::mem::take(&mut before.logs);
+        self.log_budget = before.log_budget;
+        self.attachment = before.attachment.take();
+        self.revision = before.revision;
     }
 
     /// The 95th percentile of how long pending jobs have waited.

@@ -9,7 +9,7 @@ use crate::ci::{Job, JobId, Pipeline, PipelineId, SpecName, Status, Timestamp};
 use crate::console::actions::Rules;
 use crate::console::audit::AuditRow;
 use crate::console::durations::Took;
-use crate::console::effect::{Effect, Fetch};
+use crate::console::effect::{Effect, Fetch, Focus};
 use crate::console::event::{Event, Intent};
 use crate::console::failures::{Ack, LaterTry, PipelineEnd, TryEnd};
 use crate::console::fault::Fault;
@@ -213,11 +213,23 @@ impl World {
                 self.rules = rules;
                 Vec::new()
             }
+            Event::NotTaken { text, .. } => {
+                self.messages.say(Level::Error, &*text, now);
+                Vec::new()
+            }
             Event::Said { error, text } => {
                 self.messages.say(if error { Level::Error } else { Level::Info }, &*text, now);
                 Vec::new()
             }
             Event::Intended(intent) => self.intended(intent, now),
+            Event::Retold(retelling) => {
+                self.become_retold(&retelling);
+                Vec::new()
+            }
+            Event::Attached(attachment) => {
+                self.attached(attachment, now);
+                Vec::new()
+            }
         };
         effects.retain(|e| match e {
             Effect::Refresh(pipeline) => {
@@ -411,13 +423,20 @@ impl World {
                 self.polling.focus = focus;
                 Vec::new()
             }
+            Intent::Watch(foci) => {
+                self.polling.watched = foci;
+                Vec::new()
+            }
             Intent::ListCaches => {
                 self.polling.want(Fetch::Caches);
-                if let Some(root) = self.polling.focus.cache {
-                    self.polling.want(Fetch::Cache(root));
-                }
-                if let Some((root, hash)) = self.polling.focus.binary {
-                    self.polling.want(Fetch::Signature(root, hash));
+                let foci: Vec<Focus> = self.polling.foci().copied().collect();
+                for focus in foci {
+                    if let Some(root) = focus.cache {
+                        self.polling.want(Fetch::Cache(root));
+                    }
+                    if let Some((root, hash)) = focus.binary {
+                        self.polling.want(Fetch::Signature(root, hash));
+                    }
                 }
                 Vec::new()
             }
@@ -438,17 +457,23 @@ impl World {
                 all.into_iter().map(Effect::Refresh).collect()
             }
             Intent::Confirm { plan, who } => {
-                let refused = if plan.project == self.project {
+                let mut rules = Arc::clone(&self.rules);
+                let refused = if self.attachment.is_some() {
+                    // The daemon has admitted it; what this console may not do by itself says nothing about the plans of others.
+                    rules = Arc::new(Rules { dry_run: false, ..(*rules).clone() });
+                    None
+                } else if plan.project == self.project {
                     self.read_only(now)
                 } else {
                     Some(format!("the plan is for {}, this is {}", plan.project, self.project))
                 };
-                let rules = Arc::clone(&self.rules);
-                let summary = plan.summary();
+                let (summary, is_mine) = (plan.summary(), self.concerns_me(&who));
                 match self.actions.hold(plan, who, &rules, refused, now, server_now) {
                     Ok(effects) => effects,
                     Err(reason) => {
-                        self.messages.say(Level::Error, format!("not sent: {summary}: {reason}"), now);
+                        if is_mine {
+                            self.messages.say(Level::Error, format!("not sent: {summary}: {reason}"), now);
+                        }
                         Vec::new()
                     }
                 }
@@ -459,13 +484,16 @@ impl World {
                 self.polling.want(Fetch::History);
                 vec![Effect::StoreAck(Ack { created: server_now, ..ack })]
             }
-            Intent::Undo(plan) => match self.actions.undo(&plan, server_now) {
+            Intent::Undo { plan, who } => match self.actions.undo(&plan, &who, server_now) {
                 Some(effects) => {
-                    self.messages.say(Level::Info, format!("{plan} undone, nothing was sent"), now);
+                    let by = if self.concerns_me(&who) { String::new() } else { format!(" by {who}") };
+                    self.messages.say(Level::Info, format!("{plan} undone{by}, nothing was sent"), now);
                     effects
                 }
                 None => {
-                    self.messages.say(Level::Error, format!("{plan} can no longer be undone: it was sent"), now);
+                    if self.concerns_me(&who) {
+                        self.messages.say(Level::Error, format!("{plan} can no longer be undone: it was sent"), now);
+                    }
                     Vec::new()
                 }
             },

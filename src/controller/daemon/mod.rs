@@ -9,6 +9,7 @@ mod term;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -51,6 +52,8 @@ pub struct DaemonSetup {
     pub is_dry_run: bool,
     /// Where the lead comes from.
     pub lead: Source,
+    /// Where consoles attach, if they may.
+    pub socket: Option<PathBuf>,
     pub me: Holder,
     pub service: Service,
 }
@@ -182,6 +185,7 @@ impl DaemonSetup {
     /// Runs everything until a stop is asked for or the lead is lost.
     async fn lead(&self, lead: &Leadership, publisher: &Publisher, stop: &StopSign, pulse: &mut Pulse) {
         let (core, mut term) = self.start_core();
+        term.serve(self.socket.as_deref(), self.me.pid);
         let controller = self.controller(Role::Leader);
         // The core lives as long as this term.
         let _ = core.teller().send(Event::ControllerTold(Arc::new(controller.clone()))).await;

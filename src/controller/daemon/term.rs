@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::metrics::Tally;
 use super::page::Page;
@@ -15,6 +16,7 @@ use crate::console::loops::{Controller, LoopState};
 use crate::console::text::clean;
 use crate::console::world::World;
 use crate::controller::Link;
+use crate::controller::attach::Hub;
 use crate::controller::webhooks::Hooks;
 
 /// From one reading for the sake of webhooks to the next.
@@ -29,12 +31,36 @@ pub(super) struct Term {
     /// When webhooks were last heard.
     heard: Option<Instant>,
     tally: Tally,
+    consoles: Hub,
+    /// The moment of the last event.
+    now: Timestamp,
 }
 
 impl Term {
     pub fn new(mut world: World, link: Link) -> Self {
         world.log_budget = None;
-        Self { world, events: link.events, intents: link.intents, heard: None, tally: Tally::default() }
+        let now = Timestamp::from_millis(0);
+        Self {
+            world,
+            events: link.events,
+            intents: link.intents,
+            heard: None,
+            tally: Tally::default(),
+            consoles: Hub::closed(),
+            now,
+        }
+    }
+
+    /// Lets consoles attach. Where they cannot, the daemon does its work all the same.
+    pub fn serve(&mut self, socket: Option<&Path>, pid: u32) {
+        let Some(socket) = socket else { return };
+        match Hub::open(socket, pid, self.intents.clone()) {
+            Ok(hub) => {
+                tracing::info!(socket = %socket.display(), "consoles may attach");
+                self.consoles = hub;
+            }
+            Err(error) => tracing::warn!(socket = %socket.display(), %error, "consoles cannot attach"),
+        }
     }
 
     /// Follows for a while, and has read again what webhooks say.
@@ -45,16 +71,15 @@ impl Term {
             let changes = async {
                 let Some(hooks) = hooks else { return std::future::pending().await };
                 if let Some(heard) = heard {
-                    tokio::time::sleep_until(heard + SPACING).await;
+                    sleep_until(heard + SPACING).await;
                 }
                 hooks.changes().await
             };
             tokio::select! {
-                biased;
                 event = self.events.recv() => match event {
                     Some(event) => self.take(event),
                     // The core is gone, which only happens when it is stopped: nothing more will come.
-                    None => return tokio::time::sleep_until(until).await,
+                    None => return sleep_until(until).await,
                 },
                 changes = changes => {
                     self.heard = Some(Instant::now());
@@ -63,12 +88,19 @@ impl Term {
                         let _ = self.intents.try_send(intent);
                     }
                 }
-                () = tokio::time::sleep_until(until) => return,
+                // Before the first event there is no moment at which the world could be told.
+                knock = self.consoles.knock(), if self.now.millis() > 0 => {
+                    self.consoles.answer(knock, &self.world, self.now);
+                }
+                () = sleep_until(until) => return,
             }
         }
     }
 
-    fn take(&mut self, Stamped { event, now }: Stamped) {
+    fn take(&mut self, stamped: Stamped) {
+        self.consoles.pass(&stamped);
+        let Stamped { event, now } = stamped;
+        self.now = now;
         log(&event);
         self.tally.count(&event);
         // The core does what follows.

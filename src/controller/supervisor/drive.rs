@@ -128,6 +128,7 @@ impl Driver {
                 (Err(fault), Vec::new(), Some(next))
             }
         };
+        let counts = counts.into_iter().map(|(name, count)| (name.into(), count)).collect();
         self.state.ended(loops::Round { at: begun, took, result, counts }, next);
         self.tell().await;
         Round::Ended

@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::ci::{RunnerId, Timestamp};
 use crate::fleet::{Fleet, HostNames, JobEvidence, Queue, RunnerClass, Stuck, Uid};
 
 /// Machines that could not be launched in the last 15 min.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LaunchFailures {
     pub zone: Arc<str>,
     pub reason: Arc<str>,
+    #[serde(deserialize_with = "crate::fleet::number")]
     pub count: f64,
 }
 

@@ -1,10 +1,12 @@
 //! Numbers that know what they do not know.
 
+use serde::{Deserialize, Serialize};
+
 /// The z of a two-sided interval of 95 %.
 const Z: f64 = 1.96;
 
 /// So many of so many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Share {
     pub part: u64,
     pub whole: u64,
@@ -39,7 +41,7 @@ impl Share {
 }
 
 /// How many of something there were in a stretch of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Count {
     /// Nobody looked, and none is known.
     Unknown,

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::figures::Share;
 use crate::ci::{JobId, PipelineId, Timestamp};
 use crate::taxonomy::{Failure, UNKNOWN};
@@ -17,7 +19,7 @@ const FEWEST: u64 = 5;
 const POOR: f64 = 0.5;
 
 /// A job that succeeded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Success {
     pub job: JobId,
     pub pipeline: PipelineId,

@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::days::{Covered, DAY, Zone};
 use super::figures::{Count, Share};
 use crate::ci::{JobId, Timestamp};
@@ -17,7 +19,7 @@ const WEEK: usize = 7;
 const MOST_DAYS: usize = 366;
 
 /// A week of failures.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trend {
     /// When each day began, oldest first, today last.
     pub days: Vec<Timestamp>,
@@ -34,7 +36,7 @@ pub struct Trend {
 }
 
 /// One class in the week.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClassTrend {
     pub class: Arc<str>,
     pub by_day: Vec<Count>,
@@ -55,7 +57,7 @@ impl ClassTrend {
 }
 
 /// From here on other rules judged.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleChange {
     /// The first failure that they judged.
     pub at: Timestamp,
@@ -120,7 +122,7 @@ pub fn trend(failures: &[&Failure], now: Timestamp, zone: Zone, covered: &[Range
 }
 
 /// Pipelines of one day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SuccessDay {
     pub start: Timestamp,
     /// Those that succeeded, among those that ended. A day without any has no rate.

@@ -1,5 +1,7 @@
 //! A rule from lines that somebody picked: their common text, and the narrowest patterns for what differs.
 
+use serde::{Deserialize, Serialize};
+
 use regex::bytes::Regex;
 use toml::de::DeTable;
 
@@ -23,7 +25,7 @@ const MOST_ALTERNATIVES: usize = 16;
 const LONGEST_ALTERNATIVE: usize = 120;
 
 /// A rule that somebody still has to name and own.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Draft {
     /// Matches every line that was picked.
     pub pattern: String,
@@ -35,7 +37,7 @@ pub struct Draft {
 }
 
 /// What of a draft does not depend on its id.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Template {
     title: String,
     slow: bool,

@@ -96,7 +96,8 @@ impl App {
         let world = &self.world;
         let mut x = row.x;
         let room = |x: u16| row.right().saturating_sub(x);
-        x += pen.put_all(x, row.y, room(x), [("stackhand ", Role::TextStrong), (&self.setup.context, Role::Title)]);
+        let (context, role) = self.context(now, narrow);
+        x += pen.put_all(x, row.y, room(x), [("stackhand ", Role::TextStrong), (&context, role)]);
         x += 1;
         let known = world.jobs_known();
         if known == Completeness::Partial {
@@ -152,6 +153,18 @@ impl App {
         let right = format!("{mode}  {clock}{}", if offset == 0 { "Z" } else { "" });
         if x + width(&right) as u16 + 1 < row.right() {
             pen.put_right(row.x, row.y, row.width, &right, Role::TextDim);
+        }
+    }
+
+    /// Whose world this is, and how long ago its daemon was heard if it no longer is.
+    fn context(&self, now: Timestamp, narrow: bool) -> (String, Role) {
+        let Some(attachment) = &self.world.attachment else { return (self.setup.context.clone(), Role::Title) };
+        let pid = attachment.pid;
+        match &attachment.lost {
+            None if narrow => (format!("@{pid}"), Role::Title),
+            None => (format!("attached to pid {pid}"), Role::Title),
+            Some((since, _)) if narrow => (format!("lost {}", short(now.since(*since))), Role::FreshError),
+            Some((since, _)) => (format!("lost pid {pid}, as of {} ago", short(now.since(*since))), Role::FreshError),
         }
     }
 

@@ -224,7 +224,7 @@ impl App {
                 self.refocus(now).into_iter().collect()
             }
             ActionId::HoldUndo => match self.world.actions.held().first().map(|h| h.plan.id.clone()) {
-                Some(plan) => vec![Wish::Intend(Intent::Undo(plan))],
+                Some(plan) => vec![Wish::Intend(Intent::Undo { plan, who: std::sync::Arc::clone(&self.setup.who) })],
                 None => {
                     self.say(false, "nothing is held", now);
                     Vec::new()
@@ -312,7 +312,9 @@ impl App {
     }
 
     pub(super) fn quit(&mut self) -> Vec<Wish> {
-        if self.held() == 0 && self.world.actions.running().next().is_none() {
+        // A daemon sends what was confirmed whoever leaves.
+        let is_kept = self.world.attachment.is_some();
+        if is_kept || self.held() == 0 && self.world.actions.running().next().is_none() {
             return vec![Wish::Quit];
         }
         self.overlay = Some(Overlay::Quit);

@@ -168,8 +168,10 @@ impl App {
 
     /// Takes what the core took, so that this world is the core's world. Its effects are the core's business.
     pub fn follow(&mut self, event: Event, now: Timestamp) {
-        if let Event::Intended(Intent::Confirm { plan, .. }) = &event {
-            self.confirmed.remove(&plan.id);
+        match &event {
+            Event::Intended(Intent::Confirm { plan, .. }) => drop(self.confirmed.remove(&plan.id)),
+            Event::NotTaken { plan, .. } => drop(self.confirmed.remove(plan)),
+            _ => {}
         }
         drop(self.world.update(event, now));
         self.collect_messages(now);

@@ -10,6 +10,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::plan::{Draft, InCluster, Object, Plan, Silence, Target, Verb};
 use crate::ci::{RunnerId, Timestamp, short};
 use crate::console::audit::AuditState;
@@ -20,7 +22,7 @@ use crate::console::world::World;
 use crate::fleet::{Node, Pod, Stuck, orphaned_by_pause};
 
 /// What of the fleet may be changed. Nothing is, unless the configuration says so.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FleetMay {
     /// Pause and resume runners.
     pub runners: bool,
@@ -41,7 +43,7 @@ pub const LONGEST_SILENCE: Duration = Duration::from_hours(24);
 
 impl FleetMay {
     /// The setting that stands in the way of a verb, if one does.
-    pub(super) const fn denies(self, verb: Verb) -> Option<&'static str> {
+    pub(in crate::console) const fn denies(self, verb: Verb) -> Option<&'static str> {
         let (may, setting) = match verb {
             Verb::Pause | Verb::Resume => (self.runners, "actions.runners"),
             Verb::Cordon | Verb::Uncordon => (self.nodes, "actions.nodes"),

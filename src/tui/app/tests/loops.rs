@@ -23,7 +23,8 @@ fn told(night: &Night, name: &str, ago: i64, rounds: &[Result<&str, &str>]) -> L
     for (nth, result) in rounds.iter().rev().enumerate() {
         let at = night.now.shifted(-(ago + 30 * (rounds.len() - 1 - nth) as i64) * 1_000 - 2_200);
         let result = result.map(Into::into).map_err(|why| Fault::new(FaultKind::Forbidden, "push", why));
-        let round = Round { at, took: Duration::from_millis(2_200), result, counts: vec![("pushed", nth as u64)] };
+        let round =
+            Round { at, took: Duration::from_millis(2_200), result, counts: vec![("pushed".into(), nth as u64)] };
         let next = at.plus(period);
         state.began(at);
         state.ended(round, Some(next));
