@@ -70,7 +70,7 @@ impl fmt::Display for Subject {
 }
 
 /// A decision as it is written down.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decided {
     pub at: Timestamp,
     #[serde(skip)]

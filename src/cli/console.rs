@@ -10,15 +10,19 @@ use std::time::{Duration, Instant, SystemTime};
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Size};
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 use super::assemble::{Setup, attach_sockets, daemon_lock};
+use super::daemon;
 use super::exit::{Exit, Failure};
 use super::rulebook;
 use crate::adapters::terminal::{Input, Options, Terminal, ending};
 use crate::console::actions::Rules;
 use crate::console::event::Intent;
+use crate::console::loops::{LoopOrder, Switch};
 use crate::controller::attach::{AttachError, Attached, Leave, Own, attach};
 use crate::controller::leadership::leader;
+use crate::controller::supervisor::{self, Surroundings, stop_sign};
 use crate::controller::{Core, Link};
 use crate::tui::app::{self, App, Loader, Nudge};
 use crate::tui::files::Source;
@@ -41,8 +45,11 @@ pub enum Join {
     Alone,
 }
 
-/// Runs the console until the person leaves. `context` stands before the counts.
-pub async fn run(setup: Setup, context: &str, join: Join) -> Result<(), Failure> {
+/// Runs the console until the person leaves. `context` stands before the counts; a core of its own begins with these loops.
+pub async fn run(mut setup: Setup, context: &str, join: Join, begin: &[String]) -> Result<(), Failure> {
+    let (orders, ordered) = mpsc::channel(QUEUE);
+    setup.outside.desk = Some(orders.clone());
+    let setup = Arc::new(setup);
     let files = Files { folder: setup.paths.config_dir.clone(), depth: depth(&setup.color)? };
     // Before they are read: what is edited meanwhile is read again.
     let watched = Kinds::new(&files);
@@ -89,7 +96,13 @@ pub async fn run(setup: Setup, context: &str, join: Join) -> Result<(), Failure>
                 core_world.rules = Arc::new(rules);
             }
             let (core, link) = setup.start(core_world);
-            (Behind::Core(core), link)
+            let desk = Desk::open(&setup, &core, ordered)?;
+            for name in begin {
+                // There is room for more loops than there are.
+                let switch = Switch::Start { dry_run: setup.rules.read_only.is_some() };
+                let _ = orders.try_send(LoopOrder { name: name.as_str().into(), switch });
+            }
+            (Behind::Core(core, desk), link)
         }
     };
     let mut app = App::new(world, face);
@@ -113,8 +126,36 @@ pub async fn run(setup: Setup, context: &str, join: Join) -> Result<(), Failure>
 
 /// What a face stands before.
 enum Behind {
-    Core(Core),
+    Core(Core, Desk),
     Daemon(Leave),
+}
+
+/// The loops that a person starts here.
+struct Desk {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Desk {
+    fn open(setup: &Arc<Setup>, core: &Core, orders: mpsc::Receiver<LoopOrder>) -> Result<Self, Failure> {
+        let makers = Arc::clone(setup);
+        let clock = Arc::clone(&setup.clock);
+        let around = Surroundings { limits: daemon::limits(setup), is_dry_run: false, clock, told: core.teller() };
+        let desk = supervisor::Desk {
+            makers: Box::new(move |name| daemon::maker(&makers, name)),
+            around,
+            lead: daemon::lead(setup)?,
+            me: daemon::me(setup),
+        };
+        let (stop, asked) = stop_sign();
+        Ok(Self { stop, task: tokio::spawn(desk.serve(orders, asked)) })
+    }
+
+    async fn close(self) {
+        // A desk that broke has stopped already.
+        let _ = self.stop.send(true);
+        let _ = self.task.await;
+    }
 }
 
 /// Attaches to the daemon of the project. Otherwise, whether one leads all the same: then nothing may be done that nobody asks for.
@@ -147,7 +188,10 @@ async fn drive(
     let Link { events, intents } = link;
     let ended = app::run(app, surface, nudged, events, intents, &move || clock.now()).await;
     match core {
-        Behind::Core(core) => drop(core.stop().await),
+        Behind::Core(core, desk) => {
+            desk.close().await;
+            drop(core.stop().await);
+        }
         Behind::Daemon(leave) => drop(leave),
     }
     setup.close().await;

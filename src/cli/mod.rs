@@ -99,7 +99,7 @@ async fn dispatch(Args { globals, no_attach, verb }: Args) -> Result<Exit, Failu
         None if out::has_screen() => {
             let setup = Wanted::new(&globals)?.assemble().await?;
             let join = if no_attach { console::Join::Alone } else { console::Join::Daemon };
-            Box::pin(console::run(setup, "gitlab", join)).await?;
+            Box::pin(console::run(setup, "gitlab", join, &[])).await?;
         }
         None => {
             let ask = watch::Ask::default();

@@ -303,10 +303,10 @@ impl Polling {
         if polling.foci().any(|focus| focus.history) {
             consider(Fetch::History, Some(periods.list), Urgency::Visible, newest);
         }
-        if polling.focus.board {
+        if polling.foci().any(|focus| focus.board) {
             consider(Fetch::Board, Some(periods.visible), Urgency::Visible, newest);
         }
-        if let Some(pr) = polling.focus.story {
+        for pr in polling.foci().filter_map(|focus| focus.story).collect::<BTreeSet<_>>() {
             consider(Fetch::Story(pr), Some(periods.visible), Urgency::Asked, newest);
         }
         if polling.rules.token && world.lacks_details() {

@@ -100,6 +100,7 @@ impl Wanted {
     /// Keeps database and logs in a folder that the caller removes.
     pub fn in_folder(mut self, folder: &Path) -> Self {
         self.scratch = Some(folder.to_owned());
+        self.paths.state_dir = Some(folder.to_owned());
         self
     }
 
@@ -170,6 +171,7 @@ impl Wanted {
                 keep: Duration::from_hours(24) * config.taxonomy.keep_days,
                 rules: rulebook::book(config_dir),
                 fleet,
+                desk: None,
             },
             fleet: fleet::rules(config)?,
             bridge,

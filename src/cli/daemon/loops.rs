@@ -69,6 +69,18 @@ fn bridge_maker(setup: &Arc<Setup>, hooks: Option<&Arc<Hooks>>) -> Option<Maker>
     }))
 }
 
+/// Makes one loop of the supervisor, for a person who starts it by name.
+pub fn maker(setup: &Arc<Setup>, name: &str) -> Result<Maker, String> {
+    let supervised = || LOOPS.iter().filter(|(_, run)| matches!(run, Run::Supervised(_))).map(|(name, _)| *name);
+    match LOOPS.iter().find(|(known, _)| *known == name) {
+        Some((_, Run::Supervised(make))) => {
+            make(setup, None).ok_or_else(|| "no GitHub is configured: github.repository".to_owned())
+        }
+        Some((_, Run::Core)) => Err("it runs in every console, as far as it is configured".to_owned()),
+        None => Err(format!("there is no such loop; there are {}", supervised().collect::<Vec<_>>().join(", "))),
+    }
+}
+
 /// Loops that were chosen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Chosen(BTreeSet<&'static str>);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use loops::Chosen;
+pub use loops::maker;
 use serde_json::{Value, json};
 
 use super::args::Globals;
@@ -155,14 +156,13 @@ fn daemon(
     hooks: Option<Arc<Hooks>>,
     is_dry_run: bool,
 ) -> Result<DaemonSetup, Failure> {
-    let config = &setup.loaded.config.daemon;
     let variable = |name: &str| std::env::var(name).ok();
     let pid = std::process::id();
     let service = Service::of(&variable, pid).map_err(|error| {
         Failure::new(Exit::Config, format!("NOTIFY_SOCKET: {error}; unset it, or start by systemd"))
     })?;
     let lead = lead(setup)?;
-    let me = Holder { pid, host: host(), since: setup.clock.now() };
+    let me = me(setup);
     let (worlds, makers) = (Arc::clone(setup), Arc::clone(setup));
     let (for_worlds, for_makers) = (chosen.clone(), chosen.clone());
     Ok(DaemonSetup {
@@ -175,7 +175,7 @@ fn daemon(
             Box::new(move || for_makers.makers(&makers, hooks.as_ref()))
         },
         hooks,
-        limits: Limits { deadline: config.deadline, backoff_most: config.backoff, ..Limits::default() },
+        limits: limits(setup),
         is_dry_run,
         lead,
         socket: attach_sockets(&setup.paths, &setup.project).into_iter().next(),
@@ -184,8 +184,19 @@ fn daemon(
     })
 }
 
+/// This process, as others are told of it.
+pub fn me(setup: &Setup) -> Holder {
+    Holder { pid: std::process::id(), host: host(), since: setup.clock.now() }
+}
+
+/// The bounds of every round.
+pub fn limits(setup: &Setup) -> Limits {
+    let config = &setup.loaded.config.daemon;
+    Limits { deadline: config.deadline, backoff_most: config.backoff, ..Limits::default() }
+}
+
 /// Where the lead comes from: the store that daemons share, or the lock of a file.
-fn lead(setup: &Setup) -> Result<Source, Failure> {
+pub fn lead(setup: &Setup) -> Result<Source, Failure> {
     if setup.loaded.config.store.url.is_some() {
         let store = setup.outside.store.as_ref().map_err(|fault| Failure::new(Exit::Failed, fault.to_string()))?;
         if let Some(lender) = store.lender() {

@@ -80,12 +80,8 @@ impl World {
                 self.history.failed(fault.clone());
                 false
             }
-            Fetch::Board => {
+            Fetch::Board | Fetch::Story(_) => {
                 self.board.failed(fault.clone());
-                false
-            }
-            Fetch::Story(_) => {
-                self.story.failed(fault.clone());
                 false
             }
             Fetch::Log(job) => match self.log_mut(job) {

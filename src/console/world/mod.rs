@@ -70,8 +70,8 @@ pub struct World {
     pub caches: Caches,
     /// What goes from GitHub to GitLab and back, as the bridge wrote it down.
     pub board: Fresh<Option<Arc<Board>>>,
-    /// What it decided about the pull request that somebody last asked for.
-    pub story: Fresh<Option<(PrNumber, Arc<[Decided]>)>>,
+    /// What it decided about pull requests that somebody asked for, the newest first.
+    pub stories: BTreeMap<PrNumber, Arc<[Decided]>>,
     /// Runners, pods, nodes, and what is wrong with them.
     pub fleet: Box<FleetFacts>,
     pub loops: Loops,
@@ -112,7 +112,7 @@ impl World {
             history: Fresh::default(),
             caches: Caches::default(),
             board: Fresh::default(),
-            story: Fresh::default(),
+            stories: BTreeMap::new(),
             fleet: Box::default(),
             loops: Loops::default(),
             taxonomy: Arc::default(),

@@ -16,12 +16,16 @@ use crate::console::fault::Fault;
 use crate::console::fleet::News;
 use crate::console::fresh::Completeness;
 use crate::console::log::Fed;
+use crate::console::loops::Switch;
 use crate::console::messages::Level;
 use crate::console::polling::Polling;
 use crate::console::state::Counts;
 
 /// Audit rows kept in memory; the store keeps all.
 const AUDIT_KEPT: usize = 500;
+
+/// Stories of pull requests that are kept.
+const STORIES: usize = 64;
 
 impl World {
     /// Takes one event. The same events in the same order make the same world, wherever it lives.
@@ -118,8 +122,11 @@ impl World {
                 Vec::new()
             }
             Event::StoryKnown { pr, decisions } => {
-                self.story.value = Some((pr, decisions));
-                self.story.read(now, Completeness::Whole);
+                // Consoles that share a core may read as many.
+                if self.stories.len() >= STORIES {
+                    self.stories.clear();
+                }
+                self.stories.insert(pr, decisions);
                 Vec::new()
             }
             Event::CachesRecalled(samples) => {

@@ -209,6 +209,7 @@ async fn listen(
             | Intent::Refresh(_)
             | Intent::SaveRule(_)
             | Intent::ReadRules
+            | Intent::SwitchLoop(_)
             | Intent::ReadLogPage { .. }) => intent,
         };
         if host.core.send(intent).await.is_err() {

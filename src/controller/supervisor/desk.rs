@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{Maker, Supervisor, Surroundings};
+use super::{Maker, StopSign, Supervisor, Surroundings};
 use crate::console::event::Event;
 use crate::console::loops::{LoopOrder, Switch};
 use crate::controller::leadership::{Bid, Holder, Leadership, Source};
@@ -16,7 +16,7 @@ use crate::controller::leadership::{Bid, Holder, Leadership, Source};
 const LOOK: Duration = Duration::from_secs(2);
 
 /// Makes a loop by its name, or says why there is none.
-pub type Makers = Box<dyn Fn(&str) -> Result<Maker, String> + Send>;
+pub type Makers = Box<dyn Fn(&str) -> Result<Maker, String> + Send + Sync>;
 
 /// What runs loops for a person.
 pub struct Desk {
@@ -50,13 +50,14 @@ impl Running {
 }
 
 impl Desk {
-    /// Takes orders until nobody can give any; then all loops are stopped.
-    pub async fn serve(self, mut orders: mpsc::Receiver<LoopOrder>) {
+    /// Takes orders until a stop is asked for; then all loops are stopped.
+    pub async fn serve(self, mut orders: mpsc::Receiver<LoopOrder>, stop: StopSign) {
         let mut running = Running::default();
         let mut looks = interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                () = stop.asked() => break,
                 order = orders.recv() => match order {
                     Some(order) => self.follow(order, &mut running).await,
                     None => break,

@@ -69,8 +69,8 @@ impl PullsScreen {
         let Some(chosen) = self.chosen(cx) else { return };
         let title = format!("#{} {}", chosen.pr, chosen.title);
         let inner = Panel { title: &title, ..Panel::default() }.draw(pen, area);
-        let known = cx.world.story.value.as_ref().filter(|(pr, _)| *pr == chosen.pr);
-        let rows = story(chosen, known.map_or(&[], |(_, decisions)| &**decisions));
+        let known = cx.world.stories.get(&chosen.pr);
+        let rows = story(chosen, known.map_or(&[], |decisions| &**decisions));
         let table = Table { columns: STORY, cursor: None, is_startled: false, is_dim: known.is_none() };
         table.draw(pen, inner, rows.into_iter().take(Table::height(inner)));
     }
