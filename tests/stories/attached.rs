@@ -208,7 +208,7 @@ impl Stranger {
 
     /// Reads to the end; true when the daemon has closed.
     fn is_let_go(&mut self) -> bool {
-        let mut piece = [0; 65_536];
+        let mut piece = vec![0; 65_536];
         loop {
             match self.0.read(&mut piece) {
                 Ok(0) => return true,

@@ -32,6 +32,8 @@ reaches as far as that file, so daemons on several machines must share it. Loops
 failed, `caches` lists the mirrors of binary caches, `fleet` follows runners, the cluster, metrics and alerts, `bridge` copies from GitHub to GitLab. Automatic retries of the \
 configuration happen while `taxonomy` runs. A round that breaks is made again after a wait that grows; SIGTERM and SIGINT end the daemon within 10 s.
 
+While it leads, consoles of the same account on this machine attach: `stackhand` shows its world and acts through it. Its log says where.
+
 HTTP on --listen: /healthz (the process lives), /readyz (200, or 503 with `reasons`; JSON {`ready`, `reasons`, `role`, `behind`, `host`, `pid`, \
 `since`, `at`, `loops`}), /metrics (Prometheus). Each loop: {`name`, `phase`, `dry_run`, `ticks`, `failures`, `last_ok`, `last_seconds`, \
 `last_summary`, `last_fault`, `next`, `queue`, `why_stopped`}. Log lines go to standard error; STACKHAND_LOG says which. Under systemd it says \

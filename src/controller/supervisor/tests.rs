@@ -113,7 +113,7 @@ async fn a_round_is_told_when_it_begins_and_when_it_ends() {
     let state = stage.until(|state| state.phase == Phase::Waiting).await;
     assert_eq!((state.ticks, state.failures, state.period), (1, 0, Some(LONG)));
     let round = state.last().unwrap();
-    assert_eq!((round.result.as_deref().unwrap(), &round.counts[..]), ("worked", &[("done", 1)][..]));
+    assert_eq!((round.result.as_deref().unwrap(), &round.counts[..]), ("worked", &[("done".into(), 1)][..]));
     assert_eq!(state.next, Some(round.at.plus(LONG)));
     supervisor.stop().await;
     let state = stage.until(|state| state.phase == Phase::Stopped).await;
