@@ -44,7 +44,7 @@
 //! * **delivery**: what one webhook tells, once. **inbox**: deliveries in the store. **wake**: a pass is due because some came in.
 //! * **commit status**: what one context says about a commit on GitHub; a **check** is what another service says.
 //! * **loop**: a supervised task of the controller; **round**: one run of it. **lead**: the right to act, which one daemon has; the others
-//!   **stand by**. **audit**: the append-only record of every action.
+//!   **stand by**. **attach**: to show the world of a daemon, and act through it. **audit**: the append-only record of every action.
 
 pub mod adapters;
 pub mod bridge;

@@ -57,7 +57,7 @@ pub struct Ask {
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(0..=5_000))]
     prs: u32,
     /// Starts these loops of the controller in the console, with commas between them: bridge, companions.
-    #[arg(long, value_name = "LOOPS", value_delimiter = ',')]
+    #[arg(long, value_name = "LOOPS", value_delimiter = ',', conflicts_with_all = ["serve", "headless"])]
     loops: Vec<String>,
     /// Sends the webhooks of both forges to URL/github and URL/gitlab, some twice, some late.
     #[arg(long, value_name = "URL", requires = "serve")]

@@ -23,7 +23,7 @@ use stackhand::console::world::World;
 use stackhand::controller::Outside;
 use stackhand::controller::attach::{AttachError, Attached, Own, attach};
 use stackhand::controller::daemon::DaemonSetup;
-use stackhand::controller::leadership::Holder;
+use stackhand::controller::leadership::{Holder, Source};
 use stackhand::controller::supervisor::{Limits, stop_sign};
 use stackhand::sandbox::Running;
 use tokio::sync::watch;
@@ -74,7 +74,8 @@ impl Duty {
             makers: Box::new(Vec::new),
             limits: Limits::default(),
             is_dry_run: false,
-            lock: self.folder.join("d.lock"),
+            lead: Source::File(self.folder.join("d.lock")),
+            hooks: None,
             socket: Some(self.socket()),
             me: Holder { pid: 4_711, host: "bastion-2".to_owned(), since: now() },
             service: Service::default(),
@@ -208,7 +209,7 @@ impl Stranger {
 
     /// Reads to the end; true when the daemon has closed.
     fn is_let_go(&mut self) -> bool {
-        let mut piece = [0; 65_536];
+        let mut piece = vec![0; 65_536];
         loop {
             match self.0.read(&mut piece) {
                 Ok(0) => return true,

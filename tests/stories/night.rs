@@ -140,6 +140,7 @@ pub async fn outside(server: &Running, who: Who, folder: &Path) -> Outside {
         keep: Duration::from_hours(24),
         rules: Rulebook::new(|| Err("none".to_owned()), |_| Err("none".to_owned())),
         fleet: FleetOutside::default(),
+        desk: None,
     }
 }
 

@@ -34,6 +34,8 @@ it, and daemons may run anywhere. Otherwise it is the lock of a file in the stat
 failed, `caches` lists the mirrors of binary caches, `fleet` follows runners, the cluster, metrics and alerts, `bridge` copies from GitHub to GitLab, `companions` look after what it copied. Automatic retries of the \
 configuration happen while `taxonomy` runs. A round that breaks is made again after a wait that grows; SIGTERM and SIGINT end the daemon within 10 s.
 
+While it leads, consoles of the same account on this machine attach: `stackhand` shows its world and acts through it. Its log says where.
+
 HTTP on --listen: /healthz (the process lives), /readyz (200, or 503 with `reasons`; JSON {`ready`, `reasons`, `role`, `behind`, `host`, `pid`, \
 `since`, `at`, `loops`}), /metrics (Prometheus), and where `hooks` has secrets, POST /hooks/github and /hooks/gitlab: a delivery wakes the bridge, and \
 pipelines that it is about are read again. Each loop: {`name`, `phase`, `dry_run`, `ticks`, `failures`, `last_ok`, `last_seconds`, \

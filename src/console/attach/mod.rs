@@ -47,7 +47,7 @@ impl World {
                 self.messages.say(Level::Error, text, now);
             }
             (None, Some(true)) => {
-                self.messages.say(Level::Info, format!("attached to the daemon again (pid {pid})"), now)
+                self.messages.say(Level::Info, format!("attached to the daemon again (pid {pid})"), now);
             }
             _ => {}
         }

@@ -128,6 +128,10 @@ impl Teller {
             self.tell_at(world.history.fetched_at, Event::HistoryKnown(Arc::clone(history)));
         }
         self.tell_fault(Fetch::History, &world.history);
+        if let Some(at) = world.board.fetched_at {
+            self.tell_at(Some(at), Event::BoardKnown(world.board.value.clone()));
+        }
+        self.tell_fault(Fetch::Board, &world.board);
         self.tell_caches(world);
         self.tell_fleet(&world.fleet);
         for state in world.loops.told.values() {

@@ -82,7 +82,7 @@ fn what_is_turned_off_says_by_what() {
     }
     world.caches.mirrors = vec!["s3://b".into()];
     assert!(named(&world, CACHES, START).why_stopped.unwrap().contains("when somebody asks"));
-    world.loops.left_out.insert(CACHES, "not chosen".into());
+    world.loops.left_out.insert(CACHES.into(), "not chosen".into());
     assert_eq!(named(&world, CACHES, START).why_stopped.as_deref(), Some("not chosen"));
 }
 

@@ -148,7 +148,7 @@ impl Wire {
         loop {
             match read(&mut self.from, GREETING).await? {
                 FromDaemon::Ground(new) => ground = Some(new),
-                FromDaemon::Told(stamped) => told.push(stamped),
+                FromDaemon::Told(stamped) => told.push(*stamped),
                 FromDaemon::Whole => break,
                 FromDaemon::Refused { why } => return Err(io::Error::other(clean(&why).into_owned())),
                 FromDaemon::Welcome(_) => {}
@@ -256,7 +256,7 @@ impl Console {
                     }
                 }
                 Some(words) = read_ahead.recv() => match words {
-                    Ok(FromDaemon::Told(stamped)) => if self.events.send(stamped).await.is_err() { return End::Left },
+                    Ok(FromDaemon::Told(stamped)) => if self.events.send(*stamped).await.is_err() { return End::Left },
                     Ok(FromDaemon::Refused { why }) => return End::Lost(io::Error::other(clean(&why).into_owned())),
                     Ok(_) => return End::Lost(io::Error::new(io::ErrorKind::InvalidData, "it greets twice")),
                     Err(error) => return End::Lost(error),

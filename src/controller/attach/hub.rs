@@ -49,10 +49,18 @@ pub enum Knock {
 
 /// One attached console.
 pub struct Seat {
-    pub who: Arc<str>,
-    pub out: Out,
+    who: Arc<str>,
+    out: Out,
     /// Dropped with the seat: then its session ends.
-    pub _alive: oneshot::Sender<()>,
+    _alive: oneshot::Sender<()>,
+}
+
+impl Seat {
+    /// A seat, and what tells when the console loses it.
+    pub fn new(who: Arc<str>, out: Out) -> (Self, oneshot::Receiver<()>) {
+        let (alive, gone) = oneshot::channel();
+        (Self { who, out, _alive: alive }, gone)
+    }
 }
 
 /// What waits for one console.
@@ -83,7 +91,7 @@ impl Out {
 
     /// Tells this console alone.
     pub fn tell(&self, event: Event, now: Timestamp) -> bool {
-        encode(&FromDaemon::Told(Stamped { event, now })).is_ok_and(|frame| self.put(&frame.into()))
+        encode(&FromDaemon::Told(Box::new(Stamped { event, now }))).is_ok_and(|frame| self.put(&frame.into()))
     }
 
     /// A frame was written.
@@ -158,7 +166,7 @@ impl Hub {
         if log.is_some_and(|job| !self.seats.iter().any(|seat| seat.out.follows(job))) {
             return;
         }
-        let frame: Bytes = match encode(&FromDaemon::Told(Stamped { event, now })) {
+        let frame: Bytes = match encode(&FromDaemon::Told(Box::new(Stamped { event, now }))) {
             Ok(frame) => frame.into(),
             Err(error) => {
                 tracing::error!(%error, "an event could not be told to attached consoles");

@@ -12,8 +12,6 @@ mod frame;
 mod hub;
 mod place;
 mod session;
-#[cfg(test)]
-mod tests;
 mod words;
 
 pub use follow::{AttachError, Attached, Leave, Own, attach};

@@ -92,8 +92,7 @@ async fn session(mut stream: UnixStream, host: &Arc<Host>) -> io::Result<()> {
     let welcome = FromDaemon::Welcome(Welcome { pid: host.pid, who: Arc::clone(&who) });
     timeout(PATIENCE, frame::write(&mut stream, &encode(&welcome)?)).await??;
     let (out, parcels) = Out::new();
-    let (alive, gone) = oneshot::channel();
-    let seat = Seat { who: Arc::clone(&who), out: out.clone(), _alive: alive };
+    let (seat, gone) = Seat::new(Arc::clone(&who), out.clone());
     if host.knocks.send(Knock::Enter(seat)).await.is_err() {
         return Ok(());
     }
@@ -157,7 +156,7 @@ async fn retell(to: &mut OwnedWriteHalf, retelling: Retelling) -> io::Result<()>
     };
     say(FromDaemon::Ground(Box::new(ground))).await?;
     for stamped in told {
-        say(FromDaemon::Told(stamped)).await?;
+        say(FromDaemon::Told(Box::new(stamped))).await?;
     }
     say(FromDaemon::Whole).await
 }

@@ -33,7 +33,7 @@ pub enum FromDaemon {
     },
     /// A retelling begins.
     Ground(Box<Ground>),
-    Told(Stamped),
+    Told(Box<Stamped>),
     /// The retelling is whole; what follows happens now.
     Whole,
 }

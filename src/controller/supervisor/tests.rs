@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::*;
 use crate::adapters::clock::SystemClock;
 use crate::console::fault::FaultKind;
-use crate::console::loops::Phase;
+use crate::console::loops::{LoopOrder, Phase, Switch};
+use crate::controller::leadership::{Holder, Source};
 
 /// What a round does.
 #[derive(Debug, Clone, Copy)]
@@ -113,7 +114,7 @@ async fn a_round_is_told_when_it_begins_and_when_it_ends() {
     let state = stage.until(|state| state.phase == Phase::Waiting).await;
     assert_eq!((state.ticks, state.failures, state.period), (1, 0, Some(LONG)));
     let round = state.last().unwrap();
-    assert_eq!((round.result.as_deref().unwrap(), &round.counts[..]), ("worked", &[("done", 1)][..]));
+    assert_eq!((round.result.as_deref().unwrap(), &round.counts[..]), ("worked", &[("done".into(), 1)][..]));
     assert_eq!(state.next, Some(round.at.plus(LONG)));
     supervisor.stop().await;
     let state = stage.until(|state| state.phase == Phase::Stopped).await;
@@ -230,4 +231,93 @@ fn waits_grow_up_to_their_most() {
     let limits = Limits { backoff_first: Duration::from_secs(2), backoff_most: Duration::from_secs(60), ..quick() };
     let waits: Vec<u64> = [1, 2, 3, 5, 6, u32::MAX].map(|n| limits.backoff(n).as_secs()).into();
     assert_eq!(waits, [2, 4, 8, 32, 60, 60]);
+}
+
+/// A desk over one loop, whose lead is the lock of a file. What it tells comes to the stage.
+fn order(
+    folder: &std::path::Path,
+    stage: &Stage,
+) -> (mpsc::Sender<LoopOrder>, watch::Sender<bool>, tokio::task::JoinHandle<()>) {
+    let around = stage.around.clone();
+    let makers = |name: &str| match name {
+        "actor" => {
+            let make: Maker = Box::new(|| Box::new(Actor { deeds: Arc::default(), period: LONG }));
+            Ok(make)
+        }
+        other => Err(format!("there is no loop {other}")),
+    };
+    let (lead, me) =
+        (Source::File(folder.join("lead.lock")), Holder { pid: 7, host: "here".to_owned(), since: around.clock.now() });
+    let (orders, ordered) = mpsc::channel(8);
+    let (switch, stop) = stop_sign();
+    let desk = Desk { makers: Box::new(makers), around, lead, me };
+    (orders, switch, tokio::spawn(desk.serve(ordered, stop)))
+}
+
+/// What a desk says next.
+async fn said(stage: &mut Stage) -> String {
+    let wait = async {
+        loop {
+            match stage.told.recv().await {
+                Some(Event::Said { text, .. }) => return text.to_string(),
+                Some(_) => {}
+                None => panic!("nobody tells any more"),
+            }
+        }
+    };
+    timeout(Duration::from_secs(60), wait).await.expect("something is said")
+}
+
+#[tokio::test]
+async fn a_desk_starts_runs_and_stops_loops_and_only_one_desk_acts() {
+    let folder = std::env::temp_dir().join(format!("stackhand-desk-{}", std::process::id()));
+    let (mut ours, mut theirs) = (Stage::new(quick()), Stage::new(quick()));
+    let (orders, switch, task) = order(&folder, &ours);
+    let (others, other_switch, other_task) = order(&folder, &theirs);
+    let give = async |orders: &mpsc::Sender<LoopOrder>, text: &str| {
+        orders.send(LoopOrder::read(text).unwrap()).await.unwrap();
+    };
+    give(&orders, "start nobody").await;
+    assert_eq!(said(&mut ours).await, "loop nobody not started: there is no loop nobody");
+    give(&orders, "run actor").await;
+    assert!(said(&mut ours).await.contains("`:loops start actor` does that"));
+
+    give(&orders, "start actor").await;
+    assert!(!ours.until(|state| state.phase == Phase::Waiting && state.ticks == 1).await.is_dry_run);
+    give(&orders, "run actor").await;
+    ours.until(|state| state.ticks == 2).await;
+    give(&orders, "start actor").await;
+    assert!(said(&mut ours).await.contains("it runs already"));
+
+    // Another one may look, and acts only after us.
+    give(&others, "start actor").await;
+    assert!(said(&mut theirs).await.contains("pid 7 on here"));
+    give(&others, "start actor --dry-run").await;
+    assert!(theirs.until(|state| state.ticks == 1).await.is_dry_run);
+    give(&others, "stop actor").await;
+    assert_eq!(said(&mut theirs).await, "loop actor stopped");
+    give(&orders, "stop actor").await;
+    assert_eq!(said(&mut ours).await, "loop actor stopped");
+    give(&others, "start actor").await;
+    assert!(!theirs.until(|state| state.phase == Phase::Waiting).await.is_dry_run);
+
+    // Whoever loses the lead acts no longer.
+    std::fs::remove_file(folder.join("lead.lock")).unwrap();
+    assert!(said(&mut theirs).await.contains("loops that act were stopped"));
+    for (switch, task) in [(switch, task), (other_switch, other_task)] {
+        switch.send(true).unwrap();
+        task.await.unwrap();
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn what_is_wanted_of_a_loop_is_read_or_refused_with_the_way_to_write_it() {
+    let read = |text| LoopOrder::read(text).map(|order| (order.name.to_string(), order.switch));
+    assert_eq!(read("start  bridge --dry-run"), Ok(("bridge".to_owned(), Switch::Start { dry_run: true })));
+    assert_eq!(read("start --dry-run bridge"), read("start bridge --dry-run"));
+    assert_eq!(read("stop bridge"), Ok(("bridge".to_owned(), Switch::Stop)));
+    for wrong in ["", "bridge", "start", "stop a b", "start a --dry"] {
+        assert!(read(wrong).unwrap_err().contains(":loops start NAME"), "{wrong}");
+    }
 }

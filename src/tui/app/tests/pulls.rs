@@ -82,9 +82,8 @@ fn pull_requests_at_every_step() {
     failed.tell(Event::Fetched { fetch: Fetch::Board, at: failed.now, result: Err(fault) });
     let mut stale = busy();
     stale.pass(600);
-    for (case, mut night) in
-        vec![("normal", busy()), ("never", never), ("unknown", unknown), ("failed", failed), ("stale", stale)]
-    {
+    let cases = vec![("normal", busy()), ("never", never), ("unknown", unknown), ("failed", failed), ("stale", stale)];
+    for (case, mut night) in cases {
         snapshot(&format!("pulls-{case}-100x30"), &night.draw(100, 30));
         snapshot(&format!("pulls-{case}-80x24"), &night.draw(80, 24));
         if case == "normal" {
