@@ -143,8 +143,7 @@ impl Screen for PullsScreen {
                 }
                 (Some(_), _) => ("no pull request is open".to_owned(), None),
                 (None, Some(_)) => (
-                    "no bridge has written anything down here: start one by `stackhand bridge` or `stackhand daemon`"
-                        .to_owned(),
+                    "no bridge has written anything down here; `:loops start bridge` or a daemon does".to_owned(),
                     Some(("0", "shows what runs by itself")),
                 ),
                 (None, None) => ("what the bridge does is not known yet".to_owned(), None),
