@@ -195,7 +195,7 @@ actions! {
     ScreenCaches = "screen.caches", Global, Move, "Caches", "Shows size, growth and index health of the binary caches.", command "caches", cli "cache";
     ScreenBridge = "screen.bridge", Global, Move, "PRs / bridge", "Shows what goes from GitHub to GitLab and back.", command "bridge";
     ScreenBot = "screen.bot", Global, Move, "Bot", "Shows the comments that the bot answered.", command "bot";
-    ScreenLoops = "screen.loops", Global, Move, "Loops", "Shows whether the controller's loops are alive; starts and stops them here.", command "loops" (Loop);
+    ScreenLoops = "screen.loops", Global, Move, "Loops", "Shows whether the controller's loops live, starts and stops them.", command "loops" (Loop);
     ScreenAlerts = "screen.alerts", Global, Move, "Alerts", "Lists alerts that fire.", command "alerts";
     ScreenAudit = "screen.audit", Global, Move, "Audit", "Shows who did what.", command "audit";
     GoPipeline = "go.pipeline", Global, Move, "Go to pipeline", "Opens a pipeline by its id.", command "pipeline" (Pipeline);

@@ -58,8 +58,10 @@ impl Store {
     /// A database that is gone when the last clone is dropped.
     pub async fn in_memory(now: Timestamp) -> Result<Self, StoreError> {
         let path = PathBuf::from(":memory:");
-        // Every connection would see a database of its own, so there is exactly one and it never retires.
+        // Every connection would see a database of its own, so there is exactly one and it never retires. It is not tried out before use either:
+        // whoever is dropped while that happens takes the connection along, and the database with it.
         let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+        let pool = pool.test_before_acquire(false);
         Self::connect(&path, pool, SqliteConnectOptions::new().filename(&path), now).await
     }
 
