@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use stackhand::ci::Status;
 use stackhand::sandbox::{HookTarget, Options, Running, Sandbox};
 
-use timing::{Figures, Sheet, measure, of};
+use timing::{Sheet, measure, of};
 
 /// The name under which the bridge posts.
 const CONTEXT: &str = "ci/gitlab-ci";
@@ -42,19 +42,25 @@ fn main() {
     let mut sheet = Sheet::open("the bridge in a daemon, woken by webhooks, wall time");
     sheet.row("the first pass, until GitHub knows all", None, &first);
     let all = |pick: fn(&Seen) -> Option<Duration>| -> Vec<Duration> { seen.values().filter_map(pick).collect() };
-    let started = of(all(|one| Some(one.pipeline? - one.pushed)));
-    sheet.compare("from a push to its pipeline", Duration::from_secs(30), &started, p95(&started));
-    let told = of(all(|one| Some(one.told? - one.ended?)));
-    sheet.compare("from the end of a pipeline to its status", Duration::from_secs(10), &told, p95(&told));
-    let missing = seen.values().filter(|one| one.ended.is_some() && one.told.is_none()).count();
-    sheet.print("pipelines that ended untold", &missing.to_string(), "0", missing == 0);
+    for (what, most, taken) in [
+        ("from a push to its pipeline", 30, all(|one| Some(one.pipeline? - one.pushed))),
+        ("from the end of a pipeline to its status", 10, all(|one| Some(one.told? - one.ended?))),
+    ] {
+        let held = p95(taken.clone());
+        sheet.compare(&format!("{what}: {}", taken.len()), Duration::from_secs(most), &of(taken), held);
+        sheet.print("  95 of 100 within", &format!("{held:>9.1?}"), &format!("{most}s"), held.as_secs() < most);
+    }
+    let untold = seen.values().filter(|one| one.ended.is_some() && one.told.is_none()).count();
+    sheet.print("pipelines that ended untold", &untold.to_string(), "0", untold == 0);
     sheet.close();
     std::fs::remove_dir_all(&folder).expect("the folder is ours");
 }
 
-/// The sheet has the 99th percentile, which of twenty is the slowest: no less than what is asked for.
-const fn p95(figures: &Figures) -> Duration {
-    figures.p99
+/// The time within which 95 of 100 are through.
+fn p95(mut taken: Vec<Duration>) -> Duration {
+    taken.sort_unstable();
+    let rank = (taken.len() * 95).div_ceil(100);
+    taken.get(rank.saturating_sub(1)).copied().unwrap_or_default()
 }
 
 fn daemon(running: &Running, folder: &Path) -> (Child, String) {
@@ -105,22 +111,33 @@ struct Seen {
     pipeline: Option<Instant>,
     ended: Option<Instant>,
     told: Option<Instant>,
+    /// Somebody pushed another head, or closed it: nothing more is to come of this one.
+    is_over: bool,
 }
 
 fn watch(running: &Running) -> BTreeMap<u64, Seen> {
     let mut seen: BTreeMap<u64, Seen> = BTreeMap::new();
     let begun = Instant::now();
-    while begun.elapsed() < PATIENCE && (seen.len() < PUSHES || seen.values().any(|one| one.told.is_none())) {
+    while begun.elapsed() < PATIENCE
+        && (seen.len() < PUSHES || seen.values().any(|one| one.told.is_none() && !one.is_over))
+    {
         if seen.len() < PUSHES && begun.elapsed() >= Duration::from_secs(seen.len() as u64) {
             let number = running.hub(|hub| hub.open_ready(&format!("measured-{}", seen.len()))).expect("it opens");
             let head = running.hub(|hub| hub.pull(number).expect("it is open").head.id.to_string());
-            seen.insert(number, Seen { head, pushed: Instant::now(), pipeline: None, ended: None, told: None });
+            seen.insert(
+                number,
+                Seen { head, pushed: Instant::now(), pipeline: None, ended: None, told: None, is_over: false },
+            );
         }
         let now = Instant::now();
         running.world(|world| {
             for pipeline in world.pipelines().filter(|one| one.parent.is_none()) {
                 let number = pipeline.git_ref.strip_prefix("pr").and_then(|rest| rest.split('_').next()?.parse().ok());
                 let Some(one) = number.and_then(|number: u64| seen.get_mut(&number)) else { continue };
+                // People push again: then it is about another head, and the pipeline of this one was canceled.
+                if !pipeline.commit.parents.iter().any(|parent| **parent == *one.head) {
+                    continue;
+                }
                 one.pipeline.get_or_insert(now);
                 if matches!(pipeline.status, Status::Success | Status::Failed) {
                     one.ended.get_or_insert(now);
@@ -128,7 +145,13 @@ fn watch(running: &Running) -> BTreeMap<u64, Seen> {
             }
         });
         running.hub(|hub| {
-            for one in seen.values_mut().filter(|one| one.ended.is_some()) {
+            for (number, one) in &mut seen {
+                let is_head = |id: String| id == one.head;
+                one.is_over =
+                    !hub.pull(*number).is_some_and(|pull| pull.is_open() && is_head(pull.head.id.to_string()));
+                if one.ended.is_none() {
+                    continue;
+                }
                 let is_final = |state: &str| matches!(state, "success" | "failure" | "error");
                 if hub
                     .statuses_of(&one.head)

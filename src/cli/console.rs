@@ -96,7 +96,7 @@ pub async fn run(mut setup: Setup, context: &str, join: Join, begin: &[String]) 
                 core_world.rules = Arc::new(rules);
             }
             let (core, link) = setup.start(core_world);
-            let desk = Desk::open(&setup, &core, ordered)?;
+            let desk = Desk::open(&setup, &core, ordered);
             for name in begin {
                 // There is room for more loops than there are.
                 let switch = Switch::Start { dry_run: setup.rules.read_only.is_some() };
@@ -137,18 +137,19 @@ struct Desk {
 }
 
 impl Desk {
-    fn open(setup: &Arc<Setup>, core: &Core, orders: mpsc::Receiver<LoopOrder>) -> Result<Self, Failure> {
+    fn open(setup: &Arc<Setup>, core: &Core, orders: mpsc::Receiver<LoopOrder>) -> Self {
         let makers = Arc::clone(setup);
         let clock = Arc::clone(&setup.clock);
         let around = Surroundings { limits: daemon::limits(setup), is_dry_run: false, clock, told: core.teller() };
         let desk = supervisor::Desk {
             makers: Box::new(move |name| daemon::maker(&makers, name)),
             around,
-            lead: daemon::lead(setup)?,
+            // A console that cannot lead shows everything all the same.
+            lead: daemon::lead(setup).map_err(|failure| failure.to_string()),
             me: daemon::me(setup),
         };
         let (stop, asked) = stop_sign();
-        Ok(Self { stop, task: tokio::spawn(desk.serve(orders, asked)) })
+        Self { stop, task: tokio::spawn(desk.serve(orders, asked)) }
     }
 
     async fn close(self) {

@@ -99,7 +99,10 @@ pub enum Order {
         /// 2 or 3.
         layout: u8,
     },
-    Board,
+    /// `known`: when the board was made that need not be told again.
+    Board {
+        known: Option<Timestamp>,
+    },
     Story(PrNumber),
     /// Read the log once, judge it, keep the judgement.
     Verdict {
@@ -125,7 +128,7 @@ impl Order {
             Self::Caches { .. } => vec![Fetch::Caches],
             Self::Cache { root, .. } => vec![Fetch::Cache(*root)],
             Self::Signature { root, hash, .. } => vec![Fetch::Signature(*root, *hash)],
-            Self::Board => vec![Fetch::Board],
+            Self::Board { .. } => vec![Fetch::Board],
             Self::Story(pr) => vec![Fetch::Story(*pr)],
             Self::Verdict { failure, .. } => vec![Fetch::Verdict(failure.job)],
         }

@@ -428,7 +428,11 @@ fn assemble(world: &World, due: &[(Urgency, Reverse<PipelineId>, Fetch)], free: 
             Fetch::FailureReasons => orders.push(Order::FailureReasons),
             // Mirrors have orders of their own.
             Fetch::Caches | Fetch::Cache(_) | Fetch::Signature(..) => {}
-            Fetch::Board => orders.push(Order::Board),
+            Fetch::Board => {
+                // After a fault it is told again, so that everybody hears that it is over.
+                let known = world.board.value.as_ref().filter(|_| world.board.error.is_none());
+                orders.push(Order::Board { known: known.map(|board| board.at) });
+            }
             Fetch::Story(pr) => orders.push(Order::Story(pr)),
             Fetch::History => orders.push(Order::History { until: world.server_time(now) }),
             Fetch::Log(job) => {

@@ -18,8 +18,8 @@ use crate::bridge::Recording;
 use crate::console::fault::Fault;
 use crate::controller::loops::bridge::{Bridge, PassReport};
 
-/// How long a pass of many may post statuses: pushes of the next wait meanwhile.
-pub const TELLING: Duration = Duration::from_secs(20);
+/// How long a pass of many may post statuses: whatever happens meanwhile waits for the next, which then follows at once.
+pub const TELLING: Duration = Duration::from_secs(6);
 
 /// What `--json` prints.
 pub const SHAPE: &str = "\
@@ -29,7 +29,7 @@ nothing. Only one bridge works in one folder.
 
 JSON `stackhand.bridge/1`, a line per pass: `prs` (open pull requests, null when they could not be listed), `pushed` [branch, or refs/tags/NAME], \
 `decisions` [{`pr`, `head`, `verdict` (push, pushed, wait, refuse, look), `reason` (a word), `told` (a sentence), `at`}], `refs` [branches and tags that \
-are not alike on both sides], `statuses` {`posted`, `unchanged`, `held`, `failed`}, `requests` {`github`, `gitlab`, `git` (processes)}, `seconds`, \
+are not alike on both sides], `statuses` {`posted`, `unchanged`, `held`, `failed`, `left` (to the next pass)}, `requests` {`github`, `gitlab`, `git` (processes)}, `seconds`, \
 `dry_run`, `troubles` [line]; in a dry run also `would_push` and `statuses.would_post`.
 
 prs tells where each stands, from the store: JSON `stackhand.bridge-prs/1`: `at`, `whole` (all that are open), `prs` [{`pr`, `title`, `head`, `branch`, \
@@ -126,16 +126,19 @@ async fn pass(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
     loop {
         let asked = Arc::clone(&is_asked_to_stop);
         let mut one = std::pin::pin!(one(setup, &bridge, ask, &asked));
-        let exit = tokio::select! {
+        let (exit, has_more) = tokio::select! {
             ended = &mut one => ended?,
             // What is under way is ended properly; what was not begun stays undone.
             () = stop.asked() => {
                 is_asked_to_stop.store(true, Ordering::Relaxed);
-                return one.await;
+                return one.await.map(|(exit, _)| exit);
             }
         };
         if ask.once {
             return Ok(exit);
+        }
+        if has_more {
+            continue;
         }
         tokio::select! {
             () = tokio::time::sleep(setup.loaded.config.bridge.every) => {}
@@ -144,8 +147,13 @@ async fn pass(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
     }
 }
 
-/// One pass, told.
-async fn one(setup: &Setup, bridge: &Bridge, ask: &Ask, is_asked_to_stop: &AtomicBool) -> Result<Exit, Failure> {
+/// One pass, told; and whether another one should follow at once.
+async fn one(
+    setup: &Setup,
+    bridge: &Bridge,
+    ask: &Ask,
+    is_asked_to_stop: &AtomicBool,
+) -> Result<(Exit, bool), Failure> {
     let asked = || is_asked_to_stop.load(Ordering::Relaxed);
     let pass = bridge.pass(ask.dry_run, &asked).await;
     let pass = pass.map_err(|fault: Fault| Failure::remote(&fault, setup.clock.now()))?;
@@ -158,7 +166,7 @@ async fn one(setup: &Setup, bridge: &Bridge, ask: &Ask, is_asked_to_stop: &Atomi
         tell(setup.out, &pass.report)?;
     }
     let is_clean = pass.report.troubles.is_empty() && pass.report.prs.is_some();
-    Ok(if is_clean { Exit::Ok } else { Exit::Failed })
+    Ok((if is_clean { Exit::Ok } else { Exit::Failed }, pass.report.has_more()))
 }
 
 fn tell(out: Out, report: &PassReport) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 mod fetched;
 mod fleet;
+mod intended;
 mod jobs;
 mod pipeline;
 mod subject;

@@ -1,4 +1,5 @@
-//! The door of the daemon: whether it lives, whether it is ready, its numbers, and where webhooks come in. Answers come from memory; nothing is fetched for them.
+//! The door of the daemon: whether it lives, whether it is ready, its numbers, and where webhooks come in. Answers come from memory; nothing
+//! is fetched for them.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

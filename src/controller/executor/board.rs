@@ -3,6 +3,7 @@
 use super::Hands;
 use crate::adapters::store::StoreError;
 use crate::bridge::{Board, Subject};
+use crate::ci::Timestamp;
 use crate::console::event::Event;
 use crate::console::fault::{Fault, FaultKind};
 use crate::controller::loops::bridge::board_key;
@@ -12,7 +13,7 @@ use crate::forge::PrNumber;
 const MOST: u32 = 50;
 
 impl Hands {
-    pub(super) async fn read_board(&self) -> Result<(), Fault> {
+    pub(super) async fn read_board(&self, known: Option<Timestamp>) -> Result<(), Fault> {
         let store = self.outside.store.as_ref().map_err(Clone::clone)?;
         let what = "read what the bridge wrote down";
         let text = store.get_meta(&board_key(&self.outside.project)).await.map_err(|error| local(what, &error))?;
@@ -24,7 +25,9 @@ impl Hands {
                 "another version of stackhand wrote it; it is written anew with its next pass",
             )
         })?;
-        self.say(Event::BoardKnown(board.map(Into::into))).await;
+        if board.as_ref().map(|board| board.at) != known || known.is_none() {
+            self.say(Event::BoardKnown(board.map(Into::into))).await;
+        }
         Ok(())
     }
 

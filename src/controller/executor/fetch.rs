@@ -51,7 +51,7 @@ impl Hands {
                 let binary = Binary { path: Arc::clone(path), hash: *hash, layout: *layout };
                 vec![(Fetch::Signature(*root, *hash), self.verify_binary(*root, url, binary, at).await)]
             }
-            Order::Board => vec![(Fetch::Board, self.read_board().await)],
+            Order::Board { known } => vec![(Fetch::Board, self.read_board(*known).await)],
             Order::Story(pr) => vec![(Fetch::Story(*pr), self.read_story(*pr).await)],
             Order::History { until } => vec![(Fetch::History, self.read_history(*until).await)],
             Order::Verdict { web_url, facts, failure } => {

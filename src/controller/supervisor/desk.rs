@@ -23,7 +23,8 @@ pub struct Desk {
     pub makers: Makers,
     /// Whether a loop runs dry is said with each order.
     pub around: Surroundings,
-    pub lead: Source,
+    /// Where the lead comes from; an error says why there is none to be had. What runs dry needs none.
+    pub lead: Result<Source, String>,
     pub me: Holder,
 }
 
@@ -104,14 +105,16 @@ impl Desk {
     }
 
     async fn bid(&self) -> Result<Leadership, String> {
-        match self.lead.bid(&self.me, self.around.clock.now()).await {
+        let lead =
+            self.lead.as_ref().map_err(|why| format!("there is no lead to be had: {why}; --dry-run needs none"))?;
+        match lead.bid(&self.me, self.around.clock.now()).await {
             Ok(Bid::Leads(lead)) => Ok(lead),
             Ok(Bid::Follows(holder)) => {
                 let who = holder.map_or_else(|| "somebody".to_owned(), |holder| holder.to_string());
                 Err(format!("{who} leads, and only one may act; end that one, or add --dry-run"))
             }
             Ok(Bid::Unanswered(why)) => Err(format!("the lead cannot be asked for: {why}; --dry-run needs none")),
-            Err(error) => Err(format!("{}: the lead cannot be asked for: {error}", self.lead)),
+            Err(error) => Err(format!("{lead}: the lead cannot be asked for: {error}")),
         }
     }
 

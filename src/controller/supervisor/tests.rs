@@ -246,8 +246,10 @@ fn order(
         }
         other => Err(format!("there is no loop {other}")),
     };
-    let (lead, me) =
-        (Source::File(folder.join("lead.lock")), Holder { pid: 7, host: "here".to_owned(), since: around.clock.now() });
+    let (lead, me) = (
+        Ok(Source::File(folder.join("lead.lock"))),
+        Holder { pid: 7, host: "here".to_owned(), since: around.clock.now() },
+    );
     let (orders, ordered) = mpsc::channel(8);
     let (switch, stop) = stop_sign();
     let desk = Desk { makers: Box::new(makers), around, lead, me };

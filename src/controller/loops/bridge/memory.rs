@@ -95,9 +95,11 @@ pub(super) async fn put_board(
     let kept = outside.store.bridge_memory(&outside.name).await.map_err(|error| local(&error))?;
     let posted: Vec<_> = kept.statuses.iter().filter(|one| !one.is_uncertain).map(|one| &one.posted).collect();
     let board = Board::after(before.as_ref(), input, output, (&kept.pushes, &posted), is_whole);
+    // A pass may write twice.
+    let board = Board { at: outside.now(), ..board };
     let text = serde_json::to_string(&board)
         .map_err(|error| Fault::new(FaultKind::Local, "write down the bridge's board", error.to_string()))?;
-    outside.store.put_meta(&key, &text).await.map_err(|error| local(&error))
+    outside.store.put_meta_as_leader(&key, &text).await.map_err(|error| local(&error))
 }
 
 /// Where the store has the board of a bridge.

@@ -99,8 +99,10 @@ impl Bridge {
         if !dry_run {
             let decided = Decided::all(&output, input.now);
             outside.store.put_decisions(&outside.name, &decided, input.now).await.map_err(|error| local(&error))?;
-            // What follows may take a while, and people look meanwhile.
-            memory::put_board(outside, &input, &output, gathered.is_listed).await?;
+            if !output.pushes.is_empty() || !output.statuses.post.is_empty() {
+                // That may take a while, and people look meanwhile.
+                memory::put_board(outside, &input, &output, gathered.is_listed).await?;
+            }
             pushed = push::push(outside, &mut memory, &input, &output, &mut troubles, is_asked_to_stop).await?;
             let unposted =
                 tell::tell(outside, &input, &output.statuses.post, &mut told, &mut troubles, is_asked_to_stop).await?;

@@ -48,6 +48,8 @@ pub struct Told {
     /// Not sent: GitHub refused them before, or which commit they are about is not known.
     pub held: usize,
     pub failed: usize,
+    /// Left to the next pass.
+    pub left: usize,
     /// In a dry run, what would be posted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub would_post: Option<usize>,
@@ -106,6 +108,11 @@ impl PassReport {
             // Others said them, and they go to logs as well.
             troubles: troubles.iter().map(|trouble| clean(trouble).into_owned()).collect(),
         }
+    }
+
+    /// Whether a pass that follows at once would get further: statuses are left, and some went through.
+    pub const fn has_more(&self) -> bool {
+        self.statuses.left > 0 && self.statuses.posted > 0
     }
 
     /// `25 pull requests: 3 pushed, 20 as they are, 2 wait; 4 statuses posted`

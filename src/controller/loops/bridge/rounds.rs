@@ -23,12 +23,14 @@ pub struct Rounds {
     bridge: Option<Bridge>,
     /// Webhooks, where some are taken.
     wakes: Option<Wakes>,
+    /// The last pass left something to do.
+    has_more: bool,
 }
 
 impl Rounds {
     /// Where nothing may be changed, every pass is a dry one.
     pub const fn new(open: Open, every: Duration, is_read_only: bool, wakes: Option<Wakes>) -> Self {
-        Self { open, every, is_read_only, bridge: None, wakes }
+        Self { open, every, is_read_only, bridge: None, wakes, has_more: false }
     }
 
     async fn round(&mut self, cx: &TickContext) -> Result<Ticked, Fault> {
@@ -45,6 +47,7 @@ impl Rounds {
         // A pass that fails as a whole lets go of everything: a damaged repository is made again when it is opened.
         let Pass { report, unlisted, .. } = bridge.pass(is_dry, &|| cx.stop.is_asked()).await?;
         self.bridge = Some(bridge);
+        self.has_more = report.has_more();
         for trouble in &report.troubles {
             tracing::warn!("{trouble}");
         }
@@ -86,6 +89,7 @@ impl Loop for Rounds {
     fn due(&mut self) -> BoxFuture<'_, ()> {
         Box::pin(async {
             match &mut self.wakes {
+                _ if self.has_more => {}
                 Some(wakes) => drop(wakes.next().await),
                 None => pending().await,
             }

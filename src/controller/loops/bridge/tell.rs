@@ -23,6 +23,7 @@ pub(super) async fn tell(
         if is_late || is_asked_to_stop() || rest.is_some_and(Quota::is_low) && !one.status.state.is_end() {
             // Ends come first: when little is left, nothing that follows is one.
             unposted.extend(statuses.iter().skip(at).map(|one| one.source));
+            told.left = statuses.len() - at;
             break;
         }
         match post(outside, before(input, one), one).await? {
@@ -32,6 +33,7 @@ pub(super) async fn tell(
                 troubles.push(why.to_string());
                 if let FaultKind::RateLimited { .. } = why.kind {
                     unposted.extend(statuses.iter().skip(at).map(|one| one.source));
+                    told.left = statuses.len() - at - 1;
                     break;
                 }
                 unposted.push(one.source);
