@@ -191,6 +191,16 @@ settings! {
         max_hours: u32 [1..=1_000_000] = 1_500;
         "The `spack` that concretizes where a lock is missing or older than its manifest; without one, generation stops there."
         spack: Option<PathBuf> {owner} = None;
+        "How often the daemon looks whether generate jobs have ended, whose pipelines it then holds against locks and caches."
+        every: Duration [secs(10)..=secs(86_400)] = secs(120);
+        "How old a pipeline may be when the daemon looks at it for the first time."
+        window: Duration [secs(600)..=secs(604_800)] = secs(21_600);
+        "Where the jobs of protected branches find binaries, below `REF/STACK`; those of pull requests look there as well."
+        protected_cache: String = "s3://spack-binaries".to_owned();
+        "Where the jobs of pull requests find binaries, below `PROJECT/REF/STACK`."
+        pr_cache: String = "s3://spack-binaries-prs".to_owned();
+        "The branch below whose name pull requests look for binaries: `PR_TARGET_REF_NAME`."
+        pr_target: String = "develop".to_owned();
     }
     /// Why jobs failed.
     taxonomy: Taxonomy {

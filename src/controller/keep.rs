@@ -113,7 +113,8 @@ async fn lock(
     {
         return Ok(hashes);
     }
-    let hashes = gitlab.generated_lock(job, stack).await.map_err(|fault| fault.detail)?;
+    let read = gitlab.generated_lock(job, stack).await.map_err(|fault| fault.detail)?;
+    let hashes: Vec<Hash> = read.specs().map(|spec| spec.hash).collect();
     if let Some(store) = store {
         store.put_generated_lock(job, &hashes, now).await.map_err(|error| error.to_string())?;
     }

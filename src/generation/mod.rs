@@ -3,6 +3,7 @@
 //! Pure: the same inputs give the same bytes. Whoever calls reads the files, the mirrors and git first, and writes what comes out.
 //!
 //! * [`generate`] goes the whole way: graph, [`Verdict`]s with every reason, [`Document`]; or a [`Refusal`], and then nothing may be written.
+//! * [`check`] holds a child pipeline that exists against its lock and the caches.
 //! * [`occasion`] says which stacks a push generates at all.
 //! * [`Options::of`] reads the environment variables of Spack's generate job; [`Mirror::configured`] reads the mirrors.
 //! * [`Mapping`] applies the `ci` section; [`Dag`] prunes, reconnects and reduces; [`Document::text`] writes.
@@ -12,6 +13,7 @@
 
 mod build_job;
 mod changes;
+pub mod check;
 mod closure;
 mod dag;
 pub mod diff;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -178,6 +179,11 @@ impl Running {
     /// How many requests have arrived at the GitLab.
     pub fn requests(&self) -> u64 {
         self.shared.requests.load(Ordering::Relaxed)
+    }
+
+    /// Lets so much of the world's time go by at once.
+    pub fn let_pass(&self, time: Duration) {
+        self.shared.let_pass(time);
     }
 
     /// Looks into the world, or changes it behind everybody's back.

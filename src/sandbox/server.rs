@@ -210,6 +210,7 @@ async fn open(options: &Options, github: &str) -> Result<(TcpListener, Arc<Share
         base: format!("http://{address}"),
         opened: Instant::now(),
         speed: options.speed,
+        leapt: AtomicU64::new(0),
         repository,
         folder,
         pushing: tokio::sync::Mutex::new(()),
@@ -239,6 +240,8 @@ pub(super) struct Shared {
     base: String,
     opened: Instant,
     speed: f64,
+    /// Milliseconds that went by at once.
+    leapt: AtomicU64,
     pub(super) repository: Repository,
     /// Holds both repositories.
     pub(super) folder: Arc<Folder>,
@@ -266,8 +269,12 @@ impl Shared {
     pub(super) fn world(&self) -> MutexGuard<'_, World> {
         let passed = self.opened.elapsed().as_secs_f64() * self.speed * 1_000.0;
         let mut world = lock(&self.world);
-        world.advance_to(OPENING.shifted(passed as i64));
+        world.advance_to(OPENING.shifted(passed as i64 + self.leapt.load(Ordering::Relaxed) as i64));
         world
+    }
+
+    pub(super) fn let_pass(&self, time: Duration) {
+        self.leapt.fetch_add(time.as_millis() as u64, Ordering::Relaxed);
     }
 
     pub(super) fn postman(&self) -> &Arc<Postman> {

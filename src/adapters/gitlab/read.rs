@@ -20,7 +20,7 @@ use super::wire::{TriggerJob, WireJob, WirePipeline};
 use crate::ci::{Job, JobId, JobKind, Pipeline, PipelineId, Status, Timestamp};
 use crate::console::fault::{Fault, FaultKind};
 use crate::generation::report::Report;
-use crate::spack::{Hash, Lock};
+use crate::spack::Lock;
 
 /// Rows asked for per page: the most that GitLab gives.
 pub(super) const PAGE: u32 = 100;
@@ -231,6 +231,18 @@ impl GitLab {
         Ok(FailedPage { jobs, next: next.map(|Cursor(url)| url.as_str().into()) })
     }
 
+    /// What the time is there. Where it has not said so yet, it is asked something.
+    pub async fn server_now(&self) -> Result<Timestamp, Fault> {
+        if self.stats().skew_ms.is_none() {
+            self.project().await?;
+        }
+        let skew = self.stats().skew_ms.ok_or_else(|| {
+            let why = "GitLab does not say what the time is, and nothing is judged by another clock";
+            Fault::new(FaultKind::Garbled, "read GitLab's clock", why)
+        })?;
+        Ok(self.now().shifted(skew))
+    }
+
     /// Reads one job. Needs a token.
     pub async fn job(&self, id: JobId) -> Result<Job, Fault> {
         let what = format!("read job {id}");
@@ -257,17 +269,17 @@ impl GitLab {
         self.artifact(generate_job, stack, "generation-report.json", what, read).await
     }
 
-    /// Reads the hashes of all specs, externals too, of the lock that a stack's child pipeline was generated from.
+    /// Reads the lock that a stack's child pipeline was generated from.
     ///
     /// One request; the file never changes. `NotFound` when the artifact expired.
-    pub async fn generated_lock(&self, generate_job: JobId, stack: &str) -> Result<Vec<Hash>, Fault> {
+    pub async fn generated_lock(&self, generate_job: JobId, stack: &str) -> Result<Lock, Fault> {
         let what = format!("read the lock of job {generate_job}");
         let read = |file: &[u8]| {
             let lock = Lock::parse(file).map_err(|error| error.to_string())?;
             if let Some(forged) = Lock::seals(file).map_err(|error| error.to_string())?.forged.first() {
                 return Err(format!("it has a forged spec, /{forged}, which does not give its hash"));
             }
-            Ok(lock.specs().map(|spec| spec.hash).collect())
+            Ok(lock)
         };
         self.artifact(generate_job, stack, "concrete_environment/spack.lock", what, read).await
     }

@@ -26,6 +26,7 @@ mod walk;
 mod web;
 
 pub use contents::{Stage, Watch};
+pub use find::FoundBinary;
 pub use reader::{File, Reader};
 pub use roots::Found;
 pub use settings::{Credentials, S3Access, Settings};

@@ -9,6 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use super::cache::Cache;
 use super::fault::{Fault, Object};
+use super::find::FoundBinary;
 use super::listed::{Ask, Listed};
 use super::root::{self, Root, public};
 use super::s3::S3;
@@ -57,11 +58,10 @@ impl Reader {
         MirrorView { name: name.into(), url: public(url).into(), state, direct: HashMap::new() }
     }
 
-    /// Asks for one binary without any index, and gives the layout in which it lies.
+    /// Asks for one binary without any index. What is found must be about this spec.
     ///
-    /// As with Spack, only what is signed counts; whether the signature is good is not verified here. What is found must be about this spec.
-    /// Layout 2 is asked only for specs that name a compiler, since its names do.
-    pub async fn find(&self, url: &str, spec: &Spec) -> Result<Option<u8>, String> {
+    /// Layout 2 is asked only for specs that name a compiler, since its names do, and only for what is signed there.
+    pub async fn find(&self, url: &str, spec: &Spec) -> Result<Option<FoundBinary>, String> {
         let finding = async {
             let root = Root::parse(url)?;
             Box::pin(super::find::find(self, &root, spec)).await

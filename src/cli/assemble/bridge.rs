@@ -17,6 +17,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::config::{self, Config, Loaded};
 use crate::controller::loops::bridge::{Bridge, Outside};
 use crate::controller::loops::companions::{self, Duty};
+use crate::controller::loops::generation;
 use crate::forge::BranchName;
 
 /// Whom GitLab's and GitHub's git take a token from, whatever its kind.
@@ -203,6 +204,23 @@ impl Setup {
             },
             guards: self.rules.clone(),
             clock: Arc::clone(&self.clock),
+        })
+    }
+
+    /// What looks at generated pipelines asks, and where it writes. Nothing is sent yet.
+    pub fn generations(&self) -> Result<generation::Outside, Failure> {
+        let config = &self.loaded.config.generation;
+        Ok(generation::Outside {
+            name: Arc::clone(&self.project),
+            gitlab: self.outside.gitlab.clone(),
+            mirrors: Arc::clone(&self.outside.mirrors),
+            store: self.store()?,
+            caches: generation::Caches {
+                protected: config.protected_cache.as_str().into(),
+                prs: config.pr_cache.as_str().into(),
+                target: config.pr_target.as_str().into(),
+            },
+            window: config.window,
         })
     }
 

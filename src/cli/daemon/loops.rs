@@ -13,7 +13,7 @@ use crate::console::fleet::FleetFacts;
 use crate::console::loops::{CACHES, FLEET, TAXONOMY};
 use crate::console::world::World;
 use crate::controller::loops::bridge::{self, Bridge, Rounds};
-use crate::controller::loops::companions;
+use crate::controller::loops::{companions, generation};
 use crate::controller::supervisor::Maker;
 use crate::controller::webhooks::Hooks;
 
@@ -33,9 +33,20 @@ const LOOPS: &[(&str, Run)] = &[
     (TAXONOMY, Run::Core),
     (CACHES, Run::Core),
     (FLEET, Run::Core),
+    (generation::NAME, Run::Supervised(generation_maker)),
     (bridge::NAME, Run::Supervised(bridge_maker)),
     (companions::NAME, Run::Supervised(companions_maker)),
 ];
+
+/// What looks at generated pipelines.
+fn generation_maker(setup: &Arc<Setup>, _: Option<&Arc<Hooks>>) -> Option<Maker> {
+    let setup = Arc::clone(setup);
+    Some(Box::new(move || {
+        let opener = Arc::clone(&setup);
+        let open = move || opener.generations().map_err(|failure| unopened("open the store", &failure));
+        Box::new(generation::Rounds::new(Box::new(open), setup.loaded.config.generation.every))
+    }))
+}
 
 /// The companions of the bridge, where a GitHub is configured.
 fn companions_maker(setup: &Arc<Setup>, _: Option<&Arc<Hooks>>) -> Option<Maker> {
@@ -168,7 +179,7 @@ mod tests {
         for (names, word) in [(vec!["fleet", "indexx"], "no loop `indexx`"), (vec![], "at least one")] {
             let failure = Chosen::of(names).unwrap_err().to_string();
             assert!(
-                failure.contains(word) && failure.contains("taxonomy, caches, fleet, bridge, companions"),
+                failure.contains(word) && failure.contains("taxonomy, caches, fleet, generation, bridge, companions"),
                 "{failure}"
             );
         }

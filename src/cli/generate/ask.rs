@@ -145,6 +145,19 @@ pub enum What {
     Diff(Differ),
     /// Says which stacks a push generates, with which variables, and by which rule of the root pipeline.
     Stacks(Stacks),
+    /// Says what the daemon's loop `generation` found out about the newest child pipelines. Sends nothing.
+    Checks(Checks),
+}
+
+/// What the daemon found.
+#[derive(Debug, clap::Args)]
+pub struct Checks {
+    /// Also those that are well.
+    #[arg(long)]
+    pub all: bool,
+    /// Prints JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// A question about one spec.

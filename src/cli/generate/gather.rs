@@ -256,10 +256,11 @@ async fn look_for_binaries(reader: &Reader, view: &mut MirrorView, mirror: &Mirr
         .await;
     for (hash, answer) in answers {
         match answer {
-            Ok(Some(layout)) => {
-                view.direct.insert(hash, layout);
+            // As with Spack, only what is signed counts here.
+            Ok(Some(found)) if found.is_signed => {
+                view.direct.insert(hash, found.layout);
             }
-            Ok(None) => {}
+            Ok(_) => {}
             // Unknown is not absent.
             Err(reason) => {
                 let listings = view.state.listings().to_vec();

@@ -4,6 +4,7 @@
 //! can be: every refusal leaves the disk as it was.
 
 mod ask;
+mod checks;
 mod gather;
 mod stacks;
 mod told;
@@ -37,7 +38,8 @@ Examples:
   stackhand generate --env stacks/e4s --mirror buildcache-destination=file:///srv/cache --output-file -
   stackhand generate explain hdf5 --report report.json
   stackhand generate diff yesterday.json report.json
-  stackhand generate stacks --repo . --ref pr51234_hdf5";
+  stackhand generate stacks --repo . --ref pr51234_hdf5
+  stackhand generate checks --json | jq '.generations[] | select(.outcome != \"judged\" or .findings != [])'";
 
 /// Makes, explains or compares.
 pub async fn run(globals: &Globals, ask: Ask) -> Result<Exit, Failure> {
@@ -47,6 +49,7 @@ pub async fn run(globals: &Globals, ask: Ask) -> Result<Exit, Failure> {
         Some(What::Explain(explain)) => self::explain(globals, out, &explain).await,
         Some(What::Diff(differ)) => diff(out, &differ),
         Some(What::Stacks(stacks)) => stacks::run(out, &stacks).await,
+        Some(What::Checks(checks)) => checks::run(globals, out, &checks).await,
     }
 }
 

@@ -2,3 +2,4 @@
 
 pub mod bridge;
 pub mod companions;
+pub mod generation;

@@ -1,6 +1,7 @@
 //! Generation as a whole: the cases of the reference, and what Spack itself made of real stacks.
 
 mod cases;
+mod check;
 mod goldens;
 mod reports;
 

@@ -112,6 +112,11 @@ impl Hub {
         Oid::parse(sha).and_then(|id| self.statuses.get(&id)).map_or(&[], Vec::as_slice)
     }
 
+    /// Commits that have statuses.
+    pub fn told(&self) -> impl Iterator<Item = &Oid> {
+        self.statuses.keys()
+    }
+
     /// What git does not have yet: objects, and refs that moved.
     pub fn take_changes(&mut self) -> (Vec<Object>, Vec<(String, Option<Oid>)>) {
         (self.store.take(), std::mem::take(&mut self.moved))

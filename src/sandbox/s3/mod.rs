@@ -26,11 +26,12 @@ mod prefixes;
 mod server;
 mod service;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::SandboxError;
 use super::nodes::Age;
 use super::plan::{Access, Role};
+use super::rng::Rng;
 use super::stacks::STACKS;
 use super::world::{EPOCH, World};
 use crate::ci::Timestamp;
@@ -55,8 +56,11 @@ pub struct Storage {
     keys: Keys,
     protected: Vec<Cache>,
     pull_requests: Vec<Cache>,
-    /// How many of the world's jobs have been looked at.
+    /// How many of the world's jobs have been looked at, and of its pipelines.
     landed: usize,
+    opened: usize,
+    /// What tonight's pipeline builds of a stack, with when it was built.
+    tonight: BTreeMap<usize, BTreeMap<u16, Option<Timestamp>>>,
     now: Timestamp,
     published_at: Timestamp,
     /// By stack, what was pushed and waits for its signature, and what was signed and is not published.
@@ -83,12 +87,19 @@ impl Storage {
     /// The buckets of a world, as they are now.
     pub fn of(world: &World) -> Result<Self, SandboxError> {
         let seed = world.seed();
+        let mut tonight = BTreeMap::new();
+        for (stack, about) in (0..).zip(STACKS) {
+            let places = prefixes::tonight(world, stack, about)?.into_iter().map(|place| (place, None));
+            tonight.insert(stack, places.collect());
+        }
         let mut storage = Self {
             seed,
             keys: Keys::of(seed).ok_or(SandboxError::Keys)?,
             protected: prefixes::protected(world)?,
             pull_requests: prefixes::pull_requests(world)?,
             landed: 0,
+            opened: 0,
+            tonight,
             now: EPOCH,
             published_at: publication_after(EPOCH),
             unsigned: BTreeMap::new(),
@@ -122,6 +133,9 @@ impl Storage {
                     let signed = if is_protected { Signed::Intermediate } else { Signed::Nobody };
                     let held = Held::fresh(spec, world.dice("binary", *id).next(), at, signed);
                     if is_protected {
+                        if let Some(built) = self.tonight.get_mut(&stack).and_then(|all| all.get_mut(&spec.at)) {
+                            built.get_or_insert(at);
+                        }
                         let unsigned = self.unsigned.entry(stack).or_default();
                         // A binary that was pushed again took the place of the other.
                         unsigned.retain(|other| other.spec.hash() != spec.hash());
@@ -138,10 +152,50 @@ impl Storage {
                 _ => {}
             }
         }
+        self.take_for_granted(world)?;
         self.now = self.now.max(world.now());
         self.publish_until(self.now);
         let now = self.now;
         self.pull_requests.retain(|cache| cache.gone_at.is_none_or(|gone| gone > now));
+        Ok(())
+    }
+
+    /// A plan takes for granted whatever it does not build. What its jobs install and tonight's pipeline had not built by then, an earlier
+    /// pipeline of the same ref had.
+    fn take_for_granted(&mut self, world: &World) -> Result<(), SandboxError> {
+        for child in world.pipelines().skip(self.opened) {
+            let (Some(stack), at) = (child.plan.stack, child.created_at) else { continue };
+            let (Some(about), Some(tonight)) = (STACKS.get(stack), self.tonight.get(&stack)) else { continue };
+            let variant = about.specs(Age::Current)?;
+            let works = child.plan.entries.iter().filter_map(|entry| entry.work.as_ref());
+            let built: BTreeSet<u16> = works
+                .filter_map(|work| crate::spack::Hash::parse(&work.hash).ok().and_then(|hash| variant.find(&hash)))
+                .collect();
+            let is_protected = child.access == Access::Protected;
+            let is_lacking = |place: &u16| match tonight.get(place) {
+                // On the same ref, tonight's own takes its place.
+                Some(Some(landed)) => !is_protected && *landed > at,
+                Some(None) => true,
+                None => false,
+            };
+            let installed: BTreeSet<u16> = built.iter().flat_map(|place| variant.closure(*place)).collect();
+            let lacking: Vec<u16> = installed.difference(&built).copied().filter(is_lacking).collect();
+            if lacking.is_empty() {
+                continue;
+            }
+            let cache = if is_protected {
+                cache_at(&mut self.protected, &prefixes::develop(about), stack, at)
+            } else {
+                cache_at(&mut self.pull_requests, &prefixes::change(&child.git_ref, about), stack, at)
+            };
+            for place in lacking {
+                let spec = SpecRef { variant, at: place };
+                let build = Rng::named(self.seed ^ child.id.0, "granted", spec.hash()).next();
+                let held = Held::fresh(spec, build, at, Signed::Nobody);
+                cache.happen(Event::Push(if is_protected { held.trusted(at) } else { held }));
+            }
+        }
+        self.opened = world.pipelines().count();
         Ok(())
     }
 

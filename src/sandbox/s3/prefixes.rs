@@ -68,7 +68,7 @@ pub fn protected(world: &World) -> Result<Vec<Cache>, SandboxError> {
 }
 
 /// What tonight's pipeline builds of a stack, by place in its lock.
-fn tonight(world: &World, stack: usize, about: &Stack) -> Result<BTreeSet<u16>, SandboxError> {
+pub fn tonight(world: &World, stack: usize, about: &Stack) -> Result<BTreeSet<u16>, SandboxError> {
     let Some(nightly) = world.pipelines().find(|pipeline| pipeline.source == "schedule") else {
         return Ok(BTreeSet::new());
     };

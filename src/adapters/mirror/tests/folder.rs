@@ -23,15 +23,15 @@ async fn mirrors_written_by_spack_are_read() {
 
 #[tokio::test]
 async fn binaries_written_by_spack_are_found() {
-    for (mirror, lock, layout) in [
-        ("buildcache-v3-signed", "mini", Some(3)),
-        ("buildcache-v3-unsigned", "mini", None),
-        ("buildcache-v2-signed", "mini-spack-0.23", Some(2)),
+    for (mirror, lock, (layout, is_signed)) in [
+        ("buildcache-v3-signed", "mini", (3, true)),
+        ("buildcache-v3-unsigned", "mini", (3, false)),
+        ("buildcache-v2-signed", "mini-spack-0.23", (2, true)),
     ] {
         let Some((url, lock)) = fixture(mirror, lock) else { return };
         let reader = Reader::new(settings());
         for spec in lock.specs().filter(|spec| !spec.is_external()) {
-            assert_eq!(reader.find(&url, spec).await, Ok(layout), "{mirror}: {spec}");
+            assert_eq!(reader.find(&url, spec).await, Ok(Some(FoundBinary { layout, is_signed })), "{mirror}: {spec}");
         }
     }
 }

@@ -224,18 +224,19 @@ async fn one_binary_is_found_by_its_name() {
         mirror.0.remove(path);
         mirror
     };
-    for (mirror, layout) in [
-        (there(true), Some(3)),
-        (there(false), None),
+    let found = |layout, is_signed| Some(FoundBinary { layout, is_signed });
+    for (mirror, expected) in [
+        (there(true), found(3, true)),
+        (there(false), found(3, false)),
         (Mirror::default(), None),
         (without(&blob), None),
-        (Mirror::default().with(&old, signed(&text)), Some(2)),
-        (there(false).with(&old, signed(&text)), Some(2)),
+        (Mirror::default().with(&old, signed(&text)), found(2, true)),
+        (there(false).with(&old, signed(&text)), found(2, true)),
         (Mirror::default().with(&old, text.clone()), None),
     ] {
         let paths: Vec<_> = mirror.0.keys().cloned().collect();
         let server = serve(mirror, &[]).await;
-        assert_eq!(Reader::new(settings()).find(&server.base, spec).await, Ok(layout), "{paths:?}");
+        assert_eq!(Reader::new(settings()).find(&server.base, spec).await, Ok(expected), "{paths:?}");
     }
     for (mirror, odd, reason) in [
         (Mirror::default().spec(spec, &metadata(&hash("a")), true), None, "not about"),

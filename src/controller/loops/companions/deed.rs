@@ -30,7 +30,7 @@ pub(super) struct Deed {
 impl Outside {
     /// Does it. Its row is on disk before anything is sent; another one tells what it came to.
     pub(super) async fn perform(&self, deed: Deed, send: impl Future<Output = Outcome>) -> Result<Outcome, Fault> {
-        let at = self.server_now().await?;
+        let at = self.gitlab.server_now().await?;
         let plan = deed.plan.unwrap_or_else(|| PlanId::of(deed.action, [&deed.object], at));
         let target = Target {
             object: deed.object.clone(),
@@ -53,7 +53,7 @@ impl Outside {
         self.store.append(&row).await.map_err(|error| local(&error))?;
         let outcome = send.await;
         tracing::info!(who = deed.who, action = deed.action, object = %deed.object, outcome = outcome.word(), "acted");
-        row.at = self.server_now().await?;
+        row.at = self.gitlab.server_now().await?;
         row.state = match &outcome {
             Outcome::Done { .. } => AuditState::Done,
             Outcome::Skipped { .. } => AuditState::Skipped,

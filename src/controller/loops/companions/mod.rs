@@ -38,7 +38,6 @@ use crate::bridge::Looked;
 use crate::bridge::companions::skipped::SkippedRules;
 use crate::bridge::companions::stuck::LongPipeline;
 use crate::bridge::companions::triggers::TriggerJob;
-use crate::ci::Timestamp;
 use crate::console::actions;
 use crate::console::fault::{Fault, FaultKind};
 use crate::forge::{PrNumber, PrState};
@@ -157,18 +156,6 @@ impl OpenNow {
 }
 
 impl Outside {
-    /// What the time is on GitLab. Where it has not said so yet, it is asked something.
-    async fn server_now(&self) -> Result<Timestamp, Fault> {
-        if self.gitlab.stats().skew_ms.is_none() {
-            self.gitlab.project().await?;
-        }
-        let skew = self.gitlab.stats().skew_ms.ok_or_else(|| {
-            let why = "GitLab does not say what the time is, and nothing is judged by another clock";
-            Fault::new(FaultKind::Garbled, "read GitLab's clock", why)
-        })?;
-        Ok(self.clock.now().shifted(skew))
-    }
-
     /// Every open pull request, a hundred with each request.
     async fn open_now(&self) -> OpenNow {
         match self.github.open_prs().await {

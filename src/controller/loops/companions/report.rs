@@ -94,7 +94,7 @@ impl Outside {
 
     /// Begins a pass, at the time that GitLab has.
     pub(super) async fn begin(&self, duty: &'static str, dry_run: bool) -> Result<Begun<'_>, Fault> {
-        let (before, at) = (self.requests(), self.server_now().await?);
+        let (before, at) = (self.requests(), self.gitlab.server_now().await?);
         let report = Report {
             version: "stackhand.companions/1",
             duty,

@@ -210,7 +210,7 @@ impl Skipped {
         }
         let number = pull_request_of(&head.branch).map_or(0, |(number, _)| number);
         (head.pipelines, head.is_open) = tokio::join!(self.pipelines(&head.head), outside.is_open(number));
-        let now = outside.server_now().await?;
+        let now = outside.gitlab.server_now().await?;
         let reason = head.judge(&outside.rules.skipped, now);
         if !reason.acts() {
             return skipped(reason.to_string());

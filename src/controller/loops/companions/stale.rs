@@ -52,7 +52,7 @@ impl Stale {
 
     /// Plans; deletes nothing. What could not be listed is in no plan, and is told.
     pub async fn plan(&self, rules: StaleRules) -> Result<(StalePlan, Option<Fault>), StaleError> {
-        let now = self.outside.server_now().await?;
+        let now = self.outside.gitlab.server_now().await?;
         let Listed { branches, trouble, open, running } = self.list().await?;
         Ok((StalePlan::make(&self.outside.name, &branches, &open.all(), &running, rules, now)?, trouble))
     }
@@ -145,7 +145,7 @@ impl Stale {
             Err(fault) => return unread(fault),
         };
         let alone = StalePlan { old: vec![old.clone()], spared: Vec::new(), ..plan.clone() };
-        let now = outside.server_now().await?;
+        let now = outside.gitlab.server_now().await?;
         match alone.recheck(&outside.name, &there, &open, &running, now) {
             Ok((_, spared)) => {
                 if let Some(spared) = spared.first() {

@@ -195,7 +195,7 @@ impl Stuck {
             asked: None,
         });
         if matches!(reason, StuckReason::Restart { .. }) {
-            let now = self.outside.server_now().await?;
+            let now = self.outside.gitlab.server_now().await?;
             if notes.get(&subject).is_none() && !notes.put(&subject, Some(owed.clone()), now).await? {
                 return Ok(Outcome::Skipped { reason: "another process looks after it".to_owned() });
             }
@@ -210,7 +210,7 @@ impl Stuck {
                 },
                 StuckStep::Start { .. } => match self.debt(&owed).await {
                     Debt::Due => return self.start(notes, &subject, &owed).await,
-                    Debt::Settled(_) => drop(notes.put(&subject, None, self.outside.server_now().await?).await?),
+                    Debt::Settled(_) => drop(notes.put(&subject, None, self.outside.gitlab.server_now().await?).await?),
                     Debt::Open(_, why) => {
                         return Ok(Outcome::Uncertain { reason: format!("canceled, but not started: {why}") });
                     }
@@ -280,7 +280,7 @@ impl Stuck {
             (Ok(branch), _) if branch.as_ref() != Some(&owed.sha) => {
                 Debt::Settled("the branch is gone or has moved on".to_owned())
             }
-            _ => match self.outside.server_now().await {
+            _ => match self.outside.gitlab.server_now().await {
                 Err(fault) => unknown(fault),
                 Ok(now) => match NotAgain::of(owed.asked.as_ref(), &owed.sha, self.outside.rules.most_tries, now) {
                     Some(not) => Debt::Open(not.word(), not.to_string()),
@@ -293,7 +293,7 @@ impl Stuck {
     /// Notes that the new pipeline is asked for, and asks.
     async fn start(&self, notes: &mut Notes<'_, Owed>, subject: &str, owed: &Owed) -> Result<Outcome, Fault> {
         let outside = &*self.outside;
-        let now = outside.server_now().await?;
+        let now = outside.gitlab.server_now().await?;
         let trouble = Trouble::again(owed.asked.as_ref(), &owed.sha, "GitLab was asked and none came", now);
         let tries = trouble.tries;
         let asked = Owed { asked: Some(trouble), ..owed.clone() };

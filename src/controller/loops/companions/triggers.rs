@@ -164,7 +164,7 @@ impl Triggers {
             Ok(jobs) => jobs.into_iter().find(|job| job.id == one.job.id),
             Err(fault) => return unread(fault),
         };
-        let now = outside.server_now().await?;
+        let now = outside.gitlab.server_now().await?;
         match again.map(|job| job.judge(outside.rules.triggers_within, now)) {
             Some(reason) if reason.acts() => {}
             Some(reason) => return skipped(format!("changed under you: {reason}")),
