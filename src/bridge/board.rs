@@ -20,8 +20,18 @@ pub struct Board {
     pub at: Timestamp,
     /// Whether all that are open were listed.
     pub is_whole: bool,
+    /// What GitHub still answers this hour, of the dialect of which less is left.
+    #[serde(default)]
+    pub quota: Option<Budget>,
     /// By number.
     pub rows: Vec<BoardRow>,
+}
+
+/// What is left of an hour's requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    pub left: u64,
+    pub of: u64,
 }
 
 /// One pull request.
@@ -181,7 +191,7 @@ impl Board {
                 shown,
             }
         };
-        Self { at: input.now, is_whole, rows: output.prs.iter().map(row).collect() }
+        Self { at: input.now, is_whole, quota: None, rows: output.prs.iter().map(row).collect() }
     }
 
     pub fn row(&self, pr: PrNumber) -> Option<&BoardRow> {

@@ -156,18 +156,20 @@ impl Judge<'_> {
             return Err(Reason::GitLabUnknown(why.clone()));
         }
         let touched = pr.touched_at();
-        if self.now.since(touched) > self.rules.stale_after {
+        if !input.asked && self.now.since(touched) > self.rules.stale_after {
             self.has_seen_checks(pr)?;
             return Err(Reason::Stale { since: touched });
         }
         if let Standing::This(at) = standing
+            && !input.asked
             && !self.is_outdated(at)
         {
             return Err(Reason::AlreadyPushed);
         }
         self.has_checks(pr)?;
         self.has_label(pr)?;
-        if let Some(trouble) = input.trouble.as_ref().filter(|trouble| trouble.holds(&pr.head, self.now)) {
+        let trouble = input.trouble.as_ref().filter(|trouble| trouble.holds(&pr.head, self.now));
+        if let Some(trouble) = trouble.filter(|_| !input.asked) {
             let (until, tries, why) = (trouble.until(), trouble.tries, trouble.why.clone());
             return Err(Reason::BackOff { until, tries, why });
         }

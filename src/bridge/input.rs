@@ -20,12 +20,16 @@ pub struct PrInput {
     pub test_merge: Looked<TestMerge>,
     /// How pushing its head failed before.
     pub trouble: Option<Trouble>,
+    /// Somebody asked for this head to be pushed, whatever held it up and even if it was.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asked: bool,
 }
 
 impl PrInput {
     /// A pull request about which git was not asked anything.
     pub fn new(pr: PullRequest, branch: Looked<Option<OnGitLab>>) -> Self {
-        Self { pr, branch, ancestry: Looked::NotYet, merge: Looked::NotYet, test_merge: Looked::NotYet, trouble: None }
+        let (ancestry, merge, test_merge) = (Looked::NotYet, Looked::NotYet, Looked::NotYet);
+        Self { pr, branch, ancestry, merge, test_merge, trouble: None, asked: false }
     }
 }
 

@@ -52,6 +52,28 @@ fn found<T>(fact: Option<T>) -> Looked<T> {
     fact.map_or(Looked::NotYet, Looked::Found)
 }
 
+/// Somebody wants a head to be pushed again, whatever held it up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resync {
+    pub pr: PrNumber,
+    pub head: Sha,
+    pub who: Arc<str>,
+    pub at: Timestamp,
+}
+
+impl Resync {
+    /// Whether a pass leaves nothing to do: `decided` is what it decided about this head, `None` when it is not open or has another one by now;
+    /// `is_cut`: somebody asked it to stop before everything was pushed.
+    pub fn is_done(&self, decided: Option<&PrDecision>, pushed: &[String], is_cut: bool) -> bool {
+        let Some(decision) = decided.filter(|decision| decision.head == self.head) else { return true };
+        match &decision.update {
+            Some(update) => !is_cut || pushed.iter().any(|name| *name == update.name.as_str()),
+            // What is waited for may come.
+            None => !matches!(decision.verdict(), Verdict::Look | Verdict::Wait),
+        }
+    }
+}
+
 /// What a note or a decision is about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Subject {

@@ -33,11 +33,11 @@ mod tests;
 pub mod wake;
 mod watermark;
 
-pub use board::{Board, BoardPipeline, BoardPush, BoardRow, Step};
+pub use board::{Board, BoardPipeline, BoardPush, BoardRow, Budget, Step};
 pub use decide::{PrDecision, TestedAs};
 pub use input::{Ancestry, BranchInput, Merge, OnGitLab, PrInput, PushRecord, TagInput, TestMerge};
 pub use looked::{Fault, Looked, Trouble};
-pub use memory::{Decided, Note, Subject};
+pub use memory::{Decided, Note, Resync, Subject};
 pub use pass::{PassInput, PassOutput};
 pub use pipelines::{Main, PipelineSeen, newest_per_sha};
 pub use push::{Expects, PushBatch, RefKind, RefUpdate, fetch_branch, fetch_tag};

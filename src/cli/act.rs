@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::args::{Reach, days, job_id, pipeline_id};
 use super::assemble::Setup;
+use super::bridge::resync;
 use super::exit::{Exit, Failure};
 use super::find::Finder;
 use super::jobs;
@@ -44,7 +45,7 @@ pub struct Way {
     plan: bool,
     /// Sends a plan that was printed before; `-` reads it from standard input.
     #[arg(long, value_name = "FILE", conflicts_with = "yes")]
-    apply: Option<PathBuf>,
+    pub apply: Option<PathBuf>,
     /// Sends the plan at once, after the hold.
     #[arg(long)]
     yes: bool,
@@ -108,6 +109,7 @@ pub fn word(verb: Verb) -> &'static str {
         Verb::Cancel => "cancel",
         Verb::Play => "play",
         Verb::RetryPipeline => "retry-pipeline",
+        Verb::Resync => "bridge resync",
         other => other.word(),
     }
 }
@@ -193,7 +195,7 @@ async fn learn_tries(setup: &Setup, session: &mut Session, verb: Verb, jobs: &[J
 }
 
 /// Prints, tells or sends a plan that was just made.
-async fn finish(setup: &Setup, session: Session, plan: Plan, way: &Way) -> Result<Exit, Failure> {
+pub(super) async fn finish(setup: &Setup, session: Session, plan: Plan, way: &Way) -> Result<Exit, Failure> {
     let refusal = refusal(&plan);
     if way.plan {
         session.close().await;
@@ -274,7 +276,7 @@ fn preview(out: Out, plan: &Plan) -> Result<(), Failure> {
 }
 
 /// Sends a plan that was printed before, as far as it would be made again.
-async fn apply(setup: &Setup, path: &Path, way: &Way, verb: Verb) -> Result<Exit, Failure> {
+pub(super) async fn apply(setup: &Setup, path: &Path, way: &Way, verb: Verb) -> Result<Exit, Failure> {
     let plan = read_plan(path)?;
     if plan.verb != verb {
         let message =
@@ -296,6 +298,14 @@ async fn apply(setup: &Setup, path: &Path, way: &Way, verb: Verb) -> Result<Exit
         let wish = Wish { graphs: false, reasons: false, ..wish };
         Knowledge::gather(&mut session, wish, LOOK).await?.tell(setup.out);
         let fresh = Plan::for_pipeline(&session.replica.world, id, now);
+        (session, fresh)
+    } else if verb == Verb::Resync {
+        let session = resync::open(setup).await?;
+        let numbers = plan.targets.iter().filter_map(|target| match target.object {
+            Object::PullRequest(number) => Some(number),
+            _ => None,
+        });
+        let fresh = Plan::resync(&session.replica.world, numbers, now);
         (session, fresh)
     } else {
         let ids: Vec<JobId> = plan.targets.iter().filter_map(|target| target.object.job()).collect();

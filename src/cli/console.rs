@@ -95,6 +95,9 @@ pub async fn run(mut setup: Setup, context: &str, join: Join, begin: &[String]) 
                 let rules = Rules { auto: Vec::new(), ..(*core_world.rules).clone() };
                 core_world.rules = Arc::new(rules);
             }
+            for (name, why) in daemon::idle(&setup) {
+                world.loops.left_out.insert(name.into(), why.into());
+            }
             let (core, link) = setup.start(core_world);
             let desk = Desk::open(&setup, &core, ordered);
             for name in begin {

@@ -56,8 +56,14 @@ pub struct Ask {
     /// How many pull requests are open on the practice GitHub; the first 24 are one for every case.
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u32).range(0..=5_000))]
     prs: u32,
-    /// Starts these loops of the controller in the console, with commas between them: bridge, companions.
-    #[arg(long, value_name = "LOOPS", value_delimiter = ',', conflicts_with_all = ["serve", "headless"])]
+    /// Starts these loops of the controller in the console, with commas between them; `none` starts none.
+    #[arg(
+        long,
+        value_name = "LOOPS",
+        value_delimiter = ',',
+        default_value = "generation,bridge,companions",
+        conflicts_with_all = ["serve", "headless"]
+    )]
     loops: Vec<String>,
     /// Sends the webhooks of both forges to URL/github and URL/gitlab, some twice, some late.
     #[arg(long, value_name = "URL", requires = "serve")]
@@ -115,7 +121,8 @@ pub async fn run(globals: &Globals, ask: &Ask) -> Result<(), Failure> {
         setup.close().await;
         ended
     } else if out::has_screen() {
-        Box::pin(console::run(setup, "demo", console::Join::Alone, &ask.loops)).await
+        let loops: Vec<String> = ask.loops.iter().filter(|name| *name != "none").cloned().collect();
+        Box::pin(console::run(setup, "demo", console::Join::Alone, &loops)).await
     } else {
         let ended = watch::run(&setup, &watch::Ask::default()).await;
         setup.close().await;

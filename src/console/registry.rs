@@ -23,6 +23,8 @@ pub enum Scope {
     Caches,
     /// The fleet and its alerts.
     Fleet,
+    /// What the controller does: its loops, and pull requests on their way.
+    Controller,
     /// The preview of a plan. Modal: keys of the screen below do not reach it.
     Preview,
     /// A line of text being typed: filter, palette, search in the help.
@@ -30,7 +32,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Always,
         Self::Global,
         Self::List,
@@ -38,6 +40,7 @@ impl Scope {
         Self::Dag,
         Self::Caches,
         Self::Fleet,
+        Self::Controller,
         Self::Preview,
         Self::Prompt,
     ];
@@ -52,6 +55,7 @@ impl Scope {
             Self::Dag => "dag",
             Self::Caches => "caches",
             Self::Fleet => "fleet",
+            Self::Controller => "controller",
             Self::Preview => "preview",
             Self::Prompt => "prompt",
         }
@@ -68,7 +72,7 @@ impl Scope {
             Self::Always => None,
             Self::Global | Self::Preview | Self::Prompt => Some(Self::Always),
             Self::List => Some(Self::Global),
-            Self::Log | Self::Dag | Self::Caches | Self::Fleet => Some(Self::List),
+            Self::Log | Self::Dag | Self::Caches | Self::Fleet | Self::Controller => Some(Self::List),
         }
     }
 
@@ -240,6 +244,9 @@ actions! {
     NodesCordon = "nodes.cordon", Fleet, Mutate, "Cordon / uncordon…", "Plans to close the node for new pods, or to open it again.", command "cordon";
     PodsDelete = "pods.delete", Fleet, Mutate, "Delete pod…", "Plans to delete the pod of a job that is over.", command "delete-pod";
     AlertsSilence = "alerts.silence", Fleet, Mutate, "Silence…", "Plans to silence the alert at Alertmanager, with a note and an end.", command "silence";
+    BridgeResync = "bridge.resync", Controller, Mutate, "Resync…", "Plans to have the pull request pushed again, whatever held it up.", command "resync";
+    LoopsRun = "loops.run", Controller, Mutate, "Run now…", "Writes the command that begins the loop's next round now.";
+    LoopsSwitch = "loops.switch", Controller, Mutate, "Start / stop…", "Writes the command that starts the loop here, or stops it.";
     PreviewConfirm = "preview.confirm", Preview, Mutate, "Confirm", "Holds the plan as shown, then sends it.";
     PreviewCancel = "preview.cancel", Preview, View, "Dismiss", "Closes the preview; nothing is sent.";
     PreviewRows = "preview.rows", Preview, View, "Choose rows", "Lists every target so that some can be left out.";

@@ -22,7 +22,7 @@ pub mod webhooks;
 
 pub use backfill::{FillError, Filled, fill};
 pub use core::{Core, CoreSetup, Link};
-pub use executor::{HealthLimits, Outside};
+pub use executor::{HealthLimits, Outside, recall_board};
 pub use fleet::{ClusterOutside, FleetOutside, Pace};
 pub use judge::judge;
 pub use rulebook::{ReadRules, Rulebook};

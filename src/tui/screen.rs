@@ -167,6 +167,8 @@ pub enum Reaction {
         what: String,
     },
     Intend(Intent),
+    /// Opens the command line with this on it; Enter runs it.
+    Command(String),
     All(Vec<Reaction>),
 }
 

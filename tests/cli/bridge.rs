@@ -145,6 +145,29 @@ fn a_webhook_wakes_the_bridge_of_a_daemon() {
     stage.run(&["daemon", "--listen", "none", "--loops", "bridge"]).failed(6, "`daemon.listen` opens no door");
 }
 
+/// A person has the bridge take up a pull request anew, by the one road of actions.
+#[test]
+fn a_resync_is_a_plan_that_is_sent_and_audited() {
+    let (running, stage) = night(24);
+    let number = running.hub(|hub| hub.pulls().values().find(|pull| &*pull.head_ref == "kokkos-static").unwrap().number);
+    let number = number.to_string();
+    stage.run(&["bridge", "resync", &number]).failed(1, "no bridge has written anything down");
+    assert_eq!(stage.run(&["bridge", "--once"]).code, 0);
+    let told = stage.run(&["bridge", "resync", &number]);
+    assert!(told.out.contains("resync 1 pull request") && told.err.contains("nothing was sent"), "{}{}", told.out, told.err);
+    let plan = stage.run(&["bridge", "resync", &number, "--plan"]).document("stackhand.plan/1");
+    assert_eq!(plan["targets"][0]["object"], serde_json::json!({"kind": "pull_request", "id": number.parse::<u64>().unwrap()}));
+    stage.write("plan.json", &plan.to_string());
+    stage.run(&["retry", "--apply", &stage.path("plan.json")]).failed(2, "this plan is for `stackhand bridge resync`");
+    let done = stage.run(&["bridge", "resync", "--apply", &stage.path("plan.json"), "--json"]);
+    assert_eq!((done.code, &done.json()["tally"]["done"]), (0, &serde_json::json!(1)), "{}{}", done.out, done.err);
+    let audit = stage.run(&["audit", "--json"]);
+    assert!(audit.out.contains("bridge.resync") && audit.out.contains("pull_request"), "{}", audit.out);
+    stage.run(&["bridge", "resync", "1", "--yes"]).failed(3, "no target is left");
+    stage.run(&["--readonly", "bridge", "resync", &number, "--yes"]).failed(3, "read-only");
+    stage.run(&["bridge", "resync", "x"]).failed(2, "write the number of a pull request");
+}
+
 /// E34: the process is killed again and again, wherever it may be, and the next one goes on.
 #[test]
 fn a_bridge_that_is_killed_goes_on_where_it_was_and_does_nothing_twice() {

@@ -16,10 +16,10 @@ use stackhand::adapters::git::mirror::{self, Credentials, Mirror, Remote};
 use stackhand::adapters::github::{self, Access, GitHub};
 use stackhand::adapters::gitlab::{self, GitLab};
 use stackhand::adapters::store::Store;
-use stackhand::bridge::{Posted, Rules};
+use stackhand::bridge::{Posted, Resync, Rules};
 use stackhand::controller::loops::bridge::{Bridge, Outside, PassReport, Rounds};
 use stackhand::controller::supervisor::{Loop, TickContext, stop_sign};
-use stackhand::forge::Sha;
+use stackhand::forge::{PrNumber, Sha};
 use stackhand::sandbox::{Act, Fault, FaultKind, Options, Running, Sandbox};
 
 /// A practice world, and a bridge in it.
@@ -372,6 +372,39 @@ async fn case_E34_a_pass_that_was_cut_off_is_made_good_and_nothing_is_done_twice
     store.put_status(night.running.project, &unheard, true, SystemClock.now()).await.unwrap();
     let report = night.pass().await;
     assert_eq!((report.statuses.posted, night.shown(sha.as_str()).len()), (0, count));
+}
+
+/// Somebody mended what refused a push, and does not want to wait until the bridge tries again by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_asked_for_is_pushed_at_once_whatever_held_it_up() {
+    let night = Night::begin("resync", still()).await;
+    let number = night.number("kokkos-static");
+    let branch = format!("pr{number}_kokkos-static");
+    night.running.refuse_pushes(&[&format!("refs/heads/{branch}")]).unwrap();
+    assert_eq!(night.pass().await.troubles.len(), 1);
+    night.running.refuse_pushes(&[]).unwrap();
+    assert_eq!(reasons(&night.pass().await)[&number], "back_off");
+    let store = Store::open(&night.folder.join("store.db"), SystemClock.now()).await.unwrap();
+    let wish = |head: String| Resync {
+        pr: PrNumber(number),
+        head: Sha::parse(&head).unwrap(),
+        who: "amy".into(),
+        at: SystemClock.now(),
+    };
+    let asked = wish(night.head(number));
+    store.put_resync(night.running.project, &asked).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(20), night.bridge().asked(&[])).await.expect("a bridge hears of it");
+    let dry = night.bridge().pass(true, &|| false).await.unwrap();
+    assert_eq!((reasons(&dry.report)[&number], dry.resyncs), ("first_push", vec![asked]));
+    assert_eq!(night.pass().await.pushed, [branch]);
+    assert_eq!(store.resyncs(night.running.project).await.unwrap(), [], "a wish is granted once");
+    // GitLab has that very merge: there is nothing to push, and the wish is over all the same. So is one for a head of before.
+    for head in [night.head(number), "a".repeat(40)] {
+        store.put_resync(night.running.project, &wish(head)).await.unwrap();
+        let report = night.pass().await;
+        assert_eq!((reasons(&report)[&number], report.pushed.len()), ("already_pushed", 0));
+        assert_eq!(store.resyncs(night.running.project).await.unwrap(), []);
+    }
 }
 
 /// E36: 800 pull requests of which none changed.

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::sql::{Row, query, query_as};
 use super::{Store, StoreError, StoreFault};
-use crate::bridge::{Decided, Note, Posted, PushRecord};
+use crate::bridge::{Decided, Note, Posted, PushRecord, Resync};
 use crate::ci::Timestamp;
 use crate::forge::Sha;
 
@@ -31,6 +31,11 @@ pub struct BridgeMemory {
     pub statuses: Vec<KnownStatus>,
     /// By subject.
     pub notes: BTreeMap<String, Note>,
+}
+
+/// Beside the notes of the bridge, under a name of their own.
+fn resync_keeper(bridge: &str) -> String {
+    format!("resync {bridge}")
 }
 
 impl Store {
@@ -61,6 +66,49 @@ impl Store {
             })
         };
         read.await.map_err(|error| self.failed(error))
+    }
+
+    /// Writes down that somebody wants a pull request pushed again; the bridge reads it, wherever it runs.
+    pub async fn put_resync(&self, bridge: &str, resync: &Resync) -> Result<(), StoreError> {
+        query(
+            "INSERT INTO bridge_notes (bridge, subject, at, body) VALUES (?, ?, ?, ?) \
+             ON CONFLICT (bridge, subject) DO UPDATE SET at = excluded.at, body = excluded.body",
+        )
+        .bind(resync_keeper(bridge))
+        .bind(resync.pr.to_string())
+        .bind(resync.at.millis())
+        .bind(text(resync))
+        .execute(&self.db)
+        .await
+        .map(drop)
+        .map_err(|error| self.failed(error))
+    }
+
+    /// What somebody wants pushed again, the oldest first.
+    pub async fn resyncs(&self, bridge: &str) -> Result<Vec<Resync>, StoreError> {
+        let rows = query("SELECT body FROM bridge_notes WHERE bridge = ? ORDER BY at, subject")
+            .bind(resync_keeper(bridge))
+            .fetch_all(&self.db)
+            .await
+            .map_err(|error| self.failed(error))?;
+        Ok(rows.iter().filter_map(body).collect())
+    }
+
+    /// Forgets what was done, unless somebody has wanted it again since.
+    pub async fn forget_resyncs(&self, bridge: &str, done: &[Resync]) -> Result<(), StoreError> {
+        let write = async {
+            let mut transaction = self.begin_as_leader().await?;
+            for resync in done {
+                query("DELETE FROM bridge_notes WHERE bridge = ? AND subject = ? AND at <= ?")
+                    .bind(resync_keeper(bridge))
+                    .bind(resync.pr.to_string())
+                    .bind(resync.at.millis())
+                    .execute(&mut transaction)
+                    .await?;
+            }
+            transaction.commit().await
+        };
+        write.await.map_err(|error| self.failed(error))
     }
 
     /// Remembers a push that GitLab accepted.

@@ -155,3 +155,43 @@ fn facts_about_an_older_commit_of_main_or_an_older_head_are_not_used() {
     input.merge = Looked::Found(Merge { head: sha("y"), onto: sha("tested"), commit: Some(sha("merge of y")) });
     assert!(matches!(pass(vec![input]).decide().prs[0].reason, Reason::Look(Want::Merge { .. })));
 }
+
+#[test]
+fn who_is_asked_for_goes_again_whatever_held_it_up() {
+    let older = format!("Merge {} into {}", sha("x"), sha("older"));
+    let asked = |input: PrInput| PrInput { asked: true, ..input };
+    let reason = |input: PrInput| answer(&mut pass(vec![input])).0.prs.remove(0).reason;
+    // Main has moved on since: it is merged again.
+    let moved = asked(on_gitlab(pr(1, "x"), &older));
+    assert_eq!(reason(moved), Reason::Refresh { onto: sha("tested") });
+    // Nothing would be new: GitLab has that very merge.
+    assert_eq!(reason(asked(pushed(pr(1, "x")))), Reason::AlreadyPushed);
+    // It failed before, or nobody has touched it for long.
+    let mut held = pr(1, "x");
+    held.trouble = Some(Trouble::again(None, &held.pr.head, "rejected", NOW));
+    assert_eq!((reason(held.clone()).word(), reason(asked(held)).word()), ("back_off", "first_push"));
+    let mut old = pr(1, "x");
+    old.pr.updated_at = NOW.shifted(-30 * 24 * HOUR);
+    assert_eq!((reason(old.clone()).word(), reason(asked(old)).word()), ("stale", "first_push"));
+    // What speaks against it still does.
+    let mut draft = pr(1, "x");
+    draft.pr.is_draft = true;
+    assert_eq!(reason(asked(draft)).word(), "draft");
+}
+
+#[test]
+fn a_wish_is_done_when_nothing_more_can_come_of_it() {
+    let wish = |head: &str| Resync { pr: PrNumber(1), head: sha(head), who: "amy".into(), at: NOW };
+    let decide = |input: PrInput| answer(&mut pass(vec![input])).0.prs.remove(0);
+    let pushes = decide(pr(1, "x"));
+    let name = vec![pushes.update.as_ref().unwrap().name.as_str().to_owned()];
+    assert!(wish("x").is_done(Some(&pushes), &name, true) && wish("x").is_done(Some(&pushes), &[], false));
+    assert!(!wish("x").is_done(Some(&pushes), &[], true), "it was stopped before its turn");
+    let mut waits = pr(1, "x");
+    waits.pr.checks = Items::whole([]);
+    let rules = Rules { prerequisites: vec!["style".into()], ..rules() };
+    let waits = answer(&mut PassInput { rules, ..pass(vec![waits]) }).0.prs.remove(0);
+    assert!(!wish("x").is_done(Some(&waits), &[], false));
+    assert!(wish("older").is_done(Some(&waits), &[], false), "another head is another wish");
+    assert!(wish("x").is_done(None, &[], false), "it is not open any more");
+}

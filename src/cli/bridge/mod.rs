@@ -2,6 +2,7 @@
 
 mod companions;
 mod prs;
+pub(super) mod resync;
 mod stale;
 
 use std::path::{Path, PathBuf};
@@ -32,7 +33,9 @@ JSON `stackhand.bridge/1`, a line per pass: `prs` (open pull requests, null when
 are not alike on both sides], `statuses` {`posted`, `unchanged`, `held`, `failed`, `left` (to the next pass)}, `requests` {`github`, `gitlab`, `git` (processes)}, `seconds`, \
 `dry_run`, `troubles` [line]; in a dry run also `would_push` and `statuses.would_post`.
 
-prs tells where each stands, from the store: JSON `stackhand.bridge-prs/1`: `at`, `whole` (all that are open), `prs` [{`pr`, `title`, `head`, `branch`, \
+resync writes a wish into the store, which the bridge reads wherever it runs (--plan, --apply, --yes and --json as for `stackhand retry`).
+
+prs tells where each stands, from the store: JSON `stackhand.bridge-prs/1`: `at`, `whole` (all that are open), `quota` (GitHub's requests this hour: `left`, `of`), `prs` [{`pr`, `title`, `head`, `branch`, \
 `verdict`, `reason`, `told`, `since`, `pushed` {`at`, `commit`, `onto`, `base`}, `pipeline` {`id`, `sha`, `status`, `updated_at`}, `shown` (on GitHub), \
 `is_untold` (GitHub does not know the newest yet)}].
 
@@ -47,6 +50,7 @@ Examples:
   stackhand bridge --once --json | jq '.decisions[] | select(.verdict != \"pushed\")'
   stackhand bridge --once --record pass.json && stackhand bridge replay pass.json
   stackhand bridge prs
+  stackhand bridge resync 51234 --yes
   stackhand bridge companions --once
   stackhand bridge companions --only skipped,triggers --apply
   stackhand bridge stale --plan old.json && stackhand bridge stale --apply old.json
@@ -76,6 +80,8 @@ pub struct Ask {
 enum What {
     /// Tells where every open pull request stands, as the last pass left it.
     Prs(prs::Ask),
+    /// Has the bridge push pull requests again at once, whatever held them up; without --yes says what that would do.
+    Resync(resync::Ask),
     /// Decides a recorded pass again, and tells what comes out otherwise.
     Replay(Replay),
     /// Makes good what GitLab does not do by itself: pipelines that did not start, trigger jobs that died, pipelines that never end.
@@ -105,6 +111,7 @@ pub async fn run(globals: &Globals, ask: &Ask) -> Result<Exit, Failure> {
     }
     let ended = match &ask.what {
         Some(What::Prs(ask)) => prs::run(&setup, ask).await,
+        Some(What::Resync(ask)) => Box::pin(resync::run(&setup, ask)).await,
         Some(What::Companions(ask)) => Box::pin(companions::run(&setup, ask)).await,
         Some(What::Stale(ask)) => Box::pin(stale::run(&setup, ask)).await,
         _ => Box::pin(pass(&setup, ask)).await,

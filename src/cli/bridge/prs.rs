@@ -7,7 +7,7 @@ use crate::ci::short;
 use crate::cli::assemble::Setup;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::out;
-use crate::controller::loops::bridge::board_key;
+use crate::controller::recall_board;
 
 /// What `prs` can be asked for.
 #[derive(Debug, clap::Args)]
@@ -17,25 +17,24 @@ pub(super) struct Ask {
     json: bool,
 }
 
-/// Tells what the bridge wrote down with its last pass. Sends nothing.
-pub(super) async fn run(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
+/// What the bridge wrote down with its last pass.
+pub(super) async fn board(setup: &Setup) -> Result<Board, Failure> {
     let failed = |message: String| Failure::new(Exit::Failed, message);
     let store = setup.outside.store.as_ref().map_err(|fault| failed(fault.to_string()))?;
-    let text = store.get_meta(&board_key(&setup.project)).await.map_err(|error| failed(error.to_string()))?;
-    let text = text.ok_or_else(|| {
-        failed(
-            "no bridge has written anything down here; start one by `stackhand bridge` or `stackhand daemon`"
-                .to_owned(),
-        )
-    })?;
-    let mut board: Board = serde_json::from_str(&text).map_err(|_| {
-        failed(
-            "another version of stackhand wrote the bridge's rows; they are written anew with its next pass".to_owned(),
-        )
-    })?;
+    let board = recall_board(store, &setup.project).await.map_err(|fault| failed(fault.to_string()))?;
+    board.ok_or_else(|| {
+        let what = "no bridge has written anything down here; start one by `stackhand bridge` or `stackhand daemon`";
+        failed(what.to_owned())
+    })
+}
+
+/// Tells what the bridge wrote down with its last pass. Sends nothing.
+pub(super) async fn run(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
+    let mut board = board(setup).await?;
     if ask.json {
-        let Board { at, is_whole, rows } = &board;
-        out::json(&json!({ "version": "stackhand.bridge-prs/1", "at": at, "whole": is_whole, "prs": rows }))?;
+        let Board { at, is_whole, quota, rows } = &board;
+        let version = "stackhand.bridge-prs/1";
+        out::json(&json!({ "version": version, "at": at, "whole": is_whole, "quota": quota, "prs": rows }))?;
         return Ok(Exit::Ok);
     }
     // What is stuck comes first.

@@ -17,6 +17,9 @@ use crate::controller::loops::{companions, generation};
 use crate::controller::supervisor::Maker;
 use crate::controller::webhooks::Hooks;
 
+/// Why there is no bridge.
+const UNCONFIGURED: &str = "no GitHub is configured: github.repository";
+
 /// Makes a loop of the supervisor from everything that a face has, and webhooks where some are taken.
 type Make = fn(&Arc<Setup>, Option<&Arc<Hooks>>) -> Option<Maker>;
 
@@ -85,11 +88,20 @@ pub fn maker(setup: &Arc<Setup>, name: &str) -> Result<Maker, String> {
     let supervised = || LOOPS.iter().filter(|(_, run)| matches!(run, Run::Supervised(_))).map(|(name, _)| *name);
     match LOOPS.iter().find(|(known, _)| *known == name) {
         Some((_, Run::Supervised(make))) => {
-            make(setup, None).ok_or_else(|| "no GitHub is configured: github.repository".to_owned())
+            make(setup, None).ok_or_else(|| UNCONFIGURED.to_owned())
         }
         Some((_, Run::Core)) => Err("it runs in every console, as far as it is configured".to_owned()),
         None => Err(format!("there is no such loop; there are {}", supervised().collect::<Vec<_>>().join(", "))),
     }
+}
+
+/// Loops that nobody has started yet in a console, and what starts them.
+pub fn idle(setup: &Setup) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let has_bridge = setup.has_bridge();
+    LOOPS.iter().filter(|(_, run)| matches!(run, Run::Supervised(_))).map(move |(name, _)| {
+        let is_ready = has_bridge || *name == generation::NAME;
+        (*name, if is_ready { "not started here; `:loops start NAME` does that" } else { UNCONFIGURED })
+    })
 }
 
 /// Loops that were chosen.
@@ -158,7 +170,7 @@ impl Chosen {
             world.loops.left_out.insert((*name).into(), "it is not among the chosen loops".into());
         }
         for name in [bridge::NAME, companions::NAME].into_iter().filter(|name| self.has(name) && !setup.has_bridge()) {
-            world.loops.left_out.insert(name.into(), "no GitHub is configured: github.repository".into());
+            world.loops.left_out.insert(name.into(), UNCONFIGURED.into());
         }
         if is_dry_run {
             let mut rules = (*world.rules).clone();

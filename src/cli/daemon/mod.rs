@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use loops::Chosen;
-pub use loops::maker;
+pub use loops::{idle, maker};
 use serde_json::{Value, json};
 
 use super::args::Globals;

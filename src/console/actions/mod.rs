@@ -5,6 +5,7 @@ mod auto;
 mod fleet;
 mod group;
 mod plan;
+mod pulls;
 mod queue;
 mod rules;
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::group::Trial;
 use super::rules::{Guard, GuardRule, Rules};
 use crate::ci::{Job, JobId, JobKind, PipelineId, RunnerId, SpecName, Status, Timestamp};
 use crate::console::world::World;
+use crate::forge::PrNumber;
 
 /// The shape of a plan's JSON.
 pub const PLAN_VERSION: &str = "stackhand.plan/1";
@@ -36,6 +37,8 @@ pub enum Verb {
     Delete,
     /// An alert, for a while.
     Silence,
+    /// A pull request goes to GitLab again, whatever held it up.
+    Resync,
 }
 
 impl Verb {
@@ -52,6 +55,7 @@ impl Verb {
             Self::Uncordon => "nodes.uncordon",
             Self::Delete => "pods.delete",
             Self::Silence => "alerts.silence",
+            Self::Resync => "bridge.resync",
         }
     }
 
@@ -67,6 +71,7 @@ impl Verb {
             Self::Uncordon => "uncordon",
             Self::Delete => "delete",
             Self::Silence => "silence",
+            Self::Resync => "resync",
         }
     }
 
@@ -79,6 +84,7 @@ impl Verb {
             Self::Cordon | Self::Uncordon => "node",
             Self::Delete => "pod",
             Self::Silence => "alert",
+            Self::Resync => "pull request",
         }
     }
 
@@ -142,6 +148,7 @@ pub enum Object {
     Silence(Silence),
     /// A branch of the project, by its name.
     Branch(Arc<str>),
+    PullRequest(PrNumber),
 }
 
 /// A thing of the cluster: its name may come back, its uid does not.
@@ -186,6 +193,7 @@ impl std::fmt::Display for Object {
             Self::Pod(pod) => write!(f, "pod {}", pod.name),
             Self::Silence(silence) => write!(f, "alert {}", silence.fingerprint),
             Self::Branch(name) => write!(f, "branch {name}"),
+            Self::PullRequest(number) => write!(f, "pull request {number}"),
         }
     }
 }

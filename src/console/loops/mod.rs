@@ -76,7 +76,7 @@ pub struct Loops {
     pub controller: Option<Arc<Controller>>,
     /// Those of the supervisor, as they last told.
     pub told: BTreeMap<Arc<str>, Arc<LoopState>>,
-    /// Why a loop of the core is left out, where somebody chose so.
+    /// Why a loop does not run here: somebody chose so, or nobody has started it.
     pub left_out: BTreeMap<Arc<str>, Arc<str>>,
     /// Rounds of the core's own loops.
     pub(in crate::console) observed: BTreeMap<Arc<str>, LoopState>,

@@ -21,10 +21,19 @@ pub const CACHES: &str = "caches";
 pub const FLEET: &str = "fleet";
 
 impl World {
-    /// All loops, those of the core first, then those of the supervisor by name.
+    /// All loops, those of the core first, then those of the supervisor by name, then those that do not run here.
     pub fn loops(&self, now: Timestamp) -> Vec<LoopState> {
         let told = self.loops.told.values().map(|state| (**state).clone());
-        [self.taxonomy_loop(now), self.caches_loop(now), self.fleet_loop(now)].into_iter().chain(told).collect()
+        let mut all = vec![self.taxonomy_loop(now), self.caches_loop(now), self.fleet_loop(now)];
+        all.extend(told);
+        for (name, why) in &self.loops.left_out {
+            if all.iter().all(|state| state.name != *name) {
+                let mut state = LoopState::new(name, None, false, now);
+                state.stopped(why, now);
+                all.push(state);
+            }
+        }
+        all
     }
 
     /// Notes the end of a read where it is a round of a loop.

@@ -14,6 +14,7 @@ impl Hands {
         let outcome = match &target.object {
             Object::Job(id) => self.act_on_job(verb, *id, &target).await,
             Object::Pipeline(id) => self.retry_pipeline(*id, &target).await,
+            Object::PullRequest(number) => self.resync(*number, &target, &who).await,
             _ => {
                 let Outside { fleet, gitlab, .. } = &self.outside;
                 Actor { fleet, gitlab, clock: &self.clock, who: &who }.act(verb, &target).await

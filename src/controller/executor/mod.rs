@@ -6,6 +6,8 @@ mod caches;
 mod fetch;
 mod judge;
 
+pub use board::recall_board;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;

@@ -317,6 +317,25 @@ impl App {
                     ActionId::AppHelp,
                 ],
             },
+            Scope::Controller => match self.screen.place() {
+                Place::Loops => &[
+                    ActionId::ListOpen,
+                    ActionId::LoopsRun,
+                    ActionId::LoopsSwitch,
+                    ActionId::TroubleNext,
+                    ActionId::AppCommand,
+                    ActionId::AppHelp,
+                ],
+                _ => &[
+                    ActionId::ListOpen,
+                    ActionId::BridgeResync,
+                    ActionId::TroubleNext,
+                    ActionId::ListFilter,
+                    ActionId::ListSort,
+                    ActionId::AppCommand,
+                    ActionId::AppHelp,
+                ],
+            },
             Scope::Preview => &[ActionId::PreviewConfirm, ActionId::PreviewRows, ActionId::PreviewCancel],
             _ => match self.screen.place() {
                 Place::Overview => &[

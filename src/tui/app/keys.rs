@@ -136,6 +136,12 @@ impl App {
             }
             Reaction::Copy { text, what } => vec![Wish::Copy { text, what }],
             Reaction::Intend(intent) => vec![Wish::Intend(intent)],
+            Reaction::Command(text) => {
+                let mut palette = self.palette(false);
+                palette.line.set(&text);
+                self.overlay = Some(Overlay::Palette(palette));
+                Vec::new()
+            }
             Reaction::All(parts) => parts.into_iter().flat_map(|part| self.react(part, now)).collect(),
         }
     }
@@ -218,6 +224,7 @@ impl App {
             ActionId::RunnersPause | ActionId::NodesCordon | ActionId::PodsDelete | ActionId::AlertsSilence => {
                 self.plan_fleet(action, now)
             }
+            ActionId::BridgeResync => self.plan_resync(now),
             ActionId::JobsExplain => {
                 self.explain(now);
                 // The report of its generation may have to be read first.
@@ -382,6 +389,23 @@ impl App {
             return self.react(Reaction::Ask { what: Ask::Silence, text: String::new() }, now);
         }
         self.preview_fleet(verb, vec![object], now)
+    }
+
+    /// Opens the preview of a plan for the pull request under the cursor.
+    fn plan_resync(&mut self, now: Timestamp) -> Vec<Wish> {
+        let objects = self.screen.selection(self.cx(now)).objects;
+        let number = objects.into_iter().find_map(|object| match object {
+            Object::PullRequest(number) => Some(number),
+            _ => None,
+        });
+        match number {
+            Some(number) => {
+                let plan = Plan::resync(&self.world, [number], now);
+                self.overlay = Some(Overlay::Preview(Box::new(Preview::new(plan))));
+            }
+            None => self.say(false, "no pull request is under the cursor; `8` lists them", now),
+        }
+        Vec::new()
     }
 
     /// Opens the preview of a plan for the fleet.

@@ -110,7 +110,7 @@ impl Panel<'_> {
             |word: &str| [word, self.progress].iter().filter(|w| !w.is_empty()).copied().collect::<Vec<_>>().join(" ");
         match self.freshness {
             None => (self.progress.to_owned(), Role::FreshLive),
-            Some(Freshness::Live(age)) => (format!("age {}", short(age)), Role::FreshLive),
+            Some(Freshness::Live(age)) => (worded(&format!("age {}", short(age))), Role::FreshLive),
             Some(Freshness::Loading) => (worded("loading"), Role::FreshPartial),
             Some(Freshness::Partial) => (worded(pen.look.glyphs.at_least), Role::FreshPartial),
             Some(Freshness::Failed) => (worded("ERROR"), Role::FreshError),

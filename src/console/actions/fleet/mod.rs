@@ -49,7 +49,7 @@ impl FleetMay {
             Verb::Cordon | Verb::Uncordon => (self.nodes, "actions.nodes"),
             Verb::Delete => (self.pods, "actions.pods"),
             Verb::Silence => (self.silences, "actions.silences"),
-            Verb::Retry | Verb::Cancel | Verb::Play | Verb::RetryPipeline => (true, ""),
+            Verb::Retry | Verb::Cancel | Verb::Play | Verb::RetryPipeline | Verb::Resync => (true, ""),
         };
         if may { None } else { Some(setting) }
     }
@@ -67,7 +67,9 @@ impl Plan {
                 (Object::Node(node), None) => self::node(world, verb, node),
                 (Object::Pod(pod), None) => self::pod(world, verb, pod, now),
                 (Object::Silence(silence), None) => alert(world, verb, silence, now),
-                (Object::Job(_) | Object::Pipeline(_) | Object::Branch(_), None) => Err(misplaced(verb)),
+                (Object::Job(_) | Object::Pipeline(_) | Object::Branch(_) | Object::PullRequest(_), None) => {
+                    Err(misplaced(verb))
+                }
             };
             match considered {
                 Ok(shown) => draft.targets.push(Target {
@@ -210,7 +212,7 @@ fn unknown_now(world: &World, verb: Verb, now: Timestamp) -> Option<String> {
         Verb::Cordon | Verb::Uncordon => Source::Nodes,
         Verb::Delete => Source::Pods,
         Verb::Silence => Source::Alerts,
-        Verb::Retry | Verb::Cancel | Verb::Play | Verb::RetryPipeline => return None,
+        Verb::Retry | Verb::Cancel | Verb::Play | Verb::RetryPipeline | Verb::Resync => return None,
     };
     let word = source.word();
     match world.fleet.sources.get(&source)?.freshness(source, now) {

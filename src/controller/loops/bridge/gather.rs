@@ -158,6 +158,7 @@ async fn pr_inputs(
         };
         let mut input = PrInput::new(seen.pr.clone(), branch);
         memory.note_of(&Subject::Pr(seen.pr.number)).recall(&mut input);
+        input.asked = memory.resyncs.iter().any(|one| one.pr == seen.pr.number && one.head == seen.pr.head);
         input
     };
     open.iter().map(input).collect()

@@ -1,18 +1,21 @@
 //! What the store holds of earlier passes.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use super::{Outside, local};
 use crate::adapters::store::BridgeMemory;
-use crate::bridge::{Board, Note, PassInput, PassOutput, PushRecord, RefKind, Subject, Trouble, Watermark};
+use crate::bridge::{Board, Budget, Note, PassInput, PassOutput, PrDecision, PushRecord, RefKind, Resync, Subject, Trouble, Watermark};
 use crate::ci::Timestamp;
 use crate::console::fault::{Fault, FaultKind};
-use crate::forge::Sha;
+use crate::forge::{PrNumber, Sha};
 
 /// What a pass recalls, and what of it changed.
 pub(super) struct Memory {
     pub kept: BridgeMemory,
     pub watermark: Option<Watermark>,
+    /// What somebody wants pushed again.
+    pub resyncs: Vec<Resync>,
     /// As it is in the store.
     stored: BTreeMap<String, Note>,
 }
@@ -22,8 +25,9 @@ impl Memory {
         let kept = outside.store.bridge_memory(&outside.name).await.map_err(|error| local(&error))?;
         let mark = outside.store.get_meta(&mark_key(outside)).await.map_err(|error| local(&error))?;
         let watermark = mark.and_then(|text| text.parse().ok()).map(|ms| Watermark(Timestamp::from_millis(ms)));
+        let resyncs = outside.store.resyncs(&outside.name).await.map_err(|error| local(&error))?;
         let stored = kept.notes.clone();
-        Ok(Self { kept, watermark, stored })
+        Ok(Self { kept, watermark, resyncs, stored })
     }
 
     pub fn note_of(&self, subject: &Subject) -> Note {
@@ -46,6 +50,29 @@ impl Memory {
         let mut notes = if is_listed { BTreeMap::new() } else { self.stored.clone() };
         notes.extend(prs.chain(branches).chain(tags).filter(|(_, note)| !note.is_empty()));
         self.put(outside, notes, input.now).await
+    }
+
+    /// Forgets what was asked for and done. What is left comes back.
+    pub async fn settle_resyncs(
+        self,
+        outside: &Outside,
+        output: &PassOutput,
+        (pushed, is_cut): (&[String], bool),
+        is_listed: bool,
+    ) -> Result<Vec<Resync>, Fault> {
+        /// Whoever asked has looked elsewhere by then.
+        const LONG: Duration = Duration::from_hours(24);
+        let decided: HashMap<PrNumber, &PrDecision> = output.prs.iter().map(|one| (one.pr, one)).collect();
+        let is_done = |resync: &Resync| match decided.get(&resync.pr) {
+            None if !is_listed => false,
+            decided => resync.is_done(decided.copied(), pushed, is_cut),
+        };
+        let is_old = |resync: &Resync| outside.clock.now().since(resync.at) > LONG;
+        let (done, left): (Vec<_>, Vec<_>) = self.resyncs.into_iter().partition(|one| is_done(one) || is_old(one));
+        if !done.is_empty() {
+            outside.store.forget_resyncs(&outside.name, &done).await.map_err(|error| local(&error))?;
+        }
+        Ok(left)
     }
 
     /// Remembers how something failed, or that it no longer does.
@@ -96,7 +123,9 @@ pub(super) async fn put_board(
     let posted: Vec<_> = kept.statuses.iter().filter(|one| !one.is_uncertain).map(|one| &one.posted).collect();
     let board = Board::after(before.as_ref(), input, output, (&kept.pushes, &posted), is_whole);
     // A pass may write twice.
-    let board = Board { at: outside.now(), ..board };
+    let quotas = outside.github.quotas().into_iter().flatten();
+    let quota = quotas.map(|quota| Budget { left: quota.remaining, of: quota.limit }).min_by_key(|quota| quota.left);
+    let board = Board { at: outside.now(), quota, ..board };
     let text = serde_json::to_string(&board)
         .map_err(|error| Fault::new(FaultKind::Local, "write down the bridge's board", error.to_string()))?;
     outside.store.put_meta_as_leader(&key, &text).await.map_err(|error| local(&error))

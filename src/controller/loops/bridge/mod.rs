@@ -29,7 +29,7 @@ use crate::adapters::git::mirror::Mirror;
 use crate::adapters::github::GitHub;
 use crate::adapters::gitlab::GitLab;
 use crate::adapters::store::{Store, StoreError};
-use crate::bridge::{Decided, PassInput, PassOutput, Recording, Rules, Watermark};
+use crate::bridge::{Decided, PassInput, PassOutput, Recording, Resync, Rules, Watermark};
 use crate::ci::Timestamp;
 use crate::console::fault::{Fault, FaultKind};
 
@@ -68,6 +68,8 @@ pub struct Pass {
     pub report: PassReport,
     /// Why the pull requests could not be listed, if so. Everything else was done.
     pub unlisted: Option<Fault>,
+    /// What somebody wants pushed again, and what is still waited for.
+    pub resyncs: Vec<Resync>,
 }
 
 impl Pass {
@@ -95,7 +97,7 @@ impl Bridge {
         let output = look::decide(outside, &mut input).await;
         memory.note(outside, &input, gathered.is_listed).await?;
         let mut told = Told { unchanged: output.statuses.unchanged, ..Told::default() };
-        let mut pushed = Vec::new();
+        let (mut pushed, mut resyncs) = (Vec::new(), memory.resyncs.clone());
         if !dry_run {
             let decided = Decided::all(&output, input.now);
             outside.store.put_decisions(&outside.name, &decided, input.now).await.map_err(|error| local(&error))?;
@@ -104,6 +106,8 @@ impl Bridge {
                 memory::put_board(outside, &input, &output, gathered.is_listed).await?;
             }
             pushed = push::push(outside, &mut memory, &input, &output, &mut troubles, is_asked_to_stop).await?;
+            let done = (&*pushed, is_asked_to_stop());
+            resyncs = memory.settle_resyncs(outside, &output, done, gathered.is_listed).await?;
             let unposted =
                 tell::tell(outside, &input, &output.statuses.post, &mut told, &mut troubles, is_asked_to_stop).await?;
             let (before, held) = (gathered.watermark, &output.statuses.held);
@@ -124,7 +128,21 @@ impl Bridge {
             dry_run,
         };
         let report = PassReport::of(&input, &output, done);
-        Ok(Pass { input, output, report, unlisted })
+        Ok(Pass { input, output, report, unlisted, resyncs })
+    }
+
+    /// Waits until somebody wants something pushed again that is not among these. It may be dropped at any `await`.
+    pub async fn asked(&self, known: &[Resync]) {
+        /// Of a store that others may write to.
+        const LOOK: Duration = Duration::from_secs(2);
+        loop {
+            tokio::time::sleep(LOOK).await;
+            match self.outside.store.resyncs(&self.outside.name).await {
+                Ok(resyncs) if resyncs.iter().any(|one| !known.contains(one)) => return,
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "what somebody wants pushed again cannot be read"),
+            }
+        }
     }
 
     /// Packs the mirror once a day, whichever process comes by.

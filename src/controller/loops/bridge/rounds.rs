@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, pending};
 
 use super::{Bridge, Pass};
+use crate::bridge::Resync;
 use crate::console::fault::Fault;
 use crate::controller::supervisor::{Loop, TickContext, Ticked};
 use crate::controller::webhooks::Wakes;
@@ -25,12 +26,14 @@ pub struct Rounds {
     wakes: Option<Wakes>,
     /// The last pass left something to do.
     has_more: bool,
+    /// What it was asked to push again, and could not yet.
+    resyncs: Vec<Resync>,
 }
 
 impl Rounds {
     /// Where nothing may be changed, every pass is a dry one.
     pub const fn new(open: Open, every: Duration, is_read_only: bool, wakes: Option<Wakes>) -> Self {
-        Self { open, every, is_read_only, bridge: None, wakes, has_more: false }
+        Self { open, every, is_read_only, bridge: None, wakes, has_more: false, resyncs: Vec::new() }
     }
 
     async fn round(&mut self, cx: &TickContext) -> Result<Ticked, Fault> {
@@ -45,9 +48,10 @@ impl Rounds {
             None => None,
         };
         // A pass that fails as a whole lets go of everything: a damaged repository is made again when it is opened.
-        let Pass { report, unlisted, .. } = bridge.pass(is_dry, &|| cx.stop.is_asked()).await?;
+        let Pass { report, unlisted, resyncs, .. } = bridge.pass(is_dry, &|| cx.stop.is_asked()).await?;
         self.bridge = Some(bridge);
         self.has_more = report.has_more();
+        self.resyncs = resyncs;
         for trouble in &report.troubles {
             tracing::warn!("{trouble}");
         }
@@ -87,11 +91,24 @@ impl Loop for Rounds {
     }
 
     fn due(&mut self) -> BoxFuture<'_, ()> {
+        let Self { wakes, bridge, has_more, resyncs, .. } = self;
         Box::pin(async {
-            match &mut self.wakes {
-                _ if self.has_more => {}
-                Some(wakes) => drop(wakes.next().await),
-                None => pending().await,
+            let woken = async {
+                match wakes {
+                    _ if *has_more => {}
+                    Some(wakes) => drop(wakes.next().await),
+                    None => pending().await,
+                }
+            };
+            let asked = async {
+                match bridge {
+                    Some(bridge) => bridge.asked(resyncs).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                () = woken => {}
+                () = asked => {}
             }
         })
     }

@@ -98,3 +98,22 @@ fn the_rounds_of_a_loop_are_one_key_away() {
     night.press("Esc");
     snapshot("loops-rounds-closed-80x24", &night.draw(80, 24));
 }
+
+#[test]
+fn a_loop_is_started_and_stopped_by_a_command_that_is_written_out() {
+    let mut night = busy();
+    night.press("0");
+    // What runs is stopped, and what does not is started; Enter is the person's.
+    let line = |night: &mut Night| night.text(100, 30);
+    night.press("X");
+    assert!(line(&mut night).contains(":loops run index"), "{}", line(&mut night));
+    night.press("Esc o");
+    assert!(line(&mut night).contains(":loops stop index"));
+    assert!(night.press("⏎").iter().any(|wish| format!("{wish:?}").contains("Stop")));
+    let mut idle = Night::busy();
+    idle.app.world.loops.left_out.insert("bridge".into(), "not started here".into());
+    idle.press("0 g g o");
+    assert!(line(&mut idle).contains(":loops start bridge"), "{}", line(&mut idle));
+    idle.press("Esc G o");
+    assert!(line(&mut idle).contains("nothing starts or stops it"), "{}", line(&mut idle));
+}

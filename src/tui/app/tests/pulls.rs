@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::night::Night;
-use crate::bridge::{Board, BoardPipeline, BoardPush, BoardRow, Decided, Verdict};
+use crate::bridge::{Board, BoardPipeline, BoardPush, BoardRow, Budget, Decided, Verdict};
 use crate::ci::{PipelineId, Status, Timestamp};
 use crate::console::effect::Fetch;
 use crate::console::event::Event;
@@ -59,7 +59,8 @@ fn board(now: Timestamp) -> Board {
         pushed(row(now, 51_302, "docs: typo", has, 2), now, 11, Status::Running, CommitState::Pending),
         row(now, 51_111, "gcc: 15.2, and a title that is much longer than any column of any screen", checks, 9 * 1_440),
     ];
-    Board { at: now.shifted(-11_000), is_whole: true, rows }
+    let quota = Some(Budget { left: 4_120, of: 5_000 });
+    Board { at: now.shifted(-11_000), is_whole: true, quota, rows }
 }
 
 fn busy() -> Night {
@@ -135,4 +136,18 @@ fn trouble_is_jumped_to_and_rows_are_ordered() {
     assert!(night.text(100, 30).lines().any(|line| line.contains('▌') && !line.contains("#51111")));
     night.press("s s");
     assert!(first(&mut night).contains("#51302"), "by number, the newest first");
+}
+
+#[test]
+fn a_resync_is_previewed_with_what_it_would_do() {
+    let mut night = busy();
+    night.press("/");
+    night.write("hdf5");
+    night.press("⏎ R");
+    snapshot("pulls-resync-100x30", &night.draw(100, 30));
+    night.press("Esc Esc /");
+    night.write("llvm");
+    night.press("⏎ R");
+    let text = night.text(100, 30);
+    assert!(text.contains("skip 1") && text.contains("it conflicts with develop"), "{text}");
 }

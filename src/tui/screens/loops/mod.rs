@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use self::rows::{COLUMNS, ROUNDS, order, round_row, row};
 use crate::ci::short;
 use crate::console::effect::Focus;
-use crate::console::loops::{LoopState, Phase, Role as Lead};
+use crate::console::loops::{CACHES, FLEET, LoopState, Phase, Role as Lead, TAXONOMY};
 use crate::console::registry::{ActionId, Scope};
 use crate::tui::list::List;
 use crate::tui::screen::{Cx, Place, Reaction, Screen, Selection};
@@ -62,7 +62,7 @@ fn runner(cx: Cx<'_>) -> String {
 
 impl Screen for LoopsScreen {
     fn scope(&self) -> Scope {
-        Scope::List
+        Scope::Controller
     }
 
     fn place(&self) -> Place {
@@ -126,6 +126,17 @@ impl Screen for LoopsScreen {
                 self.is_open = false;
                 Reaction::Done
             }
+            ActionId::LoopsRun | ActionId::LoopsSwitch => self.chosen().map_or(Reaction::Done, |state| {
+                let verb = match (action, state.phase) {
+                    _ if [TAXONOMY, CACHES, FLEET].contains(&&*state.name) => {
+                        return Reaction::complain(format!("{} runs wherever it is configured; nothing starts or stops it", state.name));
+                    }
+                    (ActionId::LoopsRun, _) => "run",
+                    (_, Phase::Stopped) => "start",
+                    _ => "stop",
+                };
+                Reaction::Command(format!("loops {verb} {}", state.name))
+            }),
             ActionId::TroubleNext | ActionId::TroublePrev => {
                 let is_bad = |name: &Arc<str>| {
                     let state = self.loops.iter().find(|state| state.name == *name);

@@ -7,7 +7,8 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 use self::rows::{COLUMNS, PullSubject, STORY, is_trouble, order, row, story};
-use crate::bridge::BoardRow;
+use crate::bridge::{BoardRow, Budget};
+use crate::console::actions::Object;
 use crate::console::effect::Focus;
 use crate::console::fresh::Freshness;
 use crate::console::registry::{ActionId, Scope};
@@ -77,7 +78,7 @@ impl PullsScreen {
 }
 
 /// How old the board is, what is wrong with it, and how many rows need somebody.
-fn panel<'a>(cx: Cx<'_>, area: Rect, problem: Option<&'a (String, String)>) -> Panel<'a> {
+fn panel<'a>(cx: Cx<'_>, area: Rect, problem: Option<&'a (String, String)>, quota: &'a str) -> Panel<'a> {
     let board = cx.world.board.value.as_ref();
     let freshness = board.map(|board| match cx.server_now().since(board.at) {
         age if age > OLD => Freshness::Stale(age),
@@ -86,12 +87,19 @@ fn panel<'a>(cx: Cx<'_>, area: Rect, problem: Option<&'a (String, String)>) -> P
     });
     Panel {
         freshness,
+        progress: quota,
         source: if freshness.is_some() { "bridge" } else { "" },
         problem: problem.map(|(what, remedy)| (what.as_str(), remedy.as_str())),
         is_focused: true,
         is_bare: area.height < 16,
         ..Panel::default()
     }
+}
+
+/// What GitHub still answers this hour.
+fn quota(cx: Cx<'_>) -> String {
+    let quota = cx.world.board.value.as_ref().and_then(|board| board.quota);
+    quota.map_or_else(String::new, |Budget { left, of }| format!("quota {left}/{of}"))
 }
 
 fn problem(cx: Cx<'_>) -> Option<(String, String)> {
@@ -101,7 +109,7 @@ fn problem(cx: Cx<'_>) -> Option<(String, String)> {
 
 impl Screen for PullsScreen {
     fn scope(&self) -> Scope {
-        Scope::List
+        Scope::Controller
     }
 
     fn place(&self) -> Place {
@@ -110,7 +118,7 @@ impl Screen for PullsScreen {
 
     fn settle(&mut self, cx: Cx<'_>, area: Rect) {
         let (top, _) = self.parts(area);
-        let rows = panel(cx, top, problem(cx).as_ref()).inner(top);
+        let rows = panel(cx, top, problem(cx).as_ref(), "").inner(top);
         let now = (cx.world.revision, self.filtered.changes());
         if self.worked_out == Some(now) {
             self.list.resettle(rows, cx.now);
@@ -133,8 +141,8 @@ impl Screen for PullsScreen {
 
     fn draw(&self, cx: Cx<'_>, area: Rect, pen: &mut Pen<'_>) {
         let (top, bottom) = self.parts(area);
-        let (problem, narrowed) = (problem(cx), self.filtered.narrowed());
-        let panel = Panel { title: "PRs / bridge", narrowed: &narrowed, ..panel(cx, top, problem.as_ref()) };
+        let (problem, narrowed, quota) = (problem(cx), self.filtered.narrowed(), quota(cx));
+        let panel = Panel { title: "PRs / bridge", narrowed: &narrowed, ..panel(cx, top, problem.as_ref(), &quota) };
         let inside = panel.draw(pen, top);
         if self.list.ids().is_empty() {
             let (why, widen) = match (&cx.world.board.value, cx.world.board.fetched_at) {
@@ -209,7 +217,11 @@ impl Screen for PullsScreen {
     fn selection(&self, cx: Cx<'_>) -> Selection {
         let pipeline = self.chosen(cx).and_then(|row| row.pipeline.as_ref()).map(|pipeline| pipeline.id);
         // Only one that is followed can be gone to.
-        Selection { pipeline: pipeline.filter(|id| cx.world.pipeline(*id).is_some()), ..Selection::default() }
+        Selection {
+            pipeline: pipeline.filter(|id| cx.world.pipeline(*id).is_some()),
+            objects: self.chosen(cx).map(|row| Object::PullRequest(row.pr)).into_iter().collect(),
+            ..Selection::default()
+        }
     }
 
     fn focus(&self, cx: Cx<'_>) -> Focus {
