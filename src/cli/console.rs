@@ -12,7 +12,7 @@ use ratatui::layout::{Position, Size};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::assemble::{Setup, attach_sockets, daemon_lock};
+use super::assemble::{Setup, attach_sockets};
 use super::daemon;
 use super::exit::{Exit, Failure};
 use super::rulebook;
@@ -21,7 +21,6 @@ use crate::console::actions::Rules;
 use crate::console::event::Intent;
 use crate::console::loops::{LoopOrder, Switch};
 use crate::controller::attach::{AttachError, Attached, Leave, Own, attach};
-use crate::controller::leadership::leader;
 use crate::controller::supervisor::{self, Surroundings, stop_sign};
 use crate::controller::{Core, Link};
 use crate::tui::app::{self, App, Loader, Nudge};
@@ -170,14 +169,22 @@ async fn knock(setup: &Setup, warnings: &mut Vec<String>) -> Result<Attached, bo
         Ok(attached) => return Ok(attached),
         Err(error) => error,
     };
-    let lock = daemon_lock(&setup.paths, &setup.project);
-    // A lock that cannot be looked at says nothing; the store still lets each job be retried by itself once.
-    let leader = lock.and_then(|lock| leader(&lock).ok().flatten());
-    if leader.is_some() || !matches!(error, AttachError::Absent) {
-        let named = leader.as_ref().and_then(Option::as_ref).map(|holder| format!(" ({holder})")).unwrap_or_default();
+    let leader = match daemon::lead(setup) {
+        Ok(lead) => lead.leader().await,
+        // Without a place for the lead nobody has it.
+        Err(_) => Ok(None),
+    };
+    let named = match &leader {
+        Ok(Some(Some(holder))) => format!(" ({holder})"),
+        Ok(_) => String::new(),
+        Err(why) => format!(" (who leads is not known: {why})"),
+    };
+    // Where that is not known, somebody may.
+    let may_lead = !matches!(leader, Ok(None));
+    if may_lead || !matches!(error, AttachError::Absent) {
         warnings.push(format!("not attached to the daemon{named}: {error}; this console reads by itself"));
     }
-    Err(leader.is_some())
+    Err(may_lead)
 }
 
 async fn drive(

@@ -87,6 +87,16 @@ impl Source {
             Err(error) => Bid::Unanswered(error.to_string()),
         })
     }
+
+    /// Who leads, without asking for the lead; `None`: nobody does. Whoever leads may not be named.
+    pub async fn leader(&self) -> io::Result<Option<Option<Holder>>> {
+        let lender = match self {
+            Self::File(path) => return leader(path),
+            Self::Store(lender) => lender,
+        };
+        let signature = lender.holder().await.map_err(io::Error::other)?;
+        Ok(signature.map(|signature| serde_json::from_str(&signature).ok()))
+    }
 }
 
 /// Asks for the lock of a file once.
@@ -111,8 +121,7 @@ fn bid(path: &Path, me: &Holder) -> io::Result<Bid> {
     Err(io::Error::other("the file is removed again and again"))
 }
 
-/// Who leads, without asking for the lead; `None`: nobody does. Whoever leads may not be named.
-pub fn leader(path: &Path) -> io::Result<Option<Option<Holder>>> {
+fn leader(path: &Path) -> io::Result<Option<Option<Holder>>> {
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -70,13 +70,28 @@ impl Lender {
         self.try_bid(signature, now).await.map_err(|fault| StoreError { place: self.place.clone(), fault })
     }
 
+    /// How whoever leads signed, without asking for the lead; `None`: nobody does.
+    pub async fn holder(&self) -> Result<Option<String>, StoreError> {
+        // The server tells both halves of a lock's number apart.
+        let holder = sqlx::query_scalar(
+            "SELECT holder FROM lead WHERE EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 \
+             AND (classid::bigint << 32 | objid::bigint) = $1 \
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))",
+        );
+        let asked = within(DEAF, holder.bind(self.key()).fetch_optional(&self.server.pool)).await;
+        asked.map_err(|fault| StoreError { place: self.place.clone(), fault })
+    }
+
+    fn key(&self) -> i64 {
+        key_of(&format!("{} lead", self.server.schema))
+    }
+
     async fn try_bid(&self, signature: &str, now: Timestamp) -> Result<Bidding, StoreFault> {
         // A session of its own, which ends where this is cut off: a lock that went back into the pool would keep everybody out.
         let options = self.server.pool.connect_options();
         let mut session = within(DEAF, PgConnection::connect_with(&options)).await?;
         let lock = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)");
-        let key = key_of(&format!("{} lead", self.server.schema));
-        if !within(DEAF, lock.bind(key).fetch_one(&mut session)).await? {
+        if !within(DEAF, lock.bind(self.key()).fetch_one(&mut session)).await? {
             let signed = within(DEAF, sqlx::query_scalar("SELECT holder FROM lead").fetch_one(&mut session)).await?;
             // It ends anyway.
             let _ = session.close().await;

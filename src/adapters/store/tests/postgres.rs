@@ -159,8 +159,10 @@ async fn one_leads_and_the_next_has_a_later_term() {
     let place = place(server, "lead");
     let first = Store::open_postgres(&place, NOW).await.unwrap();
     let second = Store::open_postgres(&place, NOW).await.unwrap();
+    assert_eq!(second.lender().unwrap().holder().await.unwrap(), None);
     let lease = leads(&first, "first").await;
     assert!(lease.holds());
+    assert_eq!(second.lender().unwrap().holder().await.unwrap().as_deref(), Some("first"));
     assert_eq!(follows(&second, "second").await, "first");
     assert!(is_deposed(second.put_push("p", &push(1)).await), "whoever stands by writes nothing in the leader's place");
     first.put_push("p", &push(1)).await.unwrap();
