@@ -17,16 +17,18 @@ mod made {
 }
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use stackhand::ci::Timestamp;
+use stackhand::generation::check::{Child, Planned};
 use stackhand::generation::{
-    Answers, Dag, Form, Inputs, Kept, Listing, Mirror, MirrorState, MirrorView, Options, affected, gaps, generate,
-    joins,
+    Answers, Dag, Form, Generation, Inputs, Kept, Listing, Mirror, MirrorState, MirrorView, Options, affected, gaps,
+    generate, joins,
 };
-use stackhand::spack::Lock;
 use stackhand::spack::buildcache::read_index;
 use stackhand::spack::yaml::{Layers, Scope, Value};
+use stackhand::spack::{Hash, Lock};
 
 use made::dag::{Stack, chain, hub};
 use made::{bytes, spack};
@@ -87,17 +89,28 @@ fn memory(sheet: &mut Sheet) {
     drop((dag, kept, reduced));
 }
 
-/// From bytes to YAML, with every third spec in the cache.
-fn whole_generation(sheet: &mut Sheet) {
-    let stack = Stack::layered(NODES, EDGES);
-    let (lock, wanted) = (spack::lock(&stack), (0..40).map(|at| format!("package-{at}")).collect::<Vec<_>>());
-    let cached: HashSet<String> = (0..NODES).filter(|at| at % 3 == 0).map(spack::hash).collect();
-    let index = spack::index(2_000 * NODES).0;
-    let Ok(Value::Map(sections)) = Value::parse(CI.as_bytes()) else { return };
-    let layers = Layers(vec![Scope { name: "ci.yaml".into(), sections }]);
-    let made = || {
-        let lock = Lock::parse(lock.as_bytes()).expect("the lock is whole");
-        let index = read_index(index.as_bytes(), &|hash| cached.contains(hash.as_str())).expect("the index is whole");
+/// A stack with every third spec in the cache, as bytes.
+struct Bytes {
+    lock: String,
+    index: String,
+    cached: HashSet<String>,
+}
+
+impl Bytes {
+    fn made() -> Self {
+        let lock = spack::lock(&Stack::layered(NODES, EDGES));
+        let cached = (0..NODES).filter(|at| at % 3 == 0).map(spack::hash).collect();
+        Self { lock, index: spack::index(2_000 * NODES).0, cached }
+    }
+
+    /// Generates from bytes on.
+    fn generate<T>(&self, then: impl FnOnce(&Lock, &Generation<'_>) -> T) -> T {
+        let wanted: Vec<String> = (0..40).map(|at| format!("package-{at}")).collect();
+        let Ok(Value::Map(sections)) = Value::parse(CI.as_bytes()) else { unreachable!("it is a map") };
+        let layers = Layers(vec![Scope { name: "ci.yaml".into(), sections }]);
+        let lock = Lock::parse(self.lock.as_bytes()).expect("the lock is whole");
+        let is_cached = |hash: &Hash| self.cached.contains(hash.as_str());
+        let index = read_index(self.index.as_bytes(), &is_cached).expect("the index is whole");
         let url = "s3://bin/develop/demo";
         let listing =
             Listing { layout: 3, source: url.into(), checksum: "0".into(), modified: None, listed: index.listed };
@@ -123,9 +136,14 @@ fn whole_generation(sheet: &mut Sheet) {
             durations: &HashMap::new(),
             now: Timestamp::from_millis(0),
         };
-        let made = generate(&inputs).expect("nothing is refused");
-        (made.document.size(Form::Yaml), made.jobs.len(), bytes::resident())
-    };
+        then(&lock, &generate(&inputs).expect("nothing is refused"))
+    }
+}
+
+/// From bytes to YAML, and the check of what came out.
+fn whole_generation(sheet: &mut Sheet) {
+    let whole = Bytes::made();
+    let made = || whole.generate(|_, made| (made.document.size(Form::Yaml), made.jobs.len(), bytes::resident()));
     let before = bytes::resident();
     let (size, jobs, after) = made();
     println!("{NODES} specs, {EDGES} edges: {jobs} jobs, {:.1} MB of YAML", size as f64 / 1e6);
@@ -133,6 +151,21 @@ fn whole_generation(sheet: &mut Sheet) {
         bytes::row(sheet, "whole generation: held at its end", after.saturating_sub(before), Some(300_000_000));
     }
     sheet.row("whole generation: lock, index, YAML", ms(1_000), &measure(5, |_| made()));
+    whole.generate(|lock, made| {
+        let named = |needs: &Arc<Value>| -> Vec<Arc<str>> {
+            let needs = needs.as_list().unwrap_or_default().iter();
+            needs.filter_map(|need| need.get("job").and_then(Value::as_text)).map(Arc::from).collect()
+        };
+        let jobs = made.document.jobs.iter();
+        let planned: Vec<Planned> =
+            jobs.map(|(name, job)| Planned { name: Arc::clone(name), needs: job.get("needs").map(named) }).collect();
+        let check = || {
+            let child = Child::of(lock, &planned).expect("the lock has a graph");
+            child.findings(|hash| whole.cached.contains(hash.as_str()))
+        };
+        assert_eq!(check(), [], "what was generated is well");
+        sheet.row("the same, held against lock and cache", ms(300), &measure(5, |_| check()));
+    });
 }
 
 fn large_index(sheet: &mut Sheet) {

@@ -88,6 +88,7 @@ def main():
     runners = client.runners_all.list(get_all=True)
     check(any("-gitlab-runner-" in r.description for r in runners), "no runner has a manager's name")
     check(client.runners.get(runners[0].id).tag_list, "a runner without tags")
+    check("develop" in [branch.name for branch in project.protectedbranches.list()], "develop is not protected")
 
     print(f"python-gitlab {gitlab.__version__}: {len(pipelines)} pipelines, {len(children)} children, {total} jobs, {len(runners)} runners: fine")
 

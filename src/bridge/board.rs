@@ -47,6 +47,9 @@ pub struct BoardRow {
     pub reason: Arc<str>,
     /// The reason as a sentence.
     pub told: Arc<str>,
+    /// Nothing is expected of the bridge until its author goes on.
+    #[serde(default)]
+    pub is_idle: bool,
     /// Since when the same is decided about the same head.
     pub since: Timestamp,
     /// The push of this head.
@@ -86,6 +89,8 @@ pub enum Step {
     Status,
     /// Nothing happens until somebody changes it.
     Refused,
+    /// Its author has not asked for anything yet, or has left it.
+    Idle,
     /// It has gone all the way.
     Done,
 }
@@ -97,7 +102,7 @@ impl Step {
         match self {
             Self::Sync | Self::Status => Some(Duration::from_mins(5)),
             Self::Pipeline => Some(Duration::from_hours(3)),
-            Self::Refused | Self::Done => None,
+            Self::Refused | Self::Idle | Self::Done => None,
         }
     }
 }
@@ -107,6 +112,7 @@ impl BoardRow {
     pub fn step(&self) -> (Step, Timestamp) {
         match (self.verdict, &self.pushed) {
             (Verdict::Refuse, _) => (Step::Refused, self.since),
+            _ if self.is_idle => (Step::Idle, self.since),
             (Verdict::Wait | Verdict::Look, _) | (_, None) => (Step::Sync, self.since),
             (Verdict::Push | Verdict::Pushed, Some(pushed)) => match &self.pipeline {
                 Some(pipeline) if pipeline.status.is_some_and(Status::is_terminal) => {
@@ -179,6 +185,7 @@ impl Board {
                 verdict: decision.verdict(),
                 reason: reason.into(),
                 told: told.into(),
+                is_idle: decision.reason.is_idle(),
                 since: same.map_or(input.now, |row| row.since),
                 pushed: pushed.map(|push| BoardPush {
                     at: push.at,

@@ -153,6 +153,11 @@ impl Reason {
         }
     }
 
+    /// Whether nothing is expected of the bridge until its author goes on.
+    pub const fn is_idle(&self) -> bool {
+        matches!(self, Self::Draft | Self::Stale { .. } | Self::MissingLabel(_))
+    }
+
     /// A word for JSON and for filters.
     pub const fn word(&self) -> &'static str {
         match self {

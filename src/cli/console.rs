@@ -21,6 +21,7 @@ use crate::console::actions::Rules;
 use crate::console::event::Intent;
 use crate::console::loops::{LoopOrder, Switch};
 use crate::controller::attach::{AttachError, Attached, Leave, Own, attach};
+use crate::controller::leadership::Leader;
 use crate::controller::supervisor::{self, Surroundings, stop_sign};
 use crate::controller::{Core, Link};
 use crate::tui::app::{self, App, Loader, Nudge};
@@ -172,15 +173,15 @@ async fn knock(setup: &Setup, warnings: &mut Vec<String>) -> Result<Attached, bo
     let leader = match daemon::lead(setup) {
         Ok(lead) => lead.leader().await,
         // Without a place for the lead nobody has it.
-        Err(_) => Ok(None),
+        Err(_) => Ok(Leader::Nobody),
     };
     let named = match &leader {
-        Ok(Some(Some(holder))) => format!(" ({holder})"),
+        Ok(Leader::Somebody(Some(holder))) => format!(" ({holder})"),
         Ok(_) => String::new(),
         Err(why) => format!(" (who leads is not known: {why})"),
     };
     // Where that is not known, somebody may.
-    let may_lead = !matches!(leader, Ok(None));
+    let may_lead = !matches!(leader, Ok(Leader::Nobody));
     if may_lead || !matches!(error, AttachError::Absent) {
         warnings.push(format!("not attached to the daemon{named}: {error}; this console reads by itself"));
     }
@@ -257,6 +258,10 @@ impl Surface for Screen {
 
     fn redraw(&mut self) {
         self.terminal.redraw();
+    }
+
+    fn repaint(&mut self) {
+        self.terminal.repaint();
     }
 
     fn interval(&self) -> Duration {

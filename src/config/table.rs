@@ -293,7 +293,7 @@ settings! {
         "The folder of the bridge's own git repository; without one, it is in the user's state folder."
         folder: Option<PathBuf> {owner} = None;
         "How often the bridge looks by itself."
-        every: Duration [secs(5)..=secs(86_400)] = secs(60);
+        every: Duration [secs(5)..=secs(86_400)] = secs(30);
         "How often the bridge's companions look by themselves."
         companions_every: Duration [secs(5)..=secs(86_400)] = secs(600);
         "The companions that a daemon lets act: `skipped`, `triggers`, `stuck`; the others say what they would do."
@@ -322,7 +322,7 @@ settings! {
         stale_after: Duration [secs(60)..=secs(31_536_000)] = secs(172_800);
         "Whether a head is merged again when main has moved on."
         refresh: bool = false;
-        "What GitLab protects besides the protected branches of GitHub: names, or patterns with `*`."
+        "Where no pull request may go besides what GitHub and GitLab protect (Maintainers are told): names, or patterns with `*`."
         protected: Names {owner} = Names::default();
         "Whether protected branches that were rewritten on GitHub are rewritten on GitLab."
         force_branches: bool {owner} = false;

@@ -246,6 +246,7 @@ actions! {
     AlertsSilence = "alerts.silence", Fleet, Mutate, "Silence…", "Plans to silence the alert at Alertmanager, with a note and an end.", command "silence";
     BridgeResync = "bridge.resync", Controller, Mutate, "Resync…", "Plans to have the pull request pushed again, whatever held it up.", command "resync";
     LoopsRun = "loops.run", Controller, Mutate, "Run now…", "Writes the command that begins the loop's next round now.";
+    LoopsAll = "loops.all", Global, Mutate, "Controller…", "Writes the command that starts all loops in this console, or stops them.";
     LoopsSwitch = "loops.switch", Controller, Mutate, "Start / stop…", "Writes the command that starts the loop here, or stops it.";
     PreviewConfirm = "preview.confirm", Preview, Mutate, "Confirm", "Holds the plan as shown, then sends it.";
     PreviewCancel = "preview.cancel", Preview, View, "Dismiss", "Closes the preview; nothing is sent.";

@@ -33,6 +33,14 @@ impl std::fmt::Display for Holder {
     }
 }
 
+/// Who leads, as whoever does not ask for the lead sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leader {
+    Nobody,
+    /// It may not be named.
+    Somebody(Option<Holder>),
+}
+
 /// Where the lead comes from.
 #[derive(Debug, Clone)]
 pub enum Source {
@@ -88,14 +96,14 @@ impl Source {
         })
     }
 
-    /// Who leads, without asking for the lead; `None`: nobody does. Whoever leads may not be named.
-    pub async fn leader(&self) -> io::Result<Option<Option<Holder>>> {
+    /// Who leads, without asking for the lead.
+    pub async fn leader(&self) -> io::Result<Leader> {
         let lender = match self {
             Self::File(path) => return leader(path),
             Self::Store(lender) => lender,
         };
         let signature = lender.holder().await.map_err(io::Error::other)?;
-        Ok(signature.map(|signature| serde_json::from_str(&signature).ok()))
+        Ok(signature.map_or(Leader::Nobody, |signature| Leader::Somebody(serde_json::from_str(&signature).ok())))
     }
 }
 
@@ -121,16 +129,16 @@ fn bid(path: &Path, me: &Holder) -> io::Result<Bid> {
     Err(io::Error::other("the file is removed again and again"))
 }
 
-fn leader(path: &Path) -> io::Result<Option<Option<Holder>>> {
+fn leader(path: &Path) -> io::Result<Leader> {
     let mut file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Leader::Nobody),
         Err(error) => return Err(error),
     };
     match file.try_lock_shared() {
         // It goes with the file, in a moment.
-        Ok(()) => Ok(None),
-        Err(TryLockError::WouldBlock) => Ok(Some(read(&mut file))),
+        Ok(()) => Ok(Leader::Nobody),
+        Err(TryLockError::WouldBlock) => Ok(Leader::Somebody(read(&mut file))),
         Err(TryLockError::Error(error)) => Err(error),
     }
 }
@@ -212,13 +220,13 @@ mod tests {
         let path = lock("one");
         let Bid::Leads(leadership) = bid(&path, &me(7)).unwrap() else { panic!("nobody leads") };
         assert!(leadership.holds());
-        assert_eq!(leader(&path).unwrap(), Some(Some(me(7))));
+        assert_eq!(leader(&path).unwrap(), Leader::Somebody(Some(me(7))));
         let Bid::Follows(Some(holder)) = bid(&path, &me(8)).unwrap() else { panic!("7 leads") };
         assert_eq!(holder.to_string(), "pid 7 on bastion-2 since 2026-03-14T03:12:07.000Z");
         assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         drop(leadership);
-        assert_eq!(leader(&path).unwrap(), None);
-        assert_eq!(leader(Path::new("/nowhere/daemon.lock")).unwrap(), None);
+        assert_eq!(leader(&path).unwrap(), Leader::Nobody);
+        assert_eq!(leader(Path::new("/nowhere/daemon.lock")).unwrap(), Leader::Nobody);
         assert!(matches!(bid(&path, &me(8)).unwrap(), Bid::Leads(_)));
         gone(&path);
     }

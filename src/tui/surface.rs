@@ -26,6 +26,9 @@ pub trait Surface {
     /// Makes the next frame paint the whole screen.
     fn redraw(&mut self);
 
+    /// Makes the next frame paint over everything, without a flash.
+    fn repaint(&mut self);
+
     /// How long to wait between two frames that no key asked for: 33 ms on a good line, more on a slow one.
     fn interval(&self) -> Duration;
 

@@ -171,14 +171,23 @@ fn audit_of(stage: &Stage) -> Vec<String> {
 #[test]
 fn a_resync_is_a_plan_that_is_sent_and_audited() {
     let (running, stage) = night(24);
-    let number = running.hub(|hub| hub.pulls().values().find(|pull| &*pull.head_ref == "kokkos-static").unwrap().number);
+    let number =
+        running.hub(|hub| hub.pulls().values().find(|pull| &*pull.head_ref == "kokkos-static").unwrap().number);
     let number = number.to_string();
     stage.run(&["bridge", "resync", &number]).failed(1, "no bridge has written anything down");
     assert_eq!(stage.run(&["bridge", "--once"]).code, 0);
     let told = stage.run(&["bridge", "resync", &number]);
-    assert!(told.out.contains("resync 1 pull request") && told.err.contains("nothing was sent"), "{}{}", told.out, told.err);
+    assert!(
+        told.out.contains("resync 1 pull request") && told.err.contains("nothing was sent"),
+        "{}{}",
+        told.out,
+        told.err
+    );
     let plan = stage.run(&["bridge", "resync", &number, "--plan"]).document("stackhand.plan/1");
-    assert_eq!(plan["targets"][0]["object"], serde_json::json!({"kind": "pull_request", "id": number.parse::<u64>().unwrap()}));
+    assert_eq!(
+        plan["targets"][0]["object"],
+        serde_json::json!({"kind": "pull_request", "id": number.parse::<u64>().unwrap()})
+    );
     stage.write("plan.json", &plan.to_string());
     stage.run(&["retry", "--apply", &stage.path("plan.json")]).failed(2, "this plan is for `stackhand bridge resync`");
     let done = stage.run(&["bridge", "resync", "--apply", &stage.path("plan.json"), "--json"]);

@@ -118,7 +118,7 @@ fn loops_that_nobody_knows_are_refused_with_the_list() {
     let stage = Stage::bare();
     stage
         .run(&["daemon", "--loops", "bridge-of-sighs"])
-        .failed(2, "there are taxonomy, caches, fleet, bridge, companions");
+        .failed(2, "there are taxonomy, caches, fleet, generation, bridge, companions");
     stage.run(&["daemon", "--loops", ""]).failed(2, "at least one of taxonomy");
     stage.run(&["daemon", "--listen", "everywhere"]).failed(6, "127.0.0.1:9797");
     stage.run(&["daemon", "--json"]).failed(2, "--once");

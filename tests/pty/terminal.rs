@@ -44,7 +44,9 @@ pub struct Launch {
 impl Launch {
     /// The console on the practice world.
     pub fn demo() -> Self {
-        Self::program(env!("CARGO_BIN_EXE_stackhand")).args(&["demo", "--seed", "7", "--jobs", "300"])
+        // What loops do besides is no matter of the terminal's.
+        Self::program(env!("CARGO_BIN_EXE_stackhand"))
+            .args(&["demo", "--seed", "7", "--jobs", "300", "--loops", "none"])
     }
 
     pub fn program(program: &str) -> Self {

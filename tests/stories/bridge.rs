@@ -254,6 +254,8 @@ async fn every_pull_request_has_its_reason_and_nothing_happens_twice() {
         assert_eq!(by_name[head_ref], reason, "{head_ref}");
     }
     assert_eq!((first.pushed.len(), first.troubles.len()), (10, 0), "{:?}", first.troubles);
+    let known = night.bridge().pass(true, &|| false).await.unwrap().input.gitlab_protected;
+    assert!(known.iter().any(|name| &**name == "releases/v1.0"), "GitLab is asked what it protects: {known:?}");
     night.assert_one_pipeline_each(&first.pushed).await;
     let conflict = night.head(night.number("fix-amrex-build"));
     assert_eq!(night.shown(&conflict), [("error".to_owned(), "PR could not be merged with develop".to_owned())]);

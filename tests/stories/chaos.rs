@@ -51,7 +51,7 @@ impl Fate {
             }
             tokio::time::sleep(Duration::from_millis(self.dice.below(24))).await;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Something happens on GitHub.
@@ -106,7 +106,8 @@ impl Fate {
     fn killed_now(&mut self) -> u32 {
         let before = self.killed;
         for process in std::fs::read_dir("/proc").unwrap().flatten() {
-            let is_ours = std::fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&self.repository));
+            let is_ours =
+                std::fs::read_link(process.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(&self.repository));
             let command = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
             if is_ours && command.split(|byte| *byte == 0).next().is_some_and(|program| program.ends_with(b"git")) {
                 let id = process.file_name().into_string().unwrap();

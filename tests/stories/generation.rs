@@ -26,9 +26,9 @@ async fn at_work(running: &Running, store: &Store, protected: &str) -> Generatio
         ..gitlab::Settings::new(running.url.clone(), running.project, now)
     });
     let s3 = &running.s3;
-    let (id, secret) = (s3.access_key.to_string(), SecretString::from(s3.secret_key.to_string()));
+    let (id, secret) = (s3.access_key.clone(), SecretString::from(s3.secret_key.clone()));
     let credentials = Credentials::Keys { id, secret, session: None };
-    let access = S3Access { endpoint: Some(s3.url.to_string()), region: Some(s3.region.to_string()), credentials };
+    let access = S3Access { endpoint: Some(s3.url.clone()), region: Some(s3.region.to_string()), credentials };
     let mirrors = Reader::new(Settings { s3: access, backoff: Duration::from_millis(5), ..Settings::default() });
     Generations::begin(Outside {
         name: running.project.into(),
@@ -46,7 +46,7 @@ async fn at_work(running: &Running, store: &Store, protected: &str) -> Generatio
 async fn all(generations: &mut Generations) -> Report {
     let mut whole = Report::default();
     loop {
-        let report = generations.pass(&|| false).await.unwrap();
+        let report = generations.pass(false, &|| false).await.unwrap();
         whole.checked.extend(report.checked);
         whole.troubles.extend(report.troubles);
         if report.left == 0 {
@@ -71,7 +71,7 @@ async fn every_generation_is_looked_at_once_and_what_lacks_binaries_is_named() {
     assert!(unwell.clone().all(|row| &*row.stack == "ml-darwin-aarch64-mps"), "{:?}", first.checked);
     assert!(count(&first, "ok") > 5 && count(&first, "broken") <= 2, "{}", first.summary());
     let before = running.requests();
-    let idle = generations.pass(&|| false).await.unwrap();
+    let idle = generations.pass(false, &|| false).await.unwrap();
     assert!(idle.checked.is_empty());
     assert!(running.requests() - before <= 1 + idle.open as u64, "an idle pass asks for what changed");
     // Another process goes on where this one was.
@@ -103,7 +103,7 @@ async fn what_cannot_be_read_is_unknown_and_looked_at_again() {
     assert!(count(&blind, "unknown") > 5 && judged == 0, "{}", blind.summary());
     running.heal();
     running.fault(Fault::new(FaultKind::BadGateway));
-    assert!(generations.pass(&|| false).await.is_err(), "a pass that saw nothing is no good one");
+    assert!(generations.pass(false, &|| false).await.is_err(), "a pass that saw nothing is no good one");
     running.heal();
     assert!(all(&mut generations).await.checked.is_empty(), "it is left alone for a while");
     running.let_pass(Duration::from_mins(3));

@@ -177,6 +177,8 @@ impl Surface for Canvas {
 
     fn redraw(&mut self) {}
 
+    fn repaint(&mut self) {}
+
     fn interval(&self) -> Duration {
         Duration::from_millis(5)
     }

@@ -117,6 +117,13 @@ impl<W: Write> FrameWriter<W> {
         self.cursor = None;
     }
 
+    /// Paints the next frame over whatever is there: a terminal that had another size for a moment has lost cells, whatever its size is now.
+    pub fn distrust(&mut self) {
+        if let Shown::Cells(cells) = &mut self.shown {
+            cells.content.fill(nowhere());
+        }
+    }
+
     /// How long to wait between two frames that no key asked for.
     pub fn interval(&self) -> Duration {
         PACE.iter().find(|(blocked, _)| self.drag <= *blocked).map_or(SLOWEST, |(_, interval)| *interval)
@@ -133,10 +140,7 @@ impl<W: Write> FrameWriter<W> {
         match std::mem::replace(&mut self.shown, Shown::Unknown) {
             Shown::Cells(cells) if cells.area == area => cells,
             Shown::Cells(cells) if cells.area.width <= area.width && cells.area.height <= area.height => {
-                let mut nowhere = Cell::EMPTY;
-                // No theme blinks, so this differs from every cell that can be drawn.
-                nowhere.modifier = Modifier::RAPID_BLINK;
-                Buffer::filled(area, nowhere)
+                Buffer::filled(area, nowhere())
             }
             Shown::Cells(_) | Shown::Unknown => {
                 self.bytes.extend_from_slice(CLEAR);
@@ -157,6 +161,13 @@ impl<W: Write> FrameWriter<W> {
         self.stats.last_blocked = blocked;
         Ok(())
     }
+}
+
+/// No theme blinks, so this differs from every cell that can be drawn.
+fn nowhere() -> Cell {
+    let mut nowhere = Cell::EMPTY;
+    nowhere.modifier = Modifier::RAPID_BLINK;
+    nowhere
 }
 
 #[cfg(test)]
@@ -244,6 +255,10 @@ mod tests {
         writer.forget();
         writer.present(&frame(6, 1), None).unwrap();
         assert!(last(&writer).contains("^[2J^[1;1Hxxxxxx"));
+        // It was smaller for a moment, between two frames of the same size.
+        writer.distrust();
+        writer.present(&frame(6, 1), None).unwrap();
+        assert!(last(&writer).contains("^[1;1Hxxxxxx") && !last(&writer).contains("^[2J"), "{}", last(&writer));
     }
 
     #[test]

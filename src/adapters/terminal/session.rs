@@ -138,6 +138,11 @@ impl Terminal {
         self.frames.forget();
     }
 
+    /// Makes the next frame paint over everything, without a clear that would flash.
+    pub fn repaint(&mut self) {
+        self.frames.distrust();
+    }
+
     /// How long to wait between two frames that no key asked for.
     pub fn interval(&self) -> Duration {
         self.frames.interval()

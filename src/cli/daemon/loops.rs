@@ -42,6 +42,7 @@ const LOOPS: &[(&str, Run)] = &[
 ];
 
 /// What looks at generated pipelines.
+#[expect(clippy::unnecessary_wraps, reason = "other loops may be without what they need")]
 fn generation_maker(setup: &Arc<Setup>, _: Option<&Arc<Hooks>>) -> Option<Maker> {
     let setup = Arc::clone(setup);
     Some(Box::new(move || {
@@ -87,9 +88,7 @@ fn bridge_maker(setup: &Arc<Setup>, hooks: Option<&Arc<Hooks>>) -> Option<Maker>
 pub fn maker(setup: &Arc<Setup>, name: &str) -> Result<Maker, String> {
     let supervised = || LOOPS.iter().filter(|(_, run)| matches!(run, Run::Supervised(_))).map(|(name, _)| *name);
     match LOOPS.iter().find(|(known, _)| *known == name) {
-        Some((_, Run::Supervised(make))) => {
-            make(setup, None).ok_or_else(|| UNCONFIGURED.to_owned())
-        }
+        Some((_, Run::Supervised(make))) => make(setup, None).ok_or_else(|| UNCONFIGURED.to_owned()),
         Some((_, Run::Core)) => Err("it runs in every console, as far as it is configured".to_owned()),
         None => Err(format!("there is no such loop; there are {}", supervised().collect::<Vec<_>>().join(", "))),
     }

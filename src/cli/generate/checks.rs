@@ -19,7 +19,9 @@ pub async fn run(globals: &Globals, out: Out, ask: &Checks) -> Result<Exit, Fail
     let store = setup.outside.store.as_ref().map_err(|fault| failed(fault.to_string()))?;
     let ledger = generation::recall(store, &setup.project).await.map_err(|fault| failed(fault.to_string()))?;
     let ledger = ledger.ok_or_else(|| {
-        failed("no daemon has looked at generations here; start one by `stackhand daemon --loops generation`".to_owned())
+        failed(
+            "no daemon has looked at generations here; start one by `stackhand daemon --loops generation`".to_owned(),
+        )
     })?;
     let is_told = |row: &&Checked| ask.all || ask.json || row.outcome.word() != "ok";
     let rows: Vec<&Checked> = ledger.rows().filter(is_told).collect();

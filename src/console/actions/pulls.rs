@@ -25,7 +25,8 @@ impl Plan {
                 draft.skip(object, name, format!("already part of {plan}"));
                 continue;
             }
-            if row.verdict == Verdict::Refuse {
+            // A draft cannot go, whoever asks; what nobody has touched for long can.
+            if row.verdict == Verdict::Refuse || row.is_idle && &*row.reason != "stale" {
                 draft.skip(object, name, &*row.told);
                 continue;
             }
@@ -40,10 +41,14 @@ impl Plan {
             });
         }
         if !draft.targets.is_empty() {
-            draft.notes.push("the bridge decides anew at once: what failed before, and its age, hold nothing up".to_owned());
+            draft
+                .notes
+                .push("the bridge decides anew at once: what failed before, and its age, hold nothing up".to_owned());
         }
         if is_again {
-            draft.notes.push("a head that GitLab has is merged anew; where that differs, a new pipeline starts".to_owned());
+            draft
+                .notes
+                .push("a head that GitLab has is merged anew; where that differs, a new pipeline starts".to_owned());
         }
         draft.finish(world, Verb::Resync, &world.rules, now)
     }

@@ -69,6 +69,27 @@ impl LoopOrder {
     }
 }
 
+impl Loops {
+    /// Those that somebody started or stopped by name, and those of a daemon's supervisor.
+    pub fn switched(&self) -> impl Iterator<Item = &LoopState> {
+        self.told.values().map(|state| &**state)
+    }
+
+    /// What an order comes to: `all` are those that it would change something about.
+    pub fn meant(&self, order: &LoopOrder) -> Vec<LoopOrder> {
+        if &*order.name != "all" {
+            return vec![order.clone()];
+        }
+        let starts = matches!(order.switch, Switch::Start { .. });
+        let running = |name: &str| self.told.get(name).is_some_and(|state| state.phase != Phase::Stopped);
+        let names = self.told.keys().chain(self.left_out.keys().filter(|name| !self.told.contains_key(*name)));
+        names
+            .filter(|name| running(name) != starts)
+            .map(|name| LoopOrder { name: Arc::clone(name), switch: order.switch })
+            .collect()
+    }
+}
+
 /// What is known of loops.
 #[derive(Debug, Clone, Default)]
 pub struct Loops {

@@ -109,8 +109,8 @@ impl Term {
 
     /// The loops that were chosen, and those of the supervisor.
     pub fn loops(&self, chosen: &BTreeSet<&'static str>, now: Timestamp) -> Vec<LoopState> {
-        let is_wanted =
-            |state: &LoopState| chosen.contains(&*state.name) || !super::OF_THE_CORE.contains(&&*state.name);
+        let told = &self.world.loops.told;
+        let is_wanted = |state: &LoopState| chosen.contains(&*state.name) || told.contains_key(&*state.name);
         self.world.loops(now).into_iter().filter(is_wanted).collect()
     }
 

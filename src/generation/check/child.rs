@@ -84,7 +84,8 @@ impl<'a> Child<'a> {
         let graph = lock.graph()?;
         let specs: Vec<&Spec> = graph.node_weights().copied().collect();
         let dag = Dag::of(&graph)?;
-        let places: HashMap<&str, usize> = specs.iter().enumerate().map(|(at, spec)| (spec.hash.as_str(), at)).collect();
+        let places: HashMap<&str, usize> =
+            specs.iter().enumerate().map(|(at, spec)| (spec.hash.as_str(), at)).collect();
         // Pipelines of Spack 0.23 have 7 characters of a hash; several specs may begin so, and then none is meant.
         let mut short: HashMap<&str, Option<usize>> = HashMap::new();
         for (at, spec) in specs.iter().enumerate() {
@@ -147,10 +148,8 @@ impl<'a> Child<'a> {
     /// follow from others are left out.
     fn look_at_the_order(&mut self, planned: &[Planned]) {
         // Jobs that build nothing, such as joins, come after the specs.
-        let own: HashMap<*const Planned, u32> = (0..)
-            .zip(&self.jobs)
-            .filter_map(|(place, job)| job.map(|job| (std::ptr::from_ref(job), place)))
-            .collect();
+        let own: HashMap<*const Planned, u32> =
+            (0..).zip(&self.jobs).filter_map(|(place, job)| job.map(|job| (std::ptr::from_ref(job), place))).collect();
         let mut places: BTreeMap<&str, u32> = BTreeMap::new();
         let mut next = self.specs.len() as u32;
         for job in planned {
@@ -169,9 +168,8 @@ impl<'a> Child<'a> {
         let given: Vec<(u32, u32)> = planned.iter().flat_map(waits).collect();
         let Ok(asked) = self.dag.reduced(&keep) else { return };
         // Without needs, a job waits for all stages before its own: for more, and never for less.
-        let is_free = |place: u32| {
-            self.jobs.get(place as usize).copied().flatten().is_some_and(|job| job.needs.is_some())
-        };
+        let is_free =
+            |place: u32| self.jobs.get(place as usize).copied().flatten().is_some_and(|job| job.needs.is_some());
         let wanted = asked.order().iter().flat_map(|place| asked.children(*place).iter().map(|child| (*place, *child)));
         let wanted: Vec<(u32, u32)> = wanted.filter(|(place, _)| is_free(*place)).collect();
         let everything = vec![true; count];
@@ -188,4 +186,3 @@ impl<'a> Child<'a> {
         }
     }
 }
-

@@ -10,7 +10,7 @@ use super::Finding;
 use crate::ci::{JobId, PipelineId, Timestamp};
 
 /// So many generations are remembered, the newest ones.
-const KEPT: usize = 400;
+const KEPT: usize = 1_000;
 /// Findings of one generation that are remembered; the rest is counted.
 const NAMED: usize = 20;
 /// So often a generation is looked at of which something could not be read.
@@ -101,15 +101,17 @@ impl std::fmt::Display for Outcome {
 impl Ledger {
     /// Whether nothing more is to be found out about a generate job.
     pub fn is_settled(&self, job: JobId) -> bool {
-        self.rows.get(&job).is_some_and(|row| match row.outcome {
-            Outcome::Unknown { passes, .. } => !passes || row.tries >= TRIES,
-            Outcome::Judged { .. } | Outcome::Failed { .. } => true,
-        })
+        match self.rows.get(&job).map(|row| (&row.outcome, row.tries)) {
+            Some((Outcome::Unknown { passes, .. }, tries)) => !passes || tries >= TRIES,
+            Some((Outcome::Judged { .. } | Outcome::Failed { .. }, _)) => true,
+            // Whatever is older than all that is remembered was forgotten, and is not looked at again.
+            None => self.rows.len() >= KEPT && self.rows.keys().next().is_some_and(|oldest| job < *oldest),
+        }
     }
 
     /// Whether a generate job is to be looked at now.
     pub fn is_due(&self, job: JobId, now: Timestamp) -> bool {
-        let Some(row) = self.rows.get(&job) else { return true };
+        let Some(row) = self.rows.get(&job) else { return !self.is_settled(job) };
         !self.is_settled(job) && now >= row.at.plus(ALONE * (1 << row.tries.saturating_sub(1).min(TRIES)))
     }
 
@@ -161,6 +163,8 @@ mod tests {
         }
         let jobs: Vec<u64> = ledger.rows().map(|row| row.job.0).collect();
         assert_eq!((jobs.len(), jobs[0], jobs[KEPT - 1]), (KEPT, KEPT as u64 + 4, 5));
+        let now = Timestamp::from_millis(0);
+        assert!(ledger.is_settled(JobId(4)) && !ledger.is_due(JobId(4), now) && ledger.is_due(JobId(9_999), now));
         let text = serde_json::to_string(&ledger).unwrap();
         assert_eq!(serde_json::from_str::<Ledger>(&text).unwrap(), ledger);
         let outcome = &ledger.rows().next().unwrap().outcome;

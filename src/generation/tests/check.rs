@@ -81,7 +81,10 @@ fn what_jobs_lack_is_named_with_the_jobs() {
 fn a_wait_that_was_lost_is_found_wherever_it_leads() {
     let mut planned = whole();
     planned[2] = job(MIDLIB, &[]);
-    assert_eq!(findings(&planned, &[]), ["midlib@1.4 /ajrqahz does not wait for corelib@0.9 /bzrkkjf, which it installs"]);
+    assert_eq!(
+        findings(&planned, &[]),
+        ["midlib@1.4 /ajrqahz does not wait for corelib@0.9 /bzrkkjf, which it installs"]
+    );
     // Over what is not built: once lost by Spack (spack/spack#47459).
     let over = [job(TINYAPP, &[]), job(CORELIB, &[])];
     assert_eq!(

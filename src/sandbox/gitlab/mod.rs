@@ -102,6 +102,7 @@ impl Visit<'_> {
             ["projects", _, "repository", "branches", name @ ..] if self.request.method == ::http::Method::DELETE => {
                 self.delete_branch(&name.join("/"))
             }
+            ["projects", _, "protected_branches"] if get => self.protected_branches(),
             ["projects", _, "repository", "tags"] if get => Ok(self.tags()),
             ["projects", _, "repository", "commits", name] if get => self.commit(name),
             _ => Err(Answer::refusal(404, "404 Not Found")),

@@ -22,6 +22,27 @@ impl Visit<'_> {
         Page::of(self.request).answer(self.request, self.base, &all, |(name, known)| self.branch_row(name, known))
     }
 
+    /// Only Maintainers are told.
+    pub(super) fn protected_branches(&self) -> Reply {
+        self.caller.signed_in()?;
+        if self.caller != Caller::Operator {
+            return Err(Answer::error(403, "403 Forbidden"));
+        }
+        let maintainers = json!([{ "id": 1, "access_level": 40, "access_level_description": "Maintainers" }]);
+        let row = |(id, name): (usize, &&str)| {
+            json!({
+                "id": id + 1,
+                "name": name,
+                "push_access_levels": maintainers,
+                "merge_access_levels": maintainers,
+                "allow_force_push": false,
+                "code_owner_approval_required": false,
+            })
+        };
+        let all: Vec<Value> = Refs::PROTECTED.iter().enumerate().map(row).collect();
+        Ok(Page::of(self.request).answer(self.request, self.base, &all, Clone::clone))
+    }
+
     fn branch_row(&self, name: &str, known: &Known) -> Value {
         let escape = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
         let is_protected = Refs::is_protected(name);

@@ -49,7 +49,9 @@ impl App {
             ActionId::ScreenLoops => match LoopOrder::read(&argument) {
                 Ok(order) => {
                     let mut wishes = self.go(Place::Loops, now);
-                    wishes.push(Wish::Intend(Intent::SwitchLoop(order)));
+                    wishes.extend(
+                        self.world.loops.meant(&order).into_iter().map(|order| Wish::Intend(Intent::SwitchLoop(order))),
+                    );
                     wishes
                 }
                 Err(error) => {

@@ -11,6 +11,7 @@ use crate::console::effect::Fetch;
 use crate::console::event::Intent;
 use crate::console::fleet::System;
 use crate::console::input::{InputEvent, Key};
+use crate::console::loops::Phase;
 use crate::console::messages::Level;
 use crate::console::registry::{ActionId, Kind, Scope};
 use crate::console::state::JobState;
@@ -39,7 +40,9 @@ impl App {
                 }
                 Vec::new()
             }
-            InputEvent::Resize { .. } | InputEvent::Focus(_) | InputEvent::Background(_) => Vec::new(),
+            // It may have had yet another size meanwhile, and lost what did not fit.
+            InputEvent::Resize { .. } => vec![Wish::Repaint],
+            InputEvent::Focus(_) | InputEvent::Background(_) => Vec::new(),
             InputEvent::Closed => vec![Wish::Quit],
         }
     }
@@ -225,6 +228,14 @@ impl App {
                 self.plan_fleet(action, now)
             }
             ActionId::BridgeResync => self.plan_resync(now),
+            ActionId::LoopsAll => {
+                let verb = if self.world.loops.switched().any(|state| state.phase != Phase::Stopped) {
+                    "stop"
+                } else {
+                    "start"
+                };
+                self.react(Reaction::Command(format!("loops {verb} all")), now)
+            }
             ActionId::JobsExplain => {
                 self.explain(now);
                 // The report of its generation may have to be read first.

@@ -77,6 +77,7 @@ pub enum Wish {
     /// Shows plain text outside the console until a key is pressed.
     Plain(String),
     Redraw,
+    Repaint,
     Suspend,
     Quit,
 }

@@ -133,6 +133,7 @@ async fn fulfil(
             surface.redraw();
         }
         Wish::Redraw => surface.redraw(),
+        Wish::Repaint => surface.repaint(),
         Wish::Suspend => {
             surface.suspend()?;
             surface.redraw();

@@ -15,11 +15,13 @@ use crate::bridge::{
     self, Looked, OnGitLab, PassInput, PipelineSeen, PostRefusal, Posted, PrInput, RefKind, Subject, Trouble, Watermark,
 };
 use crate::ci::Timestamp;
-use crate::console::fault::Fault;
+use crate::console::fault::{Fault, FaultKind};
 use crate::forge::{CommitStatus, Items, Sha};
 
 /// How far back the first pass of all looks for pipelines.
 const FIRST: Duration = Duration::from_hours(24);
+/// What GitLab protects is asked for so often.
+const GUARDED: Duration = Duration::from_hours(1);
 
 /// What was listed.
 pub(super) struct Gathered {
@@ -74,6 +76,7 @@ pub(super) async fn gather(outside: &Outside, memory: &mut Memory) -> Result<Gat
     };
     let main = main.map_or_else(|fault| failed(&fault, &mut troubles), Looked::Found);
     settle(outside, memory, &open, now, &mut troubles).await?;
+    let guarded = guarded(outside, now, &mut troubles).await?;
     let branches = match (&protected, &github) {
         (Some(names), Some(github)) => branch_inputs(names.iter().map(|name| &**name), github, &gitlab),
         _ => Vec::new(),
@@ -84,7 +87,7 @@ pub(super) async fn gather(outside: &Outside, memory: &mut Memory) -> Result<Gat
         now,
         rules: outside.rules.clone(),
         main,
-        gitlab_protected: outside.protected.clone(),
+        gitlab_protected: outside.protected.iter().cloned().chain(guarded).collect(),
         prs,
         branches,
         tags: tags.unwrap_or_default(),
@@ -99,6 +102,30 @@ pub(super) async fn gather(outside: &Outside, memory: &mut Memory) -> Result<Gat
         tag.trouble = memory.note_of(&Subject::Ref(RefKind::Tag, tag.name.clone())).trouble;
     }
     Ok(Gathered { input, watermark: memory.watermark, is_whole, unlisted, is_listed, troubles })
+}
+
+/// What GitLab protects, as it told within the hour: no pull request may go there. Only Maintainers are told; whoever is not one cannot push there
+/// either.
+async fn guarded(outside: &Outside, now: Timestamp, troubles: &mut Vec<String>) -> Result<Vec<Arc<str>>, Fault> {
+    let key = format!("bridge.protected {}", outside.name);
+    let known = outside.store.get_meta(&key).await.map_err(|error| local(&error))?;
+    let known: Option<(i64, Vec<Arc<str>>)> = known.and_then(|text| serde_json::from_str(&text).ok());
+    if let Some((at, names)) = &known
+        && now.since(Timestamp::from_millis(*at)) < GUARDED
+    {
+        return Ok(names.clone());
+    }
+    let names = match outside.gitlab.protected_branches().await {
+        Ok(Read { items, trouble: None, .. }) => items,
+        Err(fault) if fault.kind == FaultKind::Forbidden => Vec::new(),
+        Ok(Read { trouble: Some(fault), .. }) | Err(fault) => {
+            troubles.push(fault.to_string());
+            return Ok(known.map(|(_, names)| names).unwrap_or_default());
+        }
+    };
+    let text = serde_json::to_string(&(now.millis(), &names)).unwrap_or_default();
+    outside.store.put_meta(&key, &text).await.map_err(|error| local(&error))?;
+    Ok(names)
 }
 
 /// An answer, or none with a line about why.

@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use super::push::Pushed;
 use super::{Outside, local};
 use crate::adapters::store::BridgeMemory;
-use crate::bridge::{Board, Budget, Note, PassInput, PassOutput, PrDecision, PushRecord, RefKind, Resync, Subject, Trouble, Watermark};
+use crate::bridge::{
+    Board, Budget, Note, PassInput, PassOutput, PrDecision, PushRecord, RefKind, Resync, Subject, Trouble, Watermark,
+};
 use crate::ci::Timestamp;
 use crate::console::fault::{Fault, FaultKind};
 use crate::forge::{PrNumber, Sha};
@@ -57,7 +60,7 @@ impl Memory {
         self,
         outside: &Outside,
         output: &PassOutput,
-        (pushed, is_cut): (&[String], bool),
+        pushed: &Pushed,
         is_listed: bool,
     ) -> Result<Vec<Resync>, Fault> {
         /// Whoever asked has looked elsewhere by then.
@@ -65,7 +68,7 @@ impl Memory {
         let decided: HashMap<PrNumber, &PrDecision> = output.prs.iter().map(|one| (one.pr, one)).collect();
         let is_done = |resync: &Resync| match decided.get(&resync.pr) {
             None if !is_listed => false,
-            decided => resync.is_done(decided.copied(), pushed, is_cut),
+            decided => resync.is_done(decided.copied(), &pushed.names, pushed.is_cut),
         };
         let is_old = |resync: &Resync| outside.clock.now().since(resync.at) > LONG;
         let (done, left): (Vec<_>, Vec<_>) = self.resyncs.into_iter().partition(|one| is_done(one) || is_old(one));

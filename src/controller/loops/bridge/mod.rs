@@ -105,9 +105,9 @@ impl Bridge {
                 // That may take a while, and people look meanwhile.
                 memory::put_board(outside, &input, &output, gathered.is_listed).await?;
             }
-            pushed = push::push(outside, &mut memory, &input, &output, &mut troubles, is_asked_to_stop).await?;
-            let done = (&*pushed, is_asked_to_stop());
-            resyncs = memory.settle_resyncs(outside, &output, done, gathered.is_listed).await?;
+            let sent = push::push(outside, &mut memory, &input, &output, &mut troubles, is_asked_to_stop).await?;
+            resyncs = memory.settle_resyncs(outside, &output, &sent, gathered.is_listed).await?;
+            pushed = sent.names;
             let unposted =
                 tell::tell(outside, &input, &output.statuses.post, &mut told, &mut troubles, is_asked_to_stop).await?;
             let (before, held) = (gathered.watermark, &output.statuses.held);

@@ -12,6 +12,12 @@ use crate::bridge::{
 use crate::console::fault::Fault;
 use crate::forge::BranchName;
 
+/// What arrived, and whether a stop kept the rest.
+pub(super) struct Pushed {
+    pub names: Vec<String>,
+    pub is_cut: bool,
+}
+
 /// Pushes everything, and tells what arrived. What is refused is left alone for a while; the rest goes on.
 pub(super) async fn push(
     outside: &Outside,
@@ -20,12 +26,13 @@ pub(super) async fn push(
     output: &PassOutput,
     troubles: &mut Vec<String>,
     is_asked_to_stop: &(dyn Fn() -> bool + Sync),
-) -> Result<Vec<String>, Fault> {
+) -> Result<Pushed, Fault> {
     let decisions: HashMap<(RefKind, &BranchName), &PrDecision> =
         output.prs.iter().filter_map(|one| Some((key(one.update.as_ref()?), one))).collect();
-    let mut pushed = Vec::new();
+    let mut pushed = Pushed { names: Vec::new(), is_cut: false };
     for batch in &output.pushes {
-        if is_asked_to_stop() {
+        pushed.is_cut = is_asked_to_stop();
+        if pushed.is_cut {
             break;
         }
         let mut refs = Vec::new();
@@ -56,7 +63,7 @@ pub(super) async fn push(
                     if before.is_some() {
                         memory.put_trouble(outside, &subject, None, now).await?;
                     }
-                    pushed.push(name_of(&update));
+                    pushed.names.push(name_of(&update));
                     continue;
                 }
                 Landed::Refused(_, why) => why,

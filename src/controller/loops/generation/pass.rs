@@ -43,24 +43,21 @@ impl Report {
     pub fn summary(&self) -> String {
         let broken: Vec<&Checked> = self.checked.iter().filter(|row| row.outcome.is_broken()).collect();
         let unknown = self.checked.iter().filter(|row| matches!(row.outcome, Outcome::Unknown { .. })).count();
-        let mut told = format!("{} checked", self.checked.len());
+        let mut told = vec![format!("{} checked", self.checked.len())];
         if unknown > 0 {
-            told.push_str(&format!(", {unknown} unknown"));
+            told.push(format!("{unknown} unknown"));
         }
-        match &*broken {
-            [] => {}
-            [row, rest @ ..] => {
-                let more = if rest.is_empty() { String::new() } else { format!(" (and {} others)", rest.len()) };
-                told.push_str(&format!("; {} of {}{more}: {}", row.stack, row.pipeline, row.outcome));
-            }
+        if let [row, rest @ ..] = &*broken {
+            let more = if rest.is_empty() { String::new() } else { format!(" (and {} others)", rest.len()) };
+            told.push(format!("{} of {}{more}: {}", row.stack, row.pipeline, row.outcome));
         }
         if self.open > 0 {
-            told.push_str(&format!("; {} being generated", plural(self.open as u64, "pipeline")));
+            told.push(format!("{} being generated", plural(self.open as u64, "pipeline")));
         }
         if !self.troubles.is_empty() {
-            told.push_str(&format!("; {} failed", self.troubles.len()));
+            told.push(format!("{} failed", self.troubles.len()));
         }
-        clean(&told).into_owned()
+        clean(&told.join("; ")).into_owned()
     }
 
     pub fn counts(&self) -> Vec<(&'static str, u64)> {
@@ -82,8 +79,8 @@ struct Ended {
 }
 
 impl Generations {
-    /// Looks at what ended since the last pass. An error is a pass that saw nothing.
-    pub async fn pass(&mut self, is_asked_to_stop: &(dyn Fn() -> bool + Sync)) -> Result<Report, Fault> {
+    /// Looks at what ended since the last pass. An error is a pass that saw nothing; a dry one writes nothing down.
+    pub async fn pass(&mut self, dry_run: bool, is_asked_to_stop: &(dyn Fn() -> bool + Sync)) -> Result<Report, Fault> {
         let now = self.outside.gitlab.server_now().await?;
         let first = now.shifted(-(self.outside.window.as_millis() as i64));
         let changed = self.outside.gitlab.changed_pipelines(self.since.unwrap_or(first)).await?;
@@ -132,7 +129,7 @@ impl Generations {
         }
         self.settle(&jobs_of);
         report.open = self.open.len();
-        if !report.checked.is_empty() {
+        if !report.checked.is_empty() && !dry_run {
             self.write_down().await?;
         }
         Ok(report)

@@ -33,7 +33,7 @@ impl Rounds {
             Some(at_work) => at_work,
             None => Generations::begin((self.open)()?).await?,
         };
-        let report = at_work.pass(&|| cx.stop.is_asked()).await;
+        let report = at_work.pass(cx.dry_run, &|| cx.stop.is_asked()).await;
         self.at_work = Some(at_work);
         let report = report?;
         self.has_more = report.left > 0;

@@ -114,6 +114,9 @@ fn a_loop_is_started_and_stopped_by_a_command_that_is_written_out() {
     idle.app.world.loops.left_out.insert("bridge".into(), "not started here".into());
     idle.press("0 g g o");
     assert!(line(&mut idle).contains(":loops start bridge"), "{}", line(&mut idle));
-    idle.press("Esc G o");
+    idle.press("Esc C");
+    assert!(line(&mut idle).contains(":loops start all"));
+    assert_eq!(idle.press("⏎").iter().filter(|wish| format!("{wish:?}").contains("Start")).count(), 1);
+    idle.press("G o");
     assert!(line(&mut idle).contains("nothing starts or stops it"), "{}", line(&mut idle));
 }

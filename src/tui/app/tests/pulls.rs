@@ -28,6 +28,7 @@ fn row(now: Timestamp, pr: u64, title: &str, (verdict, reason, told): (Verdict, 
         verdict,
         reason: reason.into(),
         told: told.into(),
+        is_idle: reason == "draft",
         since: now.shifted(-minutes * MINUTE),
         pushed: None,
         pipeline: None,
@@ -48,6 +49,7 @@ fn pushed(mut row: BoardRow, now: Timestamp, id: u64, status: Status, shown: Com
 fn board(now: Timestamp) -> Board {
     let has = (Verdict::Pushed, "already_pushed", "GitLab has this head");
     let conflict = (Verdict::Refuse, "conflict", "it conflicts with develop: merge develop into it");
+    let draft = (Verdict::Wait, "draft", "GitLab CI is disabled for draft PRs");
     let checks = (Verdict::Wait, "prerequisites", "all-prechecks has not succeeded");
     let mut untold =
         pushed(row(now, 51_300, "zlib-ng: new version", has, 60), now, 12, Status::Failed, CommitState::Pending);
@@ -57,6 +59,7 @@ fn board(now: Timestamp) -> Board {
         row(now, 51_290, "llvm: split\u{1b}[2J runtimes", conflict, 5),
         untold,
         pushed(row(now, 51_302, "docs: typo", has, 2), now, 11, Status::Running, CommitState::Pending),
+        row(now, 51_299, "wip", draft, 400),
         row(now, 51_111, "gcc: 15.2, and a title that is much longer than any column of any screen", checks, 9 * 1_440),
     ];
     let quota = Some(Budget { left: 4_120, of: 5_000 });
@@ -145,9 +148,11 @@ fn a_resync_is_previewed_with_what_it_would_do() {
     night.write("hdf5");
     night.press("⏎ R");
     snapshot("pulls-resync-100x30", &night.draw(100, 30));
-    night.press("Esc Esc /");
-    night.write("llvm");
-    night.press("⏎ R");
-    let text = night.text(100, 30);
-    assert!(text.contains("skip 1") && text.contains("it conflicts with develop"), "{text}");
+    for (what, why) in [("llvm", "it conflicts with develop"), ("draft", "GitLab CI is disabled for draft PRs")] {
+        night.press("Esc Esc /");
+        night.write(what);
+        night.press("⏎ R");
+        let text = night.text(100, 30);
+        assert!(text.contains("skip 1") && text.contains(why), "{text}");
+    }
 }

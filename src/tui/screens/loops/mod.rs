@@ -129,7 +129,10 @@ impl Screen for LoopsScreen {
             ActionId::LoopsRun | ActionId::LoopsSwitch => self.chosen().map_or(Reaction::Done, |state| {
                 let verb = match (action, state.phase) {
                     _ if [TAXONOMY, CACHES, FLEET].contains(&&*state.name) => {
-                        return Reaction::complain(format!("{} runs wherever it is configured; nothing starts or stops it", state.name));
+                        return Reaction::complain(format!(
+                            "{} runs wherever it is configured; nothing starts or stops it",
+                            state.name
+                        ));
                     }
                     (ActionId::LoopsRun, _) => "run",
                     (_, Phase::Stopped) => "start",

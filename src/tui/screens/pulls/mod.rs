@@ -18,7 +18,7 @@ use crate::tui::screen::{Ask, Cx, Place, Reaction, Screen, Selection};
 use crate::tui::screens::filtered::{Filtered, Order};
 use crate::tui::widgets::{Panel, Pen, Table, empty};
 
-/// A bridge that looks by itself does so every minute or so: what is older than this was left by one that no longer runs.
+/// A bridge that looks by itself does so at least every few minutes: what is older than this was left by one that no longer runs.
 const OLD: Duration = Duration::from_mins(5);
 
 /// What the rows are ordered by.

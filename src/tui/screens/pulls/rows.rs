@@ -60,7 +60,7 @@ impl Subject for PullSubject<'_> {
 pub(super) fn order(sort: Sort, a: &BoardRow, b: &BoardRow, now: Timestamp) -> Ordering {
     let ordered = match sort {
         // What waits for nothing comes last.
-        Sort::Stuck => b.stuck(now).cmp(&a.stuck(now)),
+        Sort::Stuck => b.stuck(now).cmp(&a.stuck(now)).then_with(|| a.step().0.cmp(&b.step().0)),
         Sort::Step => a.step().cmp(&b.step()),
         Sort::Number => Ordering::Equal,
     };
@@ -80,6 +80,7 @@ pub(super) fn row<'a>(cx: Cx<'a>, row: &BoardRow, filter: &Filter) -> Row<'a> {
     let glyph = |state| cx.look.glyphs.state(state);
     let (sync, sync_role) = match (row.verdict, &row.pushed) {
         (Verdict::Refuse, _) => (glyph(JobState::Skip).to_owned(), Role::TextDim),
+        _ if step == Step::Idle => (glyph(JobState::Skip).to_owned(), Role::TextDim),
         (Verdict::Push | Verdict::Pushed, Some(push)) => {
             (format!("{} {}", glyph(JobState::Ok), ago(push.at)), Role::StateOk)
         }
@@ -107,7 +108,7 @@ pub(super) fn row<'a>(cx: Cx<'a>, row: &BoardRow, filter: &Filter) -> Row<'a> {
         }
     };
     let matched = filter.highlights(&row.title);
-    let text = if matches!(step, Step::Refused | Step::Done) { Role::TextDim } else { Role::Text };
+    let text = if matches!(step, Step::Refused | Step::Idle | Step::Done) { Role::TextDim } else { Role::Text };
     let is_late = row.stuck(now).is_some_and(|times| times > 2_000);
     Row {
         cells: vec![
