@@ -332,7 +332,7 @@ settings! {
     /// `stackhand daemon`.
     daemon: Daemon {
         "The loops that a daemon runs unless it is told others."
-        loops: Names {owner} = Names::of(&["taxonomy", "caches", "fleet", "bridge", "companions"]);
+        loops: Names {owner} = Names::of(&["taxonomy", "caches", "fleet", "generation", "bridge", "companions"]);
         "Where a daemon tells its health and its numbers; `none` opens no door. Whoever reaches the address may read them."
         listen: Listen {owner} = Listen::loopback(9797);
         "How often the loop `caches` lists the mirrors: a listing may take thousands of requests."

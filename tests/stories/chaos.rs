@@ -190,6 +190,7 @@ async fn survive(name: &str, events: u32) {
     // From the first daemon on, everybody works in the repository that it made.
     let mut first = daemon(&night, &address);
     let made = loop {
+        assert!(first.try_wait().unwrap().is_none(), "the first daemon ended by itself");
         tokio::time::sleep(Duration::from_millis(50)).await;
         if let Some(made) = made_by_a_daemon(&night.folder.join("git")) {
             break made;

@@ -7,36 +7,27 @@ use super::settings::{MAX_MANIFEST, MAX_METADATA};
 use crate::spack::buildcache::{Manifest, described, v2, v3};
 use crate::spack::{Hash, Spec};
 
-/// How a binary lies in a mirror.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FoundBinary {
-    /// The layout: 2 or 3.
-    pub layout: u8,
-    /// By whom, and whether well, is not verified.
-    pub is_signed: bool,
-}
-
-/// The binary of a spec, in the newest layout in which it lies.
-pub(super) async fn find(reader: &Reader, root: &Root, spec: &Spec) -> Result<Option<FoundBinary>, String> {
-    let v3 = in_v3(reader, root, spec).await?.map(|is_signed| FoundBinary { layout: 3, is_signed });
-    if v3.is_some_and(|found| found.is_signed) {
-        return Ok(v3);
+/// The newest layout in which the binary of a spec lies.
+pub(super) async fn find(reader: &Reader, root: &Root, spec: &Spec, only_signed: bool) -> Result<Option<u8>, String> {
+    if is_in_v3(reader, root, spec, only_signed).await? {
+        return Ok(Some(3));
     }
-    let is_in_v2 = is_in_v2(reader, root, spec).await?;
-    Ok(if is_in_v2 { Some(FoundBinary { layout: 2, is_signed: true }) } else { v3 })
+    Ok(is_in_v2(reader, root, spec).await?.then_some(2))
 }
 
-/// Whether it is signed, where it is.
-async fn in_v3(reader: &Reader, root: &Root, spec: &Spec) -> Result<Option<bool>, String> {
+async fn is_in_v3(reader: &Reader, root: &Root, spec: &Spec, only_signed: bool) -> Result<bool, String> {
     let path = v3::spec_manifest(&spec.name, &spec.version, &spec.hash);
     let shown = root.shown(&path);
-    let Some(object) = reader.get(root, &path, MAX_MANIFEST).await? else { return Ok(None) };
+    let Some(object) = reader.get(root, &path, MAX_MANIFEST).await? else { return Ok(false) };
     let manifest = Manifest::parse(&object.bytes).map_err(|error| format!("{shown}: {error}"))?;
+    if only_signed && !manifest.is_signed {
+        return Ok(false);
+    }
     let (record, _) = manifest.spec().ok_or_else(|| format!("{shown}: it names no metadata; push the binary again"))?;
     verifiable(record).map_err(|what| format!("{shown}: {what}"))?;
     let limit = usize::try_from(record.length).unwrap_or(MAX_METADATA).min(MAX_METADATA);
     // A manifest alone is no proof: the push may have been undone halfway.
-    let Some(object) = reader.get(root, &record.path(), limit).await? else { return Ok(None) };
+    let Some(object) = reader.get(root, &record.path(), limit).await? else { return Ok(false) };
     let shown = root.shown(&record.path());
     let (record, hash) = (record.clone(), spec.hash);
     let checked = aside(move || {
@@ -44,7 +35,7 @@ async fn in_v3(reader: &Reader, root: &Root, spec: &Spec) -> Result<Option<bool>
         let (found, _) = described(&bytes).map_err(|error| error.to_string())?;
         same(&found, &hash)
     });
-    checked.await?.map(|()| Some(manifest.is_signed)).map_err(|what| format!("{shown}: {what}"))
+    checked.await?.map(|()| true).map_err(|what| format!("{shown}: {what}"))
 }
 
 async fn is_in_v2(reader: &Reader, root: &Root, spec: &Spec) -> Result<bool, String> {

@@ -26,7 +26,6 @@ mod walk;
 mod web;
 
 pub use contents::{Stage, Watch};
-pub use find::FoundBinary;
 pub use reader::{File, Reader};
 pub use roots::Found;
 pub use settings::{Credentials, S3Access, Settings};

@@ -9,7 +9,6 @@ use tokio::time::{sleep, timeout};
 
 use super::cache::Cache;
 use super::fault::{Fault, Object};
-use super::find::FoundBinary;
 use super::listed::{Ask, Listed};
 use super::root::{self, Root, public};
 use super::s3::S3;
@@ -58,13 +57,14 @@ impl Reader {
         MirrorView { name: name.into(), url: public(url).into(), state, direct: HashMap::new() }
     }
 
-    /// Asks for one binary without any index. What is found must be about this spec.
+    /// Asks for one binary without any index, and gives the layout in which it lies. What is found must be about this spec.
     ///
-    /// Layout 2 is asked only for specs that name a compiler, since its names do, and only for what is signed there.
-    pub async fn find(&self, url: &str, spec: &Spec) -> Result<Option<FoundBinary>, String> {
+    /// With `only_signed`, as Spack does, what is not signed is not there; whether a signature is good is not verified here. Layout 2 is asked only
+    /// for specs that name a compiler, since its names do, and for what is signed.
+    pub async fn find(&self, url: &str, spec: &Spec, only_signed: bool) -> Result<Option<u8>, String> {
         let finding = async {
             let root = Root::parse(url)?;
-            Box::pin(super::find::find(self, &root, spec)).await
+            Box::pin(super::find::find(self, &root, spec, only_signed)).await
         };
         self.in_time(url, finding).await
     }

@@ -31,7 +31,7 @@ use crate::controller::webhooks::Hooks;
 pub const SHAPE: &str = "\
 One daemon of a project acts; others stand by and take over when it ends, however it ends. Where `store.url` names a PostgreSQL, the lead is a lock of \
 it, and daemons may run anywhere. Otherwise it is the lock of a file in the state folder, which reaches as far as that file. Loops: `taxonomy` reads the logs of failed jobs and remembers why they \
-failed, `caches` lists the mirrors of binary caches, `fleet` follows runners, the cluster, metrics and alerts, `bridge` copies from GitHub to GitLab, `companions` look after what it copied. Automatic retries of the \
+failed, `caches` lists the mirrors of binary caches, `fleet` follows runners, the cluster, metrics and alerts, `generation` holds generated pipelines against locks and caches, `bridge` copies from GitHub to GitLab, `companions` look after what it copied. Automatic retries of the \
 configuration happen while `taxonomy` runs. A round that breaks is made again after a wait that grows; SIGTERM and SIGINT end the daemon within 10 s.
 
 While it leads, consoles of the same account on this machine attach: `stackhand` shows its world and acts through it. Its log says where.

@@ -19,9 +19,8 @@ pub async fn run(globals: &Globals, out: Out, ask: &Checks) -> Result<Exit, Fail
     let store = setup.outside.store.as_ref().map_err(|fault| failed(fault.to_string()))?;
     let ledger = generation::recall(store, &setup.project).await.map_err(|fault| failed(fault.to_string()))?;
     let ledger = ledger.ok_or_else(|| {
-        failed(
-            "no daemon has looked at generations here; start one by `stackhand daemon --loops generation`".to_owned(),
-        )
+        let what = "nothing that this version reads is written down about generations here; a daemon's loop `generation` does that";
+        failed(what.to_owned())
     })?;
     let is_told = |row: &&Checked| ask.all || ask.json || row.outcome.word() != "ok";
     let rows: Vec<&Checked> = ledger.rows().filter(is_told).collect();

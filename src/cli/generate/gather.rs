@@ -250,17 +250,16 @@ async fn look_for_binaries(reader: &Reader, view: &mut MirrorView, mirror: &Mirr
     };
     let asked: Vec<&Spec> = specs.iter().filter(|spec| !spec.is_external() && !is_listed(spec)).copied().collect();
     let answers = stream::iter(asked)
-        .map(|spec| async move { (spec.hash, reader.find(&mirror.fetch, spec).await) })
+        .map(|spec| async move { (spec.hash, reader.find(&mirror.fetch, spec, true).await) })
         .buffered(AT_ONCE)
         .collect::<Vec<_>>()
         .await;
     for (hash, answer) in answers {
         match answer {
-            // As with Spack, only what is signed counts here.
-            Ok(Some(found)) if found.is_signed => {
-                view.direct.insert(hash, found.layout);
+            Ok(Some(layout)) => {
+                view.direct.insert(hash, layout);
             }
-            Ok(_) => {}
+            Ok(None) => {}
             // Unknown is not absent.
             Err(reason) => {
                 let listings = view.state.listings().to_vec();

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use observed::{CACHES, FLEET, TAXONOMY};
+pub use observed::{CACHES, FLEET, OF_THE_CORE, TAXONOMY};
 pub use state::{DEAD_AFTER, LoopState, Phase, ROUNDS, Round};
 
 use crate::ci::Timestamp;
@@ -62,7 +62,10 @@ impl LoopOrder {
             ["stop", name] => (name, Switch::Stop),
             ["run", name] => (name, Switch::Now),
             _ => {
-                return Err("write `:loops start NAME [--dry-run]`, `:loops stop NAME` or `:loops run NAME`".to_owned());
+                return Err(
+                    "write `:loops start NAME [--dry-run]`, `:loops stop NAME` or `:loops run NAME`; `all` is a name"
+                        .to_owned(),
+                );
             }
         };
         Ok(Self { name: name.into(), switch })

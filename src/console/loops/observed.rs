@@ -20,6 +20,9 @@ pub const CACHES: &str = "caches";
 /// Follows runners, the cluster, metrics and alerts.
 pub const FLEET: &str = "fleet";
 
+/// All of them: nobody starts or stops those.
+pub const OF_THE_CORE: [&str; 3] = [TAXONOMY, CACHES, FLEET];
+
 impl World {
     /// All loops, those of the core first, then those of the supervisor by name, then those that do not run here.
     pub fn loops(&self, now: Timestamp) -> Vec<LoopState> {

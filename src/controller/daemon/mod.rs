@@ -27,14 +27,11 @@ use super::{Core, CoreSetup, Outside};
 use crate::adapters::clock::Clock;
 use crate::adapters::service::Service;
 use crate::console::event::Event;
-use crate::console::loops::{CACHES, Controller, FLEET, LoopState, Role, TAXONOMY};
+use crate::console::loops::{Controller, LoopState, Role};
 use crate::console::world::World;
 
 /// How often whoever stands by asks for the lead, and whoever leads looks whether it still does.
 const ASKED: Duration = Duration::from_secs(2);
-
-/// Loops that the core is made of, in the order in which they are told.
-pub const OF_THE_CORE: [&str; 3] = [TAXONOMY, CACHES, FLEET];
 
 /// What a daemon is made of.
 pub struct DaemonSetup {

@@ -49,9 +49,11 @@ impl App {
             ActionId::ScreenLoops => match LoopOrder::read(&argument) {
                 Ok(order) => {
                     let mut wishes = self.go(Place::Loops, now);
-                    wishes.extend(
-                        self.world.loops.meant(&order).into_iter().map(|order| Wish::Intend(Intent::SwitchLoop(order))),
-                    );
+                    let orders = self.world.loops.meant(&order);
+                    if orders.is_empty() {
+                        self.say(false, "there is no loop about which that would change anything", now);
+                    }
+                    wishes.extend(orders.into_iter().map(|order| Wish::Intend(Intent::SwitchLoop(order))));
                     wishes
                 }
                 Err(error) => {

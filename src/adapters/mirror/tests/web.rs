@@ -224,19 +224,20 @@ async fn one_binary_is_found_by_its_name() {
         mirror.0.remove(path);
         mirror
     };
-    let found = |layout, is_signed| Some(FoundBinary { layout, is_signed });
-    for (mirror, expected) in [
-        (there(true), found(3, true)),
-        (there(false), found(3, false)),
-        (Mirror::default(), None),
-        (without(&blob), None),
-        (Mirror::default().with(&old, signed(&text)), found(2, true)),
-        (there(false).with(&old, signed(&text)), found(2, true)),
-        (Mirror::default().with(&old, text.clone()), None),
+    for (mirror, layout, with_unsigned) in [
+        (there(true), Some(3), Some(3)),
+        (there(false), None, Some(3)),
+        (Mirror::default(), None, None),
+        (without(&blob), None, None),
+        (Mirror::default().with(&old, signed(&text)), Some(2), Some(2)),
+        (there(false).with(&old, signed(&text)), Some(2), Some(3)),
+        (Mirror::default().with(&old, text.clone()), None, None),
     ] {
         let paths: Vec<_> = mirror.0.keys().cloned().collect();
         let server = serve(mirror, &[]).await;
-        assert_eq!(Reader::new(settings()).find(&server.base, spec).await, Ok(expected), "{paths:?}");
+        let reader = Reader::new(settings());
+        assert_eq!(reader.find(&server.base, spec, true).await, Ok(layout), "{paths:?}");
+        assert_eq!(reader.find(&server.base, spec, false).await, Ok(with_unsigned), "{paths:?}");
     }
     for (mirror, odd, reason) in [
         (Mirror::default().spec(spec, &metadata(&hash("a")), true), None, "not about"),
@@ -247,7 +248,7 @@ async fn one_binary_is_found_by_its_name() {
         (Mirror::default(), Some((".spec.json.sig", Odd::Status(502))), "HTTP 502"),
     ] {
         let server = serve(mirror, odd.as_slice()).await;
-        let error = Reader::new(settings()).find(&server.base, spec).await.unwrap_err();
+        let error = Reader::new(settings()).find(&server.base, spec, true).await.unwrap_err();
         assert!(error.contains(reason) && error.starts_with(&server.base), "{error}");
     }
 }

@@ -33,7 +33,7 @@ pub struct Report {
     pub checked: Vec<Checked>,
     /// Generate jobs that have ended and wait for the next pass.
     pub left: usize,
-    /// Parents whose generate jobs have not all ended.
+    /// Parents whose generate jobs have not all ended, or could not all be judged yet.
     pub open: usize,
     /// What failed; everything else was done all the same.
     pub troubles: Vec<String>,
@@ -52,7 +52,7 @@ impl Report {
             told.push(format!("{} of {}{more}: {}", row.stack, row.pipeline, row.outcome));
         }
         if self.open > 0 {
-            told.push(format!("{} being generated", plural(self.open as u64, "pipeline")));
+            told.push(format!("{} not through yet", plural(self.open as u64, "pipeline")));
         }
         if !self.troubles.is_empty() {
             told.push(format!("{} failed", self.troubles.len()));
@@ -220,7 +220,7 @@ async fn judged(outside: &Outside, parent: &Pipeline, job: &Job, stack: &str) ->
 /// Asks the caches for one binary.
 async fn find(outside: &Outside, mirrors: &[Mirror], spec: &Spec) -> Result<Option<Hash>, String> {
     for mirror in mirrors {
-        if outside.mirrors.find(&mirror.fetch, spec).await?.is_some() {
+        if outside.mirrors.find(&mirror.fetch, spec, false).await?.is_some() {
             return Ok(Some(spec.hash));
         }
     }

@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 
 use super::{Generations, Outside};
 use crate::console::fault::Fault;
+use crate::console::text::clean;
 use crate::controller::supervisor::{Loop, TickContext, Ticked};
 
 /// What `--loops` calls it.
@@ -38,10 +39,12 @@ impl Rounds {
         let report = report?;
         self.has_more = report.left > 0;
         for trouble in &report.troubles {
-            tracing::warn!("{trouble}");
+            tracing::warn!("{}", clean(trouble));
         }
         for row in report.checked.iter().filter(|row| row.outcome.is_broken()) {
-            tracing::warn!(job = %row.job, pipeline = %row.pipeline, stack = %row.stack, "{}", row.outcome);
+            // Names of stacks and jobs are what an artifact says.
+            let (stack, what) = (clean(&row.stack), row.outcome.to_string());
+            tracing::warn!(job = %row.job, pipeline = %row.pipeline, %stack, "{}", clean(&what));
         }
         Ok(Ticked { summary: report.summary(), counts: report.counts() })
     }

@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use self::rows::{COLUMNS, ROUNDS, order, round_row, row};
 use crate::ci::short;
 use crate::console::effect::Focus;
-use crate::console::loops::{CACHES, FLEET, LoopState, Phase, Role as Lead, TAXONOMY};
+use crate::console::loops::{LoopState, OF_THE_CORE, Phase, Role as Lead};
 use crate::console::registry::{ActionId, Scope};
 use crate::tui::list::List;
 use crate::tui::screen::{Cx, Place, Reaction, Screen, Selection};
@@ -128,7 +128,7 @@ impl Screen for LoopsScreen {
             }
             ActionId::LoopsRun | ActionId::LoopsSwitch => self.chosen().map_or(Reaction::Done, |state| {
                 let verb = match (action, state.phase) {
-                    _ if [TAXONOMY, CACHES, FLEET].contains(&&*state.name) => {
+                    _ if OF_THE_CORE.contains(&&*state.name) => {
                         return Reaction::complain(format!(
                             "{} runs wherever it is configured; nothing starts or stops it",
                             state.name
