@@ -24,7 +24,7 @@ pub struct Rulebook {
 struct Held {
     /// `None`: nobody has needed them, or they were never good.
     rules: Option<Arc<Compiled>>,
-    /// The last reading of them found a fault.
+    /// A reading of them found a fault, and nobody has been told yet that it is mended.
     is_faulty: bool,
 }
 
@@ -49,14 +49,15 @@ impl Rulebook {
         Ok((place, rules))
     }
 
-    /// The rules, read by now.
+    /// The rules, read by now. That a fault is mended is left for [`Self::reread`] to tell.
     pub async fn get(self: &Arc<Self>) -> Result<Arc<Compiled>, Fault> {
         let mut now = self.now.lock().await;
         if let Some(rules) = &now.rules {
             return Ok(Arc::clone(rules));
         }
         let rules = self.fresh().await;
-        *now = Held { rules: rules.as_ref().ok().map(Arc::clone), is_faulty: rules.is_err() };
+        now.rules = rules.as_ref().ok().map(Arc::clone);
+        now.is_faulty |= rules.is_err();
         rules
     }
 
@@ -89,5 +90,27 @@ impl Rulebook {
 impl std::fmt::Debug for Rulebook {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Rulebook").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::taxonomy::load_shipped;
+
+    #[tokio::test]
+    async fn a_mended_fault_is_told_though_a_judge_met_the_good_rules_first() {
+        let good = Compiled::of(&load_shipped().unwrap()).map(Arc::new).unwrap();
+        let is_good = Arc::new(AtomicBool::new(false));
+        let mended = Arc::clone(&is_good);
+        let read = move || mended.load(Ordering::Relaxed).then(|| Arc::clone(&good)).ok_or_else(|| "bad".to_owned());
+        let book = Rulebook::new(read, |_| Err("nothing is saved here".to_owned()));
+        book.get().await.unwrap_err();
+        is_good.store(true, Ordering::Relaxed);
+        book.get().await.unwrap();
+        assert!(book.reread().await.unwrap().is_some());
+        assert!(book.reread().await.unwrap().is_none(), "told once");
     }
 }
