@@ -27,6 +27,16 @@ pub struct Board {
     pub rows: Vec<BoardRow>,
 }
 
+impl Board {
+    /// A bridge that looks by itself does so at least every few minutes: what is older than this was left by one that no longer runs.
+    const OLD: Duration = Duration::from_mins(5);
+
+    /// How old it is at `now` by GitHub's clock, if a bridge that runs would not have left it so.
+    pub fn silence(&self, now: Timestamp) -> Option<Duration> {
+        Some(now.since(self.at)).filter(|age| *age > Self::OLD)
+    }
+}
+
 /// What is left of an hour's requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Budget {

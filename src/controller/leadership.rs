@@ -160,6 +160,13 @@ impl Leadership {
         }
     }
 
+    /// Gives the lead away where nothing that needed it runs any more: this process goes on as if it had never asked for it.
+    pub fn give_back(self) {
+        if let Self::Store(lease) = self {
+            lease.give_back();
+        }
+    }
+
     /// What it means that it no longer holds.
     pub const fn how_lost(&self) -> &'static str {
         match self {

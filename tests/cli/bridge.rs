@@ -178,7 +178,9 @@ fn a_resync_is_a_plan_that_is_sent_and_audited() {
     assert_eq!(stage.run(&["bridge", "--once"]).code, 0);
     let told = stage.run(&["bridge", "resync", &number]);
     assert!(
-        told.out.contains("resync 1 pull request") && told.err.contains("nothing was sent"),
+        told.out.contains("resync 1 pull request")
+            && told.err.contains("nothing was sent")
+            && !told.out.contains("no bridge was heard of"),
         "{}{}",
         told.out,
         told.err
@@ -199,6 +201,28 @@ fn a_resync_is_a_plan_that_is_sent_and_audited() {
     stage.run(&["bridge", "resync", "1", "--yes"]).failed(3, "no target is left");
     stage.run(&["--readonly", "bridge", "resync", &number, "--yes"]).failed(3, "read-only");
     stage.run(&["bridge", "resync", "x"]).failed(2, "write the number of a pull request");
+    // Whoever asks for something is told when nobody is there who would do it.
+    // More than the resolution of a server's clock.
+    running.let_pass(Duration::from_hours(3) + Duration::from_secs(30));
+    let told = stage.run(&["bridge", "resync", &number]).out;
+    assert!(told.contains("no bridge was heard of for 3h00: until one runs, nothing comes of this"), "{told}");
+}
+
+/// One bridges. Whoever only looks needs no lead, but a folder of its own.
+#[test]
+fn whoever_bridges_by_hand_does_not_bridge_beside_a_daemon() {
+    let (running, stage) = night(4);
+    let mut daemon = Daemon::start(&stage, &["--loops", "bridge"]);
+    daemon.until("ticked");
+    running.hub(|hub| hub.open_ready("late-at-night")).unwrap();
+    stage.run(&["bridge", "--once"]).failed(3, "another daemon leads: pid ");
+    let dry = ["bridge", "--once", "--dry-run", "--json"];
+    stage.run(&dry).failed(1, "give this one a folder of its own");
+    let looked = stage.command(&dry).env("STACKHAND_BRIDGE_FOLDER", stage.path("apart")).output().unwrap();
+    assert!(looked.status.success(), "{}", String::from_utf8_lossy(&looked.stderr));
+    assert_eq!(daemon.end("TERM").0, Some(0));
+    let done = stage.run(&["bridge", "--once"]);
+    assert_eq!(done.code, 0, "{}{}", done.out, done.err);
 }
 
 /// E34: the process is killed again and again, wherever it may be, and the next one goes on.

@@ -25,6 +25,14 @@ pub struct Daemon {
 
 impl Daemon {
     pub fn start(stage: &Stage, arguments: &[&str]) -> Self {
+        let mut daemon = Self::begin(stage, arguments);
+        let listening = daemon.until("listening");
+        listening["address"].as_str().unwrap().clone_into(&mut daemon.address);
+        daemon
+    }
+
+    /// One that may not get as far as listening.
+    pub fn begin(stage: &Stage, arguments: &[&str]) -> Self {
         let all = [&["daemon", "--listen", "127.0.0.1:0", "--log", "json"], arguments].concat();
         let mut child = stage.command(&all).spawn().unwrap();
         let (tell, lines) = channel();
@@ -35,10 +43,7 @@ impl Daemon {
                 let _ = tell.send(line);
             }
         });
-        let mut daemon = Self { child, lines, heard: Vec::new(), raw: String::new(), address: String::new() };
-        let listening = daemon.until("listening");
-        listening["address"].as_str().unwrap().clone_into(&mut daemon.address);
-        daemon
+        Self { child, lines, heard: Vec::new(), raw: String::new(), address: String::new() }
     }
 
     /// The next log line with this message.

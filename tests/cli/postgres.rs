@@ -65,6 +65,8 @@ fn the_leader_is_killed_and_the_other_goes_on_and_does_nothing_twice() {
     assert!(killed.elapsed() < Duration::from_secs(15), "{:?}", killed.elapsed());
     second.ready_when("a round", |_, told| told["role"] == "leader" && told["loops"][0]["ticks"].as_u64() > Some(1));
     assert_eq!(second.end("TERM").0, Some(0));
+    let schema = server.psql("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'stackhand%'");
+    assert_eq!(server.psql(&format!("SELECT term FROM {schema}.lead")), "2");
     loop {
         let last = other.run(&["bridge", "--once", "--json"]).document("stackhand.bridge/1");
         assert_eq!(last["troubles"], serde_json::json!([]));
@@ -87,8 +89,24 @@ fn the_leader_is_killed_and_the_other_goes_on_and_does_nothing_twice() {
     assert!(pushed.len() > 5, "{pushed:?}");
     let once: HashSet<_> = pushed.iter().collect();
     assert_eq!(once.len(), pushed.len(), "pushed twice: {pushed:?}");
-    let schema = server.psql("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'stackhand%'");
-    assert_eq!(server.psql(&format!("SELECT term FROM {schema}.lead")), "2");
+}
+
+#[test]
+fn a_daemon_waits_for_a_server_that_comes_later() {
+    let Some(mut server) = Server::start() else { return };
+    let stage = machine(&SHARED, &server);
+    server.stop();
+    let mut daemon = Daemon::begin(&stage, &["--loops", "taxonomy"]);
+    let told = daemon.until("waiting for the store");
+    assert!(told["error"].as_str().unwrap().contains("PostgreSQL does not answer"), "{told}");
+    server.restart();
+    daemon.until("leading");
+    assert_eq!(daemon.end("TERM").0, Some(0));
+    server.stop();
+    let mut daemon = Daemon::begin(&stage, &["--loops", "taxonomy"]);
+    daemon.until("waiting for the store");
+    assert_eq!(daemon.end("TERM").0, Some(0), "it can be ended while it waits");
+    stage.run(&["daemon", "--once", "--loops", "taxonomy"]).failed(1, "PostgreSQL does not answer");
 }
 
 #[test]

@@ -303,6 +303,29 @@ async fn what_people_do_is_seen_in_the_next_pass() {
     assert!(shown.last().is_some_and(|(state, _)| state == "pending"), "{shown:?}");
 }
 
+/// What is new besides pull requests has to be brought before it can be pushed, and what was moved or cannot be had holds up nothing else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_branches_and_tags_are_copied() {
+    let night = Night::begin("refs", still()).await;
+    night.pass().await;
+    night.running.hub(|hub| {
+        hub.branch("releases/v1.1", "releases/v1.0").unwrap();
+        hub.branch("aside", "releases/v1.1").unwrap();
+        hub.tag("v1.0.9", "aside").unwrap();
+        hub.unprotect("aside");
+    });
+    let next = night.pass().await;
+    assert!(next.troubles.is_empty(), "{:?}", next.troubles);
+    assert_eq!(next.pushed, ["releases/v1.1", "refs/tags/v1.0.9"]);
+    let again = night.pass().await;
+    assert!(again.pushed.is_empty() && again.troubles.is_empty(), "{again:?}");
+    // E32: it names something else now; nobody allowed to force it.
+    night.running.hub(|hub| hub.tag("v1.0.9", "develop")).unwrap();
+    let moved = night.pass().await;
+    let one = moved.refs.iter().find(|one| &*one.subject == "refs/tags/v1.0.9").unwrap();
+    assert_eq!((moved.pushed.len(), &*one.verdict), (0, "refuse"), "{moved:?}");
+}
+
 /// E22, E26: each side goes away in turn; nothing flips, and everything is made good afterwards.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_side_that_goes_away_flips_nothing_and_is_made_good() {
@@ -341,6 +364,28 @@ async fn a_round_that_sees_no_pull_requests_is_not_called_well() {
     night.running.heal();
     let ticked = rounds.tick(&cx).await.unwrap();
     assert!(ticked.summary.contains("10 pushed") && ticked.counts.contains(&("pushed", 10)), "{ticked:?}");
+}
+
+/// What one machine decided and did not push, another one pushes from a repository of its own, in which the merges are not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_machine_decided_is_pushed_from_here() {
+    let mut night = Night::begin("machines", still()).await;
+    let cut = night.bridge().pass(false, &|| true).await.unwrap();
+    let decided = cut.output.prs.iter().filter(|one| one.update.is_some()).count();
+    assert!(decided > 3 && cut.report.pushed.is_empty(), "{:?}", cut.report);
+    night.repository = night.folder.join("another");
+    night.open().await;
+    let done = night.pass().await;
+    assert!(done.troubles.is_empty() && done.pushed.len() >= decided, "{done:?}");
+    // A dry look from elsewhere changes nothing for the one that acts.
+    night.running.hub(|hub| hub.open_ready("late-at-night")).unwrap();
+    night.repository = night.folder.join("third");
+    night.open().await;
+    night.bridge().pass(true, &|| false).await.unwrap();
+    night.repository = night.folder.join("another");
+    night.open().await;
+    let done = night.pass().await;
+    assert!(done.troubles.is_empty() && done.pushed.len() == 1, "{done:?}");
 }
 
 /// E34: a pass that ends in the middle is made again; what was done is found, what was sent is read before it is sent again.

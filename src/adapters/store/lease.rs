@@ -155,6 +155,11 @@ impl Lease {
         !*self.lost.borrow()
     }
 
+    /// Gives the lead away. What only the leader may write is no longer refused to this process, as if it had never asked.
+    pub fn give_back(self) {
+        self.fence.forget(self.term);
+    }
+
     /// Returns when the lead is lost.
     pub async fn lost(&self) {
         // Whoever would tell is gone: so is the session.

@@ -239,11 +239,12 @@ pub(super) enum May {
 }
 
 impl Fence {
+    const ACT: i64 = 0;
     const WATCH: i64 = -1;
 
     pub fn may(&self) -> May {
         match self.0.load(Ordering::SeqCst) {
-            0 => May::Act,
+            Self::ACT => May::Act,
             Self::WATCH => May::Watch,
             term => May::Lead(term),
         }
@@ -259,8 +260,17 @@ impl Fence {
 
     /// This term is over; a later one is left alone.
     pub fn end(&self, term: i64) {
-        // It fails where another term has begun, which is as it should be.
-        let _ = self.0.compare_exchange(term, Self::WATCH, Ordering::SeqCst, Ordering::SeqCst);
+        self.leave(term, Self::WATCH);
+    }
+
+    /// This term is over, and nothing is left that acted in it.
+    pub fn forget(&self, term: i64) {
+        self.leave(term, Self::ACT);
+    }
+
+    fn leave(&self, term: i64, to: i64) {
+        // It fails where another term has begun, or this one was lost, which is as it should be.
+        let _ = self.0.compare_exchange(term, to, Ordering::SeqCst, Ordering::SeqCst);
     }
 }
 
@@ -297,5 +307,10 @@ mod tests {
         assert_eq!(fence.may(), May::Lead(7));
         fence.end(7);
         assert_eq!(fence.may(), May::Watch);
+        fence.forget(7);
+        assert_eq!(fence.may(), May::Watch, "what was lost cannot be given back");
+        fence.lead(8);
+        fence.forget(8);
+        assert_eq!(fence.may(), May::Act);
     }
 }

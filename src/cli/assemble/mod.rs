@@ -28,15 +28,19 @@ use super::rulebook;
 use crate::adapters::clock::{Clock, SystemClock};
 use crate::adapters::gitlab::{GitLab, Settings};
 use crate::adapters::mirror::{Reader, S3Access};
-use crate::adapters::store::Store;
+use crate::adapters::store::{Place, Store, StoreError, StoreFault};
 use crate::config::{self, Flag, LoadArgs, Loaded, Paths};
 use crate::console::actions::Rules;
 use crate::console::fault::{Fault, FaultKind};
 use crate::console::fleet::{FleetFacts, FleetRules};
 use crate::console::polling::PollRules;
 use crate::console::world::World;
+use crate::controller::supervisor::StopSign;
 use crate::controller::webhooks;
 use crate::controller::{Core, CoreSetup, HealthLimits, Link, Outside, Signers};
+
+/// How long after a try a store that does not answer is tried again.
+const STORE_AGAIN: Duration = Duration::from_secs(2);
 
 /// What the command line and its surroundings say, before any file is read.
 pub struct Wanted {
@@ -51,6 +55,8 @@ pub struct Wanted {
     buckets: Option<Buckets>,
     /// Where log lines go.
     lines: Lines,
+    /// Set for whoever waits for a store that does not answer, until this asks for the end.
+    waits: Option<StopSign>,
 }
 
 impl Wanted {
@@ -72,6 +78,7 @@ impl Wanted {
             scratch: None,
             buckets: None,
             lines: Lines::default(),
+            waits: None,
         };
         if let Some(path) = &globals.endpoints {
             wanted = read_endpoints(path, wanted)?;
@@ -94,6 +101,12 @@ impl Wanted {
     /// Writes log lines so.
     pub const fn telling(mut self, lines: Lines) -> Self {
         self.lines = lines;
+        self
+    }
+
+    /// Waits for a store that does not answer until the end is asked for: without it nothing is done, and it may come up later.
+    pub fn waiting(mut self, stop: StopSign) -> Self {
+        self.waits = Some(stop);
         self
     }
 
@@ -144,7 +157,7 @@ impl Wanted {
         let file = database(config, self.scratch.as_deref(), state.as_deref(), &project);
         let store = match (&shared, file) {
             (Some(shared), _) => {
-                Box::pin(Store::open_postgres(shared, clock.now())).await.map_err(|error| error.to_string())
+                Box::pin(open_shared(shared, &*clock, self.waits.as_ref())).await.map_err(|error| error.to_string())
             }
             (None, Some(path)) => Store::open(&path, clock.now()).await.map_err(|error| error.to_string()),
             (None, None) => Err("there is no state folder; set `store.path`".to_owned()),
@@ -184,6 +197,23 @@ impl Wanted {
             color,
             loaded,
         })
+    }
+}
+
+/// Opens the database that daemons share. Whoever waits tries again while it does not answer.
+async fn open_shared(shared: &Place, clock: &dyn Clock, waits: Option<&StopSign>) -> Result<Store, StoreError> {
+    loop {
+        let opened = Store::open_postgres(shared, clock.now()).await;
+        match (&opened, waits) {
+            (Err(error @ StoreError { fault: StoreFault::NoServer(_), .. }), Some(stop)) if !stop.is_asked() => {
+                tracing::warn!(%error, "waiting for the store");
+                tokio::select! {
+                    () = tokio::time::sleep(STORE_AGAIN) => {}
+                    () = stop.asked() => {}
+                }
+            }
+            _ => return opened,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::args::Globals;
 use super::assemble::{Setup, Wanted};
+use super::daemon;
 use super::exit::{Exit, Failure};
 use super::out::{self, Out};
 use super::stop::Stop;
@@ -26,7 +27,7 @@ pub const TELLING: Duration = Duration::from_secs(6);
 pub const SHAPE: &str = "\
 Needs a GitHub (`github.repository`, a token) and a GitLab with a token that may push. Everything that is pushed is looked at once more before, \
 nothing is forced but branches of pull requests, and a status is posted only where GitHub does not show it. A dry run looks, decides and changes \
-nothing. Only one bridge works in one folder.
+nothing. Whoever bridges leads: while a daemon, a console or another bridge of the project does, this ends with code 3. In one folder only one works, even if dry.
 
 JSON `stackhand.bridge/1`, a line per pass: `prs` (open pull requests, null when they could not be listed), `pushed` [branch, or refs/tags/NAME], \
 `decisions` [{`pr`, `head`, `verdict` (push, pushed, wait, refuse, look), `reason` (a word), `told` (a sentence), `at`}], `refs` [branches and tags that \
@@ -127,10 +128,15 @@ async fn pass(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
             format!("{why}; nothing can be pushed, but --dry-run shows what would be"),
         ));
     }
+    // Whoever only looks keeps nobody out.
+    let lead = if ask.dry_run { None } else { Some(daemon::take_lead(setup).await?) };
     let bridge = setup.bridge((!ask.once).then_some(TELLING)).await?;
     let is_asked_to_stop = Arc::new(AtomicBool::new(false));
     let mut stop = Stop::listen()?;
     loop {
+        if let Some(lead) = lead.as_ref().filter(|lead| !lead.holds()) {
+            return Err(Failure::new(Exit::Failed, format!("{}; start again", lead.how_lost())));
+        }
         let asked = Arc::clone(&is_asked_to_stop);
         let mut one = std::pin::pin!(one(setup, &bridge, ask, &asked));
         let (exit, has_more) = tokio::select! {

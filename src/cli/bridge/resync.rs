@@ -36,6 +36,11 @@ pub(super) async fn run(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
 pub(in crate::cli) async fn open(setup: &Setup) -> Result<Session, Failure> {
     let board = super::prs::board(setup).await?;
     let mut session = Session::open(setup)?;
-    session.replica.world.update(Event::BoardKnown(Some(board.into())), setup.clock.now());
+    let (gitlab, world, now) = (&setup.outside.gitlab, &mut session.replica.world, setup.clock.now());
+    // How old the board is goes by the clock out there; where that cannot be had, by ours.
+    let _ = gitlab.server_now().await;
+    let stats = gitlab.stats();
+    world.update(Event::ServerSeen { skew_ms: stats.skew_ms, requests: stats.requests, limited_until: None }, now);
+    world.update(Event::BoardKnown(Some(board.into())), now);
     Ok(session)
 }

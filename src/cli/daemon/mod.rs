@@ -22,7 +22,7 @@ use crate::ci::short;
 use crate::console::loops::{LoopState, Phase};
 use crate::console::text::plural;
 use crate::controller::daemon::{DaemonError, DaemonSetup, Door, Passed};
-use crate::controller::leadership::{Holder, Source};
+use crate::controller::leadership::{Bid, Holder, Leadership, Source};
 use crate::controller::loops::{bridge, companions};
 use crate::controller::supervisor::{Limits, stop_sign};
 use crate::controller::webhooks::Hooks;
@@ -105,7 +105,14 @@ pub async fn run(globals: &Globals, ask: &Ask) -> Result<Exit, Failure> {
         // Everybody who listened has ended already.
         let _ = switch.send(true);
     });
+    if !ask.once {
+        wanted = wanted.waiting(stop.clone());
+    }
     let setup = Arc::new(wanted.assemble().await?);
+    if stop.is_asked() {
+        setup.close().await;
+        return Ok(if ask.once { Exit::Interrupted } else { Exit::Ok });
+    }
     // One that nobody named stays away where it is not configured.
     if ask.loops.is_some() && (chosen.has(bridge::NAME) || chosen.has(companions::NAME)) && !setup.has_bridge() {
         return Err(Setup::no_bridge());
@@ -119,10 +126,7 @@ pub async fn run(globals: &Globals, ask: &Ask) -> Result<Exit, Failure> {
         match daemon.pass(stop.clone()).await {
             Ok(Passed::Ended(loops)) if stop.is_asked() => tell(&setup, ask, &loops).map(|_| Exit::Interrupted),
             Ok(Passed::Ended(loops)) => tell(&setup, ask, &loops),
-            Ok(Passed::StandsBy(holder)) => {
-                let who = holder.map_or_else(|| "somebody".to_owned(), |holder| holder.to_string());
-                Err(Failure::refused(format!("another daemon leads: {who}; ask it, or end it first")))
-            }
+            Ok(Passed::StandsBy(holder)) => Err(led_by(holder.as_ref())),
             Err(error) => Err(error.into()),
         }
     } else {
@@ -208,6 +212,23 @@ pub fn lead(setup: &Setup) -> Result<Source, Failure> {
     daemon_lock(&setup.paths, &setup.project)
         .map(Source::File)
         .ok_or_else(|| Failure::new(Exit::Config, "there is no state folder for the lock; set XDG_STATE_HOME"))
+}
+
+/// Takes the lead, for a command that does what only one at a time may do.
+pub async fn take_lead(setup: &Setup) -> Result<Leadership, Failure> {
+    match lead(setup)?.bid(&me(setup), setup.clock.now()).await {
+        Ok(Bid::Leads(leadership)) => Ok(leadership),
+        Ok(Bid::Follows(holder)) => Err(led_by(holder.as_ref())),
+        Ok(Bid::Unanswered(why)) => Err(Failure::new(Exit::Failed, format!("who leads is not known: {why}"))),
+        Err(error) => {
+            Err(Failure::new(Exit::Failed, format!("who leads is not known: {error}; check the state folder")))
+        }
+    }
+}
+
+fn led_by(holder: Option<&Holder>) -> Failure {
+    let who = holder.map_or_else(|| "somebody".to_owned(), ToString::to_string);
+    Failure::refused(format!("another daemon leads: {who}; ask it, or end it first"))
 }
 
 /// How a single round of each loop went.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::plan::{Draft, Object, Plan, Target, Verb};
 use crate::bridge::Verdict;
-use crate::ci::Timestamp;
+use crate::ci::{Timestamp, short};
 use crate::console::world::World;
 use crate::forge::PrNumber;
 
@@ -41,6 +41,10 @@ impl Plan {
             });
         }
         if !draft.targets.is_empty() {
+            let heard = world.board.value.as_ref().and_then(|board| board.silence(world.server_time(now)));
+            if let Some(age) = heard.map(short) {
+                draft.notes.push(format!("no bridge was heard of for {age}: until one runs, nothing comes of this"));
+            }
             draft
                 .notes
                 .push("the bridge decides anew at once: what failed before, and its age, hold nothing up".to_owned());

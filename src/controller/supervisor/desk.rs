@@ -43,8 +43,10 @@ impl Running {
     async fn stop(&mut self, name: &str) -> bool {
         let Some((supervisor, _)) = self.loops.remove(name) else { return false };
         supervisor.stop().await;
-        if !self.acts() {
-            self.lead = None;
+        if !self.acts()
+            && let Some(lead) = self.lead.take()
+        {
+            lead.give_back();
         }
         true
     }

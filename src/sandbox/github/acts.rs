@@ -11,6 +11,9 @@ use super::news::News;
 use super::people::Event;
 use super::pr::{Check, Comment, Judged, PrState, Pull};
 
+/// Who makes branches besides those of pull requests.
+const RELEASER: (&str, &str) = ("Robin Aster", "robin@stackhand.example");
+
 /// One thing that somebody does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
@@ -202,6 +205,17 @@ impl Hub {
     /// A branch is protected no more.
     pub fn unprotect(&mut self, branch: &str) {
         self.unprotected.insert(branch.to_owned());
+    }
+
+    /// A branch is made of another one and a commit of its own, protected like all of them.
+    pub fn branch(&mut self, name: &str, of: &str) -> Option<()> {
+        let from = self.tip(of)?.clone();
+        let mut files = (*from.files).clone();
+        files.insert("NEWS".into(), self.store.file(name));
+        let id = self.make(&files, &[from.id], RELEASER, &format!("Begin {name}")).id;
+        self.branches.insert(name.to_owned(), id);
+        self.moved.push((format!("refs/heads/{name}"), Some(id)));
+        Some(())
     }
 
     /// A tag is made, or moved to another commit.

@@ -55,6 +55,12 @@ impl Mirror {
         Ok(found)
     }
 
+    /// Those of these commits that are not here.
+    pub async fn lacking<'a>(&self, names: &[&'a Sha]) -> Result<Vec<&'a Sha>, MirrorError> {
+        let here = self.commits(names, false).await?;
+        Ok(names.iter().copied().filter(|name| !here.contains_key(*name)).collect())
+    }
+
     /// Reads commits that must be here.
     pub(super) async fn known<const N: usize>(&self, names: [&Sha; N]) -> Result<[Commit; N], MirrorError> {
         let mut found = self.commits(&names, false).await?;

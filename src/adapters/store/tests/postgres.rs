@@ -180,6 +180,9 @@ async fn one_leads_and_the_next_has_a_later_term() {
     assert_eq!(next.term(), 2);
     second.put_push("p", &push(2)).await.unwrap();
     assert_eq!(follows(&first, "first").await, "second");
+    next.give_back();
+    second.put_push("p", &push(3)).await.unwrap();
+    assert!(is_deposed(first.put_push("p", &push(4)).await), "whoever was refused still stands by");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -21,12 +21,30 @@ pub(super) async fn decide(outside: &Outside, input: &mut PassInput) -> PassOutp
     for _ in 0..ROUNDS {
         let output = input.decide();
         let wants = Wants::of(&output);
-        if wants.is_empty() {
+        if wants.is_empty() && !forget_lost(outside, input, &output).await {
             return output;
         }
         wants.look(outside, input, &mut fetched).await;
     }
     input.decide()
+}
+
+/// Whether something was decided that this mirror cannot push: merges that were made in another one, or so long ago that they are packed away. They
+/// are known no longer, and made again.
+async fn forget_lost(outside: &Outside, input: &mut PassInput, output: &PassOutput) -> bool {
+    let commits: Vec<&Sha> = output.prs.iter().filter_map(|one| Some(&one.update.as_ref()?.commit)).collect();
+    let lost = outside.mirror.lacking(&commits).await.unwrap_or_else(|error| {
+        // The push will tell.
+        tracing::warn!(%error, "whether all is here that is to be pushed is not known");
+        Vec::new()
+    });
+    let is_lost = |one: &&bridge::PrDecision| one.update.as_ref().is_some_and(|update| lost.contains(&&update.commit));
+    let prs: BTreeSet<PrNumber> = output.prs.iter().filter(is_lost).map(|one| one.pr).collect();
+    for one in input.prs.iter_mut().filter(|one| prs.contains(&one.pr.number)) {
+        one.merge = Looked::NotYet;
+        one.test_merge = Looked::NotYet;
+    }
+    !prs.is_empty()
 }
 
 /// What one round asks for.

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use super::memory::Memory;
 use super::report::name_of;
 use super::{Outside, local};
-use crate::adapters::git::mirror::Landed;
+use crate::adapters::git::mirror::{Landed, MirrorError, Wanted};
 use crate::bridge::{
     PassInput, PassOutput, PrDecision, PrInput, PushBatch, PushRecord, RefKind, RefUpdate, Subject, Trouble,
 };
 use crate::console::fault::Fault;
-use crate::forge::BranchName;
+use crate::forge::{BranchName, Sha};
 
 /// What arrived, and whether a stop kept the rest.
 pub(super) struct Pushed {
@@ -29,24 +29,26 @@ pub(super) async fn push(
 ) -> Result<Pushed, Fault> {
     let decisions: HashMap<(RefKind, &BranchName), &PrDecision> =
         output.prs.iter().filter_map(|one| Some((key(one.update.as_ref()?), one))).collect();
+    let mut unhad = bring(outside, output).await;
     let mut pushed = Pushed { names: Vec::new(), is_cut: false };
     for batch in &output.pushes {
         pushed.is_cut = is_asked_to_stop();
         if pushed.is_cut {
             break;
         }
-        let mut refs = Vec::new();
+        let (mut refs, mut landings) = (Vec::new(), Vec::new());
         for update in &batch.refs {
-            match decisions.get(&key(update)) {
-                Some(decision) if !is_still_so(outside, decision, troubles).await => {}
+            match (decisions.get(&key(update)), unhad.remove(&update.full_name())) {
+                (Some(decision), _) if !is_still_so(outside, decision, troubles).await => {}
+                (_, Some(error)) => landings.push((update.clone(), Landed::Failed(error))),
                 _ => refs.push(update.clone()),
             }
         }
-        if refs.is_empty() {
-            continue;
+        if !refs.is_empty() {
+            outside.store.check_lead().await.map_err(|error| local(&error))?;
+            landings.extend(outside.mirror.push(&PushBatch { refs }).await);
         }
-        outside.store.check_lead().await.map_err(|error| local(&error))?;
-        for (update, landed) in outside.mirror.push(&PushBatch { refs }).await {
+        for (update, landed) in landings {
             let now = outside.now();
             let decision = decisions.get(&key(&update)).copied();
             let subject = match decision {
@@ -75,6 +77,32 @@ pub(super) async fn push(
         }
     }
     Ok(pushed)
+}
+
+/// Brings branches and tags that are to be pushed and are not here. Those that cannot be had, by their full names.
+async fn bring(outside: &Outside, output: &PassOutput) -> HashMap<String, MirrorError> {
+    let updates: Vec<&RefUpdate> =
+        output.branches.iter().chain(&output.tags).filter_map(|one| one.update.as_ref()).collect();
+    let commits: Vec<&Sha> = updates.iter().map(|update| &update.commit).collect();
+    let lacking = async || outside.mirror.lacking(&commits).await.unwrap_or_else(|_| commits.clone());
+    let lost = lacking().await;
+    let wanted = |update: &&RefUpdate| match update.kind {
+        RefKind::Branch => Wanted::Branch(update.name.clone()),
+        RefKind::Tag => Wanted::Tag(update.name.clone()),
+    };
+    let missing: Vec<Wanted> = updates.iter().filter(|update| lost.contains(&&update.commit)).map(wanted).collect();
+    if missing.is_empty() {
+        return HashMap::new();
+    }
+    let mut fetched: HashMap<Wanted, Result<Sha, MirrorError>> =
+        outside.mirror.fetch(missing).await.into_iter().collect();
+    // A ref that was moved since it was listed may have brought something else.
+    let still = lacking().await;
+    let unhad = updates.iter().filter(|update| still.contains(&&update.commit)).map(|update| {
+        let error = fetched.remove(&wanted(update)).and_then(Result::err);
+        (update.full_name(), error.unwrap_or_else(|| MirrorError::Missing(update.commit.clone())))
+    });
+    unhad.collect()
 }
 
 const fn key(update: &RefUpdate) -> (RefKind, &BranchName) {

@@ -2,8 +2,6 @@
 
 mod rows;
 
-use std::time::Duration;
-
 use ratatui::layout::Rect;
 
 use self::rows::{COLUMNS, PullSubject, STORY, is_trouble, order, row, story};
@@ -17,9 +15,6 @@ use crate::tui::list::List;
 use crate::tui::screen::{Ask, Cx, Place, Reaction, Screen, Selection};
 use crate::tui::screens::filtered::{Filtered, Order};
 use crate::tui::widgets::{Panel, Pen, Table, empty};
-
-/// A bridge that looks by itself does so at least every few minutes: what is older than this was left by one that no longer runs.
-const OLD: Duration = Duration::from_mins(5);
 
 /// What the rows are ordered by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -80,10 +75,10 @@ impl PullsScreen {
 /// How old the board is, what is wrong with it, and how many rows need somebody.
 fn panel<'a>(cx: Cx<'_>, area: Rect, problem: Option<&'a (String, String)>, quota: &'a str) -> Panel<'a> {
     let board = cx.world.board.value.as_ref();
-    let freshness = board.map(|board| match cx.server_now().since(board.at) {
-        age if age > OLD => Freshness::Stale(age),
-        _ if !board.is_whole => Freshness::Partial,
-        age => Freshness::Live(age),
+    let freshness = board.map(|board| match board.silence(cx.server_now()) {
+        Some(age) => Freshness::Stale(age),
+        None if !board.is_whole => Freshness::Partial,
+        None => Freshness::Live(cx.server_now().since(board.at)),
     });
     Panel {
         freshness,
