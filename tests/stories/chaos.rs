@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use stackhand::controller::loops::bridge::PassReport;
 use stackhand::sandbox::{Act, Fault, FaultKind, HookTarget, Hub, Options, Running};
 
@@ -47,6 +48,7 @@ impl Fate {
             match self.dice.below(40) {
                 0..=2 => self.something_breaks(world),
                 3 => self.git_is_killed(),
+                4 if self.dice.below(8) == 0 => self.somebody_releases(world),
                 _ => self.somebody_acts(world),
             }
             tokio::time::sleep(Duration::from_millis(self.dice.below(24))).await;
@@ -79,6 +81,16 @@ impl Fate {
         if open.len() < 24 && dice.below(8) == 0 {
             world.hub(|hub| hub.open_ready(&format!("late-{}", dice.below(1 << 40))));
         }
+    }
+
+    /// A tag, of a commit that no branch of GitLab has.
+    fn somebody_releases(&mut self, world: &Running) {
+        let name = format!("v0.{}", self.left);
+        world.hub(|hub| {
+            hub.branch("aside", "develop").unwrap();
+            hub.unprotect("aside");
+            hub.tag(&name, "aside").unwrap();
+        });
     }
 
     /// The next few requests at a forge, git's too, go wrong.
@@ -168,6 +180,17 @@ async fn assert_no_lost_heads(night: &Night, report: &PassReport) {
     }
 }
 
+/// Every tag is there, as it is on GitHub, and has its pipeline.
+async fn assert_no_lost_tags(night: &Night) {
+    let refs = night.running.hub(|hub| hub.refs());
+    let made: Vec<_> = refs.iter().filter_map(|(name, id)| Some((name.strip_prefix("refs/tags/v0.")?, id))).collect();
+    assert!(made.len() > 10, "{made:?}");
+    for (name, id) in made {
+        let pipelines = night.gitlab(&format!("pipelines?ref=v0.{name}")).await;
+        assert_eq!((pipelines[1].is_null(), &pipelines[0]["sha"]), (true, &Value::from(id.to_string())), "v0.{name}");
+    }
+}
+
 /// The repository that a daemon makes below this folder.
 fn made_by_a_daemon(folder: &Path) -> Option<PathBuf> {
     let entries = std::fs::read_dir(folder).ok()?;
@@ -187,7 +210,7 @@ async fn survive(name: &str, events: u32) {
     let refused = format!("pr{spared}_kokkos-static");
     night.running.refuse_pushes(&[&format!("refs/heads/{refused}")]).unwrap();
 
-    // From the first daemon on, everybody works in the repository that it made.
+    // From the first daemon on, most work in the repository that it made.
     let mut first = daemon(&night, &address);
     let made = loop {
         assert!(first.try_wait().unwrap().is_none(), "the first daemon ended by itself");
@@ -198,10 +221,11 @@ async fn survive(name: &str, events: u32) {
     };
     first.kill().unwrap();
     first.wait().unwrap();
-    night.repository = made.canonicalize().unwrap();
+    let made = made.canonicalize().unwrap();
+    let elsewhere = night.folder.join("another machine");
 
     let dice = Dice(0x5eed_0000_0000_0001);
-    let mut fate = Fate { dice, spared, repository: night.repository.clone(), left: events, killed: 0 };
+    let mut fate = Fate { dice, spared, repository: made.clone(), left: events, killed: 0 };
     let (mut cut, mut faulty, mut daemons, mut pauses) = (0_u32, 0_u32, 0_u32, 0_u32);
     let mut downtimes = [events * 3 / 4, events / 3].map(Some);
     while fate.left > 0 {
@@ -220,7 +244,8 @@ async fn survive(name: &str, events: u32) {
             daemon.wait().unwrap();
             continue;
         }
-        // A pass is dropped anywhere, as when its deadline is over.
+        // A pass is dropped anywhere, as when its deadline is over; now and then it is made on a machine that knows the same, and has other objects.
+        night.repository = if fate.dice.below(3) == 0 { elsewhere.clone() } else { made.clone() };
         night.open().await;
         let patience = if fate.dice.below(4) == 0 { 10 + fate.dice.below(2_000) } else { 60_000 };
         let pass = tokio::time::timeout(Duration::from_millis(patience), night.bridge().pass(false, &|| false));
@@ -252,6 +277,7 @@ async fn survive(name: &str, events: u32) {
     let last = come_to_rest(&night, None).await;
     assert_eq!(reasons(&last)[&spared], "already_pushed");
     assert_no_lost_heads(&night, &last).await;
+    assert_no_lost_tags(&night).await;
     night.assert_no_echo();
     night.assert_no_twins().await;
 }

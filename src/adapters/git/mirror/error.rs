@@ -45,7 +45,7 @@ pub enum MirrorError {
     NoRef { side: Side, name: String },
     #[error("{side} sent objects that git refuses ({said})")]
     BadObjects { side: Side, said: String },
-    #[error("the mirror lacks {0}; fetch it first")]
+    #[error("{0} is not to be had: what named it was moved or deleted meanwhile; the next pass looks again")]
     Missing(Sha),
     #[error("{0} is no commit of the form that is expected")]
     NotACommit(Sha),
