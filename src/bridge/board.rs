@@ -29,7 +29,7 @@ pub struct Board {
 
 impl Board {
     /// A bridge that looks by itself does so at least every few minutes: what is older than this was left by one that no longer runs.
-    const OLD: Duration = Duration::from_mins(5);
+    pub const OLD: Duration = Duration::from_mins(5);
 
     /// How old it is at `now` by GitHub's clock, if a bridge that runs would not have left it so.
     pub fn silence(&self, now: Timestamp) -> Option<Duration> {

@@ -1,6 +1,6 @@
 //! The bridge as scripts call it, over the practice world.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use stackhand::adapters::clock::{Clock, SystemClock};
 use stackhand::adapters::store::Store;
@@ -137,9 +137,25 @@ fn a_webhook_wakes_the_bridge_of_a_daemon() {
     running.aim_hooks(hooks(&daemon.address));
     running.hub(|hub| hub.open_ready("late-at-night")).unwrap();
     while !daemon.until("ticked")["summary"].as_str().unwrap().contains(" 1 pushed") {}
-    let (_, _, metrics) = daemon.get("/metrics");
+    // What is served was put together a moment ago.
+    let end = Instant::now() + Duration::from_secs(20);
+    let metrics = loop {
+        let (_, _, metrics) = daemon.get("/metrics");
+        if metrics.contains("item=\"pushed\"} 3") || Instant::now() > end {
+            break metrics;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    };
     assert!(metrics.contains("stackhand_webhooks_total{forge=\"github\",outcome=\"taken\"}"), "{metrics}");
-    assert!(metrics.contains("stackhand_loop_rounds_total{loop=\"bridge\",outcome=\"ok\"}"), "{metrics}");
+    for sample in [
+        "stackhand_loop_rounds_total{loop=\"bridge\",outcome=\"ok\"}",
+        "stackhand_loop_items_total{loop=\"bridge\",item=\"pushed\"} 3",
+        "stackhand_bridge_pull_requests{verdict=\"push\",reason=\"first_push\"} 1",
+        "stackhand_bridge_oldest_unsynced_seconds 0",
+        "stackhand_source_rate_limit_remaining{source=\"github\"}",
+    ] {
+        assert!(metrics.contains(sample), "{sample}: {metrics}");
+    }
     assert_eq!(daemon.get("/hooks/github").0, 405);
     let (code, told) = daemon.end("TERM");
     assert!(code == Some(0) && !told.contains("practice-webhook-secret"), "{told}");

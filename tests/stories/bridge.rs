@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -324,6 +325,29 @@ async fn new_branches_and_tags_are_copied() {
     let moved = night.pass().await;
     let one = moved.refs.iter().find(|one| &*one.subject == "refs/tags/v1.0.9").unwrap();
     assert_eq!((moved.pushed.len(), &*one.verdict), (0, "refuse"), "{moved:?}");
+}
+
+/// The repository keeps what is open; what was closed goes once a day.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closed_pull_requests_leave_the_repository() {
+    let night = Night::begin("tidy", still()).await;
+    night.pass().await;
+    let number = night.number("kokkos-static");
+    let name = format!("refs/pull/{number}/head");
+    let heads = || {
+        let repository = night.repository.join("repository.git");
+        let said = Command::new("git").arg("-C").arg(repository).args(["for-each-ref", "--format=%(refname)"]).output();
+        String::from_utf8(said.unwrap().stdout).unwrap()
+    };
+    let kept = heads();
+    assert!(kept.contains(&name) && kept.contains("refs/remotes/develop"), "{kept}");
+    night.act(number, Act::Close);
+    night.pass().await;
+    assert_eq!(heads(), kept, "not with every pass");
+    let store = Store::open(&night.folder.join("store.db"), SystemClock.now()).await.unwrap();
+    store.put_meta(&format!("bridge.tidied {}", night.running.project), "0").await.unwrap();
+    let done = night.pass().await;
+    assert!(done.troubles.is_empty() && heads() == kept.replace(&format!("{name}\n"), ""), "{}", heads());
 }
 
 /// E22, E26: each side goes away in turn; nothing flips, and everything is made good afterwards.

@@ -1,7 +1,7 @@
 //! One loop: what it does now, how its last rounds went, and when the next one is due.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,6 +77,9 @@ pub struct LoopState {
     /// Failures since the last good round.
     pub in_a_row: u32,
     pub last_ok: Option<Timestamp>,
+    /// What all rounds counted, summed up.
+    #[serde(default)]
+    pub totals: BTreeMap<Cow<'static, str>, u64>,
     /// The newest first.
     pub rounds: VecDeque<Arc<Round>>,
     /// Why it does not run.
@@ -101,6 +104,7 @@ impl LoopState {
             failures: 0,
             in_a_row: 0,
             last_ok: None,
+            totals: BTreeMap::new(),
             rounds: VecDeque::new(),
             why_stopped: None,
             has_died: false,
@@ -128,6 +132,9 @@ impl LoopState {
             self.enter(Phase::BackingOff, now);
         }
         self.next = next;
+        for (what, count) in &round.counts {
+            *self.totals.entry(what.clone()).or_default() += count;
+        }
         self.rounds.push_front(Arc::new(round));
         self.rounds.truncate(ROUNDS);
     }

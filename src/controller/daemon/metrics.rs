@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::adapters::prometheus::{Metrics, Unwritten};
 use crate::adapters::service::Usage;
 use crate::bridge::wake::Forge;
+use crate::bridge::{Board, BoardRow, Step};
 use crate::cache::RootKind;
 use crate::ci::{JobKind, Timestamp, pull_request_of};
 use crate::console::event::Event;
@@ -80,6 +81,10 @@ fn rounds(out: &mut Metrics, loops: &[LoopState]) -> Result<(), Unwritten> {
         for (outcome, count) in [("ok", well), ("failed", state.failures)] {
             out.add("stackhand_loop_rounds_total", &[&state.name, outcome], count as f64)?;
         }
+        // What would be done was not done.
+        for (what, count) in state.totals.iter().filter(|_| !state.is_dry_run) {
+            out.add("stackhand_loop_items_total", &[&state.name, what], *count as f64)?;
+        }
         let last = state.last_ok.map(seconds);
         out.set("stackhand_loop_last_success_timestamp_seconds", &[&state.name], last)?;
     }
@@ -100,6 +105,7 @@ fn process(out: &mut Metrics, controller: &Controller) -> Result<(), Unwritten> 
 
 fn known(out: &mut Metrics, world: &World, tally: &Tally, now: Timestamp) -> Result<(), Unwritten> {
     sources(out, world, now)?;
+    bridge(out, world, now)?;
     jobs(out, world)?;
     for ((class, is_infrastructure), count) in &tally.failures {
         let owner = if *is_infrastructure { "true" } else { "false" };
@@ -141,6 +147,34 @@ fn sources(out: &mut Metrics, world: &World, now: Timestamp) -> Result<(), Unwri
         tell(name, is_known.then(|| fresh.into_iter().all(is_live)), last)?;
     }
     Ok(())
+}
+
+/// How pull requests stand, as the last pass left them; one that was long ago says nothing.
+fn bridge(out: &mut Metrics, world: &World, now: Timestamp) -> Result<(), Unwritten> {
+    let (Some(board), Some(heard)) = (&world.board.value, world.board.fetched_at) else { return Ok(()) };
+    // Whose clock the board goes by need not be known to go on from it.
+    let passed = now.since(heard);
+    if passed > Board::OLD {
+        return Ok(());
+    }
+    let now = board.at.plus(passed);
+    out.set("stackhand_source_rate_limit_remaining", &["github"], board.quota.map(|quota| quota.left as f64))?;
+    if !board.is_whole {
+        return Ok(());
+    }
+    let mut counts: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for row in &board.rows {
+        *counts.entry((row.verdict.word(), &row.reason)).or_default() += 1;
+    }
+    for ((verdict, reason), count) in counts {
+        out.set("stackhand_bridge_pull_requests", &[verdict, reason], Some(count as f64))?;
+    }
+    let waits = |wanted| {
+        let waiting = board.rows.iter().map(BoardRow::step).filter(move |(step, _)| *step == wanted);
+        waiting.map(|(_, since)| now.since(since)).max().unwrap_or_default()
+    };
+    out.set("stackhand_bridge_oldest_unsynced_seconds", &[], Some(waits(Step::Sync).as_secs_f64()))?;
+    out.set("stackhand_bridge_oldest_untold_seconds", &[], Some(waits(Step::Status).as_secs_f64()))
 }
 
 /// Jobs of the pipelines that are followed and not over, once all of them were read.

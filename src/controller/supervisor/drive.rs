@@ -98,7 +98,11 @@ impl Driver {
         };
         let took = now.since(begun);
         let (result, counts, next) = match result {
-            Ok(Ticked { summary, counts }) => {
+            Ok(Ticked { summary, counts, news }) => {
+                if let Some(news) = news {
+                    // Whoever listened is gone.
+                    let _ = self.around.told.send(*news).await;
+                }
                 let summary = clean(&summary).into_owned();
                 tracing::info!(
                     r#loop = self.name,

@@ -56,11 +56,13 @@ pub struct TickContext {
 }
 
 /// What a round came to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub struct Ticked {
     /// One line.
     pub summary: String,
     pub counts: Vec<(&'static str, u64)>,
+    /// What everybody who looks should know of it.
+    pub news: Option<Box<Event>>,
 }
 
 /// Says whether the loops shall stop.

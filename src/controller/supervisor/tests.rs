@@ -48,7 +48,7 @@ impl Loop for Actor {
                 Deed::HandBack => cx.stop.asked().await,
             }
             let summary = format!("worked{}", if cx.dry_run { " dry" } else { "" });
-            Ok(Ticked { summary, counts: vec![("done", 1)] })
+            Ok(Ticked { summary, counts: vec![("done", 1)], news: None })
         })
     }
 }

@@ -117,7 +117,7 @@ pub(super) async fn put_board(
     input: &PassInput,
     output: &PassOutput,
     is_whole: bool,
-) -> Result<(), Fault> {
+) -> Result<Board, Fault> {
     let key = board_key(&outside.name);
     let before = outside.store.get_meta(&key).await.map_err(|error| local(&error))?;
     // One of another version is made anew.
@@ -131,7 +131,8 @@ pub(super) async fn put_board(
     let board = Board { at: outside.now(), quota, ..board };
     let text = serde_json::to_string(&board)
         .map_err(|error| Fault::new(FaultKind::Local, "write down the bridge's board", error.to_string()))?;
-    outside.store.put_meta_as_leader(&key, &text).await.map_err(|error| local(&error))
+    outside.store.put_meta_as_leader(&key, &text).await.map_err(|error| local(&error))?;
+    Ok(board)
 }
 
 /// Where the store has the board of a bridge.

@@ -16,6 +16,7 @@ mod report;
 mod rounds;
 mod tell;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,13 +26,14 @@ pub use report::{PassReport, Requests, Shown, Told};
 pub use rounds::{NAME, Rounds};
 
 use crate::adapters::clock::Clock;
-use crate::adapters::git::mirror::Mirror;
+use crate::adapters::git::mirror::{Mirror, Wanted};
 use crate::adapters::github::GitHub;
 use crate::adapters::gitlab::GitLab;
 use crate::adapters::store::{Store, StoreError};
-use crate::bridge::{Decided, PassInput, PassOutput, Recording, Resync, Rules, Watermark};
+use crate::bridge::{Board, Decided, PassInput, PassOutput, Recording, Resync, Rules, Watermark};
 use crate::ci::Timestamp;
 use crate::console::fault::{Fault, FaultKind};
+use crate::forge::PrNumber;
 
 /// What a bridge stands between, and what it is told.
 pub struct Outside {
@@ -70,6 +72,8 @@ pub struct Pass {
     pub unlisted: Option<Fault>,
     /// What somebody wants pushed again, and what is still waited for.
     pub resyncs: Vec<Resync>,
+    /// How everything stands, as it was written down; a dry pass writes nothing.
+    pub board: Option<Arc<Board>>,
 }
 
 impl Pass {
@@ -97,7 +101,7 @@ impl Bridge {
         let output = look::decide(outside, &mut input).await;
         memory.note(outside, &input, gathered.is_listed).await?;
         let mut told = Told { unchanged: output.statuses.unchanged, ..Told::default() };
-        let (mut pushed, mut resyncs) = (Vec::new(), memory.resyncs.clone());
+        let (mut pushed, mut resyncs, mut board) = (Vec::new(), memory.resyncs.clone(), None);
         if !dry_run {
             let decided = Decided::all(&output, input.now);
             outside.store.put_decisions(&outside.name, &decided, input.now).await.map_err(|error| local(&error))?;
@@ -114,8 +118,8 @@ impl Bridge {
             let pipelines = input.pipelines.found().map_or(&[][..], Vec::as_slice);
             let mark = Watermark::past(before, pipelines, held, &unposted, gathered.is_whole);
             memory::put_watermark(outside, mark).await?;
-            memory::put_board(outside, &input, &output, gathered.is_listed).await?;
-            self.tidy(&mut troubles).await?;
+            board = Some(memory::put_board(outside, &input, &output, gathered.is_listed).await?.into());
+            self.tidy(&input, gathered.is_listed, &mut troubles).await?;
         }
         let unlisted = gathered.unlisted;
         let done = Done {
@@ -128,7 +132,7 @@ impl Bridge {
             dry_run,
         };
         let report = PassReport::of(&input, &output, done);
-        Ok(Pass { input, output, report, unlisted, resyncs })
+        Ok(Pass { input, output, report, unlisted, resyncs, board })
     }
 
     /// Waits until somebody wants something pushed again that is not among these. It may be dropped at any `await`.
@@ -145,8 +149,8 @@ impl Bridge {
         }
     }
 
-    /// Packs the mirror once a day, whichever process comes by.
-    async fn tidy(&self, troubles: &mut Vec<String>) -> Result<(), Fault> {
+    /// Once a day, whichever process comes by, lets go of pull requests that are no longer open, and packs the mirror.
+    async fn tidy(&self, input: &PassInput, is_listed: bool, troubles: &mut Vec<String>) -> Result<(), Fault> {
         const DAY: Duration = Duration::from_hours(24);
         let outside = &self.outside;
         let (key, now) = (format!("bridge.tidied {}", outside.name), outside.clock.now());
@@ -155,7 +159,16 @@ impl Bridge {
         if last.is_some_and(|last| now.since(last) < DAY) {
             return Ok(());
         }
-        if let Err(error) = outside.mirror.tidy().await {
+        let open: HashSet<PrNumber> = input.prs.iter().map(|one| one.pr.number).collect();
+        let is_open = |wanted: &Wanted| match wanted {
+            Wanted::PrHead(pr) | Wanted::TestMerge(pr) => !is_listed || open.contains(pr),
+            Wanted::Branch(_) | Wanted::Tag(_) => true,
+        };
+        let tidied = async {
+            outside.mirror.prune(is_open).await?;
+            outside.mirror.tidy().await
+        };
+        if let Err(error) = tidied.await {
             troubles.push(error.to_string());
         }
         outside.store.put_meta(&key, &now.millis().to_string()).await.map_err(|error| local(&error))

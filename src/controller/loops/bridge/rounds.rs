@@ -6,6 +6,7 @@ use futures_util::future::{BoxFuture, pending};
 
 use super::{Bridge, Pass};
 use crate::bridge::Resync;
+use crate::console::event::Event;
 use crate::console::fault::Fault;
 use crate::controller::supervisor::{Loop, TickContext, Ticked};
 use crate::controller::webhooks::Wakes;
@@ -48,7 +49,7 @@ impl Rounds {
             None => None,
         };
         // A pass that fails as a whole lets go of everything: a damaged repository is made again when it is opened.
-        let Pass { report, unlisted, resyncs, .. } = bridge.pass(is_dry, &|| cx.stop.is_asked()).await?;
+        let Pass { report, unlisted, resyncs, board, .. } = bridge.pass(is_dry, &|| cx.stop.is_asked()).await?;
         self.bridge = Some(bridge);
         self.has_more = report.has_more();
         self.resyncs = resyncs;
@@ -73,7 +74,7 @@ impl Rounds {
             ("posted", report.statuses.posted as u64),
             ("troubles", report.troubles.len() as u64),
         ];
-        Ok(Ticked { summary: report.summary(), counts })
+        Ok(Ticked { summary: report.summary(), counts, news: board.map(|board| Event::BoardKnown(Some(board)).into()) })
     }
 }
 

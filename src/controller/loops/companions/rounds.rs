@@ -58,6 +58,7 @@ impl Rounds {
             None => Ok(Ticked {
                 summary: told.join("; "),
                 counts: vec![("acted", acted as u64), ("troubles", troubles as u64)],
+                news: None,
             }),
         }
     }

@@ -46,7 +46,7 @@ impl Rounds {
             let (stack, what) = (clean(&row.stack), row.outcome.to_string());
             tracing::warn!(job = %row.job, pipeline = %row.pipeline, %stack, "{}", clean(&what));
         }
-        Ok(Ticked { summary: report.summary(), counts: report.counts() })
+        Ok(Ticked { summary: report.summary(), counts: report.counts(), news: None })
     }
 }
 
