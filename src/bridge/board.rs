@@ -1,6 +1,6 @@
 //! What people see of a bridge: every open pull request with how far it is on its way to GitLab and back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,14 +123,19 @@ impl BoardRow {
         match (self.verdict, &self.pushed) {
             (Verdict::Refuse, _) => (Step::Refused, self.since),
             _ if self.is_idle => (Step::Idle, self.since),
-            (Verdict::Wait | Verdict::Look, _) | (_, None) => (Step::Sync, self.since),
-            (Verdict::Push | Verdict::Pushed, Some(pushed)) => match &self.pipeline {
-                Some(pipeline) if pipeline.status.is_some_and(Status::is_terminal) => {
-                    let ended = pipeline.updated_at.unwrap_or(pushed.at);
-                    (if self.is_untold { Step::Status } else { Step::Done }, ended)
+            (Verdict::Wait | Verdict::Look, _) | (Verdict::Push, None) => (Step::Sync, self.since),
+            // Without a push on record it was there before this bridge.
+            (Verdict::Push | Verdict::Pushed, pushed) => {
+                let begun = pushed.as_ref().map_or(self.since, |pushed| pushed.at);
+                match &self.pipeline {
+                    Some(pipeline) if pipeline.status.is_some_and(Status::is_terminal) => {
+                        let ended = pipeline.updated_at.unwrap_or(begun);
+                        (if self.is_untold { Step::Status } else { Step::Done }, ended)
+                    }
+                    None if self.shown.is_some_and(CommitState::is_end) => (Step::Done, begun),
+                    _ => (Step::Pipeline, begun),
                 }
-                _ => (Step::Pipeline, pushed.at),
-            },
+            }
         }
     }
 
@@ -194,7 +199,10 @@ impl Board {
                 branch: decision.branch.as_ref().map(|branch| branch.as_str().into()),
                 verdict: decision.verdict(),
                 reason: reason.into(),
-                told: told.into(),
+                told: match decision.verdict() {
+                    Verdict::Push if pushed.is_some() => "pushed a moment ago".into(),
+                    _ => told.into(),
+                },
                 is_idle: decision.reason.is_idle(),
                 since: same.map_or(input.now, |row| row.since),
                 pushed: pushed.map(|push| BoardPush {
@@ -208,7 +216,14 @@ impl Board {
                 shown,
             }
         };
-        Self { at: input.now, is_whole, quota: None, rows: output.prs.iter().map(row).collect() }
+        let mut rows: Vec<BoardRow> = output.prs.iter().map(row).collect();
+        if !is_whole {
+            // What was not listed may be open all the same.
+            let listed: HashSet<PrNumber> = rows.iter().map(|row| row.pr).collect();
+            rows.extend(before.iter().flat_map(|board| &board.rows).filter(|row| !listed.contains(&row.pr)).cloned());
+            rows.sort_by_key(|row| row.pr);
+        }
+        Self { at: input.now, is_whole, quota: None, rows }
     }
 
     pub fn row(&self, pr: PrNumber) -> Option<&BoardRow> {

@@ -63,11 +63,11 @@ pub struct Resync {
 
 impl Resync {
     /// Whether a pass leaves nothing to do: `decided` is what it decided about this head, `None` when it is not open or has another one by now;
-    /// `is_cut`: somebody asked it to stop before everything was pushed.
-    pub fn is_done(&self, decided: Option<&PrDecision>, pushed: &[String], is_cut: bool) -> bool {
+    /// `settled` are refs that GitLab took or refused.
+    pub fn is_done(&self, decided: Option<&PrDecision>, settled: &[String]) -> bool {
         let Some(decision) = decided.filter(|decision| decision.head == self.head) else { return true };
         match &decision.update {
-            Some(update) => !is_cut || pushed.iter().any(|name| *name == update.name.as_str()),
+            Some(update) => settled.iter().any(|name| *name == update.name.as_str()),
             // What is waited for may come.
             None => !matches!(decision.verdict(), Verdict::Look | Verdict::Wait),
         }

@@ -51,6 +51,8 @@ pub struct Posted {
 pub enum PostRefusal {
     /// The commit has 1,000 of this context. It never takes another one.
     Full,
+    /// GitHub has no such commit: somebody pushed it to GitLab alone.
+    NoCommit,
     Failed(Trouble),
 }
 
@@ -85,6 +87,7 @@ pub struct StatusHeld {
 #[serde(rename_all = "snake_case")]
 pub enum StatusHold {
     Full,
+    NoCommit,
     BackOff {
         until: Timestamp,
         why: Arc<str>,
@@ -96,10 +99,16 @@ pub enum StatusHold {
 }
 
 impl StatusHold {
+    /// Nothing will come of it, however often it is tried.
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::Full | Self::NoCommit)
+    }
+
     /// A word for JSON and for filters.
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Full => "full",
+            Self::NoCommit => "no_commit",
             Self::BackOff { .. } => "back_off",
             Self::Look => "look",
             Self::Unknown(_) => "unknown",
@@ -111,6 +120,7 @@ impl fmt::Display for StatusHold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Full => f.write_str("GitHub takes no more than 1,000 statuses of one context on a commit"),
+            Self::NoCommit => f.write_str("GitHub has no such commit"),
             Self::BackOff { until, why } => write!(f, "GitHub refused it, and is left alone until {until}: {why}"),
             Self::Look => f.write_str("which head the commit tests has to be looked up"),
             Self::Unknown(why) => write!(f, "which head the commit tests is not known: {why}"),
@@ -159,6 +169,7 @@ impl StatusPlan {
             }
             let why = match before.and_then(|before| before.refused.as_ref()) {
                 Some(PostRefusal::Full) => StatusHold::Full,
+                Some(PostRefusal::NoCommit) => StatusHold::NoCommit,
                 Some(PostRefusal::Failed(trouble)) if trouble.holds(&wanted.sha, input.now) => {
                     StatusHold::BackOff { until: trouble.until(), why: trouble.why.clone() }
                 }

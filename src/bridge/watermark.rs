@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{PipelineSeen, StatusHeld, StatusHold, StatusSource};
+use super::{PipelineSeen, StatusHeld, StatusSource};
 use crate::ci::Timestamp;
 
 /// The newest update that is known to have been read and written down.
@@ -38,7 +38,7 @@ impl Watermark {
         unposted: &[StatusSource],
         is_whole: bool,
     ) -> Option<Self> {
-        let held = held.iter().filter(|held| held.why != StatusHold::Full).map(|held| &held.source);
+        let held = held.iter().filter(|held| !held.why.is_final()).map(|held| &held.source);
         let owed: HashSet<&StatusSource> = held.chain(unposted).collect();
         let mut next = Self::after(before, pipelines, is_whole);
         for seen in pipelines.iter().filter(|seen| owed.contains(&StatusSource::Pipeline(seen.id))) {

@@ -170,6 +170,8 @@ async fn setup(globals: &Globals, ask: &Ask, running: &Running, folder: &Scratch
             Failure::new(Exit::Failed, format!("the practice world told of {error}; report this as a bug"))
         })?
         .with(name, "cache.every", "1m")
+        // Half a minute of ours is a quarter of an hour there.
+        .with(name, "bridge.every", "5s")
         .with(name, "cache.in_flight", "4")
         .with(name, "budget.per_second", "50")
         .with(name, "poll.visible", "2s")

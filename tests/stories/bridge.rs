@@ -20,8 +20,8 @@ use stackhand::adapters::store::Store;
 use stackhand::bridge::{Posted, Resync, Rules};
 use stackhand::controller::loops::bridge::{Bridge, Outside, PassReport, Rounds};
 use stackhand::controller::supervisor::{Loop, TickContext, stop_sign};
-use stackhand::forge::{PrNumber, Sha};
-use stackhand::sandbox::{Act, Fault, FaultKind, Options, Running, Sandbox};
+use stackhand::forge::{BranchName, PrNumber, Sha};
+use stackhand::sandbox::{Act, Fault, FaultKind, Hub, Options, Running, Sandbox};
 
 /// A practice world, and a bridge in it.
 pub struct Night {
@@ -30,16 +30,22 @@ pub struct Night {
     /// The bridge's repository.
     pub repository: PathBuf,
     pub bridge: Option<Bridge>,
+    tell: fn(&mut Outside),
 }
 
 impl Night {
     pub async fn begin(name: &str, options: Options) -> Self {
+        Self::begin_with(name, options, |_| {}).await
+    }
+
+    /// With a bridge that is told something else.
+    pub async fn begin_with(name: &str, options: Options, tell: fn(&mut Outside)) -> Self {
         let running = Sandbox::start(options).await.unwrap();
         let folder = std::env::temp_dir().join(format!("stackhand-bridge-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
         let repository = folder.join("git");
-        let mut night = Self { running, folder, repository, bridge: None };
+        let mut night = Self { running, folder, repository, bridge: None, tell };
         night.open().await;
         night
     }
@@ -81,7 +87,7 @@ impl Night {
         ];
         let [from, to] = ends;
         let mirror = Mirror::open(mirror::Settings::new(self.repository.clone(), from, to)).await.unwrap();
-        self.bridge = Some(Bridge::new(Outside {
+        let mut outside = Outside {
             name: running.project.into(),
             github: github.unwrap(),
             gitlab: gitlab.unwrap(),
@@ -89,9 +95,12 @@ impl Night {
             store: Store::open(&self.folder.join("store.db"), clock.now()).await.unwrap(),
             rules: Rules::default(),
             protected: Vec::new(),
+            pushes_by_key: false,
             telling: None,
             clock,
-        }));
+        };
+        (self.tell)(&mut outside);
+        self.bridge = Some(Bridge::new(outside));
     }
 
     pub async fn pass(&self) -> PassReport {
@@ -327,6 +336,91 @@ async fn new_branches_and_tags_are_copied() {
     assert_eq!((moved.pushed.len(), &*one.verdict), (0, "refuse"), "{moved:?}");
 }
 
+/// Old runs of a check are listed beside the new ones, and a head may have more runs than a list holds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_newest_run_of_a_check_decides_however_many_there_are() {
+    let night = Night::begin_with("checks", still(), |outside| {
+        outside.rules.prerequisites = vec!["all-prechecks".into()];
+    })
+    .await;
+    let (mended, broken) = (night.number("kokkos-static"), night.number("fix-amrex-build"));
+    night.running.hub(|hub| {
+        for (number, words) in [(mended, ["failure", "success"]), (broken, ["success", "failure"])] {
+            for word in words {
+                hub.run_again(number, "all-prechecks", word).unwrap();
+            }
+        }
+        // More than GitHub lists at once: the newest run is not among them.
+        for extra in 0..120 {
+            hub.run_again(broken, &format!("extra {extra}"), "success").unwrap();
+        }
+        hub.run_again(broken, "all-prechecks", "success").unwrap();
+        hub.run_again(broken, "all-prechecks", "failure").unwrap();
+    });
+    let report = night.pass().await;
+    let reasons = reasons(&report);
+    assert_eq!((reasons[&mended], reasons[&broken]), ("first_push", "check"), "{:?}", report.troubles);
+    night.running.hub(|hub| hub.run_again(broken, "all-prechecks", "success")).unwrap();
+    // What is in its way next.
+    assert_eq!(self::reasons(&night.pass().await)[&broken], "conflict");
+}
+
+/// Whoever comes with an empty store finds what is on GitLab and GitHub, and repeats nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn case_E15_a_store_that_is_lost_repeats_nothing() {
+    let mut night = Night::begin("lost", still()).await;
+    night.pass().await;
+    // Pipelines end, and GitHub is told; nobody else does anything.
+    night.running.hub(Hub::pause);
+    night.running.let_pass(Duration::from_hours(3));
+    while night.pass().await.statuses.posted > 0 {}
+    let open = night.running.hub(|hub| hub.pulls().values().find(|pull| pull.is_open()).map(|pull| pull.number));
+    night.act(open.unwrap(), Act::Close);
+    night.pass().await;
+    night.bridge = None;
+    for file in std::fs::read_dir(&night.folder).unwrap().flatten().map(|file| file.path()) {
+        if file.is_file() {
+            std::fs::remove_file(file).unwrap();
+        }
+    }
+    night.open().await;
+    for _ in 0..3 {
+        let report = night.pass().await;
+        assert!(report.troubles.is_empty(), "{:?}", report.troubles);
+    }
+    night.assert_no_echo();
+}
+
+/// What a power cut has spoiled is not always seen at a look: whatever meets it has everything made again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repository_that_turns_out_to_be_damaged_is_made_again() {
+    let mut night = Night::begin("damaged", still()).await;
+    night.pass().await;
+    night.running.hub(|hub| hub.open_ready("late-at-night")).unwrap();
+    // Every object is there, and empty.
+    let mut folders = vec![night.repository.join("repository.git/objects")];
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path()) {
+            match path.extension().and_then(|end| end.to_str()) {
+                _ if path.is_dir() => folders.push(path),
+                Some("pack" | "rev" | "idx") => std::fs::remove_file(path).unwrap(),
+                _ => {
+                    let mut rights = std::fs::metadata(&path).unwrap().permissions();
+                    std::os::unix::fs::PermissionsExt::set_mode(&mut rights, 0o600);
+                    std::fs::set_permissions(&path, rights).unwrap();
+                    std::fs::write(&path, "").unwrap();
+                }
+            }
+        }
+    }
+    let met = night.pass().await;
+    assert!(night.bridge().is_damaged(), "{met:?}");
+    night.open().await;
+    let mended = night.pass().await;
+    assert!(mended.troubles.is_empty() && !night.bridge().is_damaged(), "{mended:?}");
+    assert!(mended.pushed.iter().any(|name| name.ends_with("_late-at-night")), "{mended:?}");
+}
+
 /// The repository keeps what is open; what was closed goes once a day.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn closed_pull_requests_leave_the_repository() {
@@ -388,6 +482,21 @@ async fn a_round_that_sees_no_pull_requests_is_not_called_well() {
     night.running.heal();
     let ticked = rounds.tick(&cx).await.unwrap();
     assert!(ticked.summary.contains("10 pushed") && ticked.counts.contains(&("pushed", 10)), "{ticked:?}");
+    night.running.fault(Fault::new(FaultKind::BadGateway));
+    assert!(rounds.tick(&cx).await.is_err(), "nor is one that does not see GitLab");
+    night.running.heal();
+    night.running.github_fault(Fault::new(FaultKind::TooManyRequests(600)).times(1));
+    assert!(rounds.tick(&cx).await.is_ok(), "E21: where GitHub asks to be left alone, the rest goes on");
+}
+
+/// A main branch that GitHub does not have is a slip of a finger: nothing is pushed as if there were none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_main_branch_that_is_not_there_holds_everything_up_and_says_so() {
+    let main = |outside: &mut Outside| outside.rules.main = BranchName::parse("devlop").ok();
+    let night = Night::begin_with("main", still(), main).await;
+    let report = night.bridge().pass(true, &|| false).await.unwrap().report;
+    assert!(report.troubles.iter().any(|line| line.contains("GitHub has no branch devlop")), "{:?}", report.troubles);
+    assert_eq!(report.would_push, Some(Vec::new()));
 }
 
 /// What one machine decided and did not push, another one pushes from a repository of its own, in which the merges are not.

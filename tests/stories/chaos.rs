@@ -252,7 +252,11 @@ async fn survive(name: &str, events: u32) {
         tokio::select! {
             ended = pass => match ended {
                 Ok(Ok(pass)) => faulty += u32::from(!pass.report.troubles.is_empty()),
-                Ok(Err(fault)) => panic!("a pass fell: {fault}"),
+                // GitHub did not even say what the time is.
+                Ok(Err(fault)) => {
+                    assert!(fault.is_transient(), "a pass fell: {fault}");
+                    faulty += 1;
+                }
                 Err(_) => cut += 1,
             },
             () = fate.goes_on(&night.running) => unreachable!("fate has no end"),

@@ -1,6 +1,6 @@
 //! The client: octocrab, within GitHub's limits.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +33,7 @@ pub struct GitHub {
     requests: AtomicU64,
     /// Milliseconds by which GitHub's clock is ahead of ours.
     skew_ms: AtomicI64,
+    has_told_time: AtomicBool,
 }
 
 /// One request, before it is sent.
@@ -52,7 +53,16 @@ impl GitHub {
         let graphql = build(&settings, base.strip_suffix("/v3").unwrap_or(base))?;
         let backoff = Backoff::new(settings.backoff, settings.backoff.saturating_mul(16), seed);
         let limits = Mutex::new(Limits::default());
-        Ok(Self { rest, graphql, settings, limits, backoff, requests: 0.into(), skew_ms: 0.into() })
+        Ok(Self {
+            rest,
+            graphql,
+            settings,
+            limits,
+            backoff,
+            requests: 0.into(),
+            skew_ms: 0.into(),
+            has_told_time: false.into(),
+        })
     }
 
     /// How many requests were sent.
@@ -63,6 +73,11 @@ impl GitHub {
     /// What the time is there, by its last answer: the moments that it tells are of its own clock.
     pub fn server_now(&self) -> Timestamp {
         (self.settings.now)().shifted(self.skew_ms.load(Ordering::Relaxed))
+    }
+
+    /// Whether it has said what the time is there; until then, [`Self::server_now`] is our own.
+    pub fn has_told_time(&self) -> bool {
+        self.has_told_time.load(Ordering::Relaxed)
     }
 
     /// What is left of this hour's requests: of REST, and of GraphQL. None before the first answer.
@@ -139,6 +154,7 @@ impl GitHub {
         if let Some(date) = date {
             // A date has whole seconds.
             self.skew_ms.store(date.millis() + 500 - now.millis(), Ordering::Relaxed);
+            self.has_told_time.store(true, Ordering::Relaxed);
         }
         let until = self.limits().heard(dialect, answer.status, &answer.headers, &answer.body, now);
         if answer.status.is_success() || answer.status == StatusCode::NOT_MODIFIED {

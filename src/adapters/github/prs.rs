@@ -14,15 +14,16 @@ use crate::forge::{
     CheckRun, CommitState, CommitStatus, Conclusion, Items, Mergeable, PrNumber, PrState, PullRequest, Sha,
 };
 
+/// In the order in which they were opened: one that is updated while the pages are read is not missed by it.
 const QUERY: &str = "query Prs($owner:String!,$name:String!,$first:Int!,$after:String){
-  repository(owner:$owner,name:$name){ pullRequests(states:OPEN,first:$first,after:$after,orderBy:{field:UPDATED_AT,direction:DESC}){
+  repository(owner:$owner,name:$name){ pullRequests(states:OPEN,first:$first,after:$after,orderBy:{field:CREATED_AT,direction:ASC}){
     pageInfo{hasNextPage endCursor}
     nodes{ number title state isDraft updatedAt headRefName headRefOid baseRefName mergeable
       headRepository{nameWithOwner} potentialMergeCommit{oid}
       labels(first:30){pageInfo{hasNextPage} nodes{name}}
-      statusCheckRollup{contexts(first:50){pageInfo{hasNextPage} nodes{ __typename
+      statusCheckRollup{contexts(first:100){pageInfo{hasNextPage} nodes{ __typename
         ... on StatusContext{context state targetUrl description}
-        ... on CheckRun{name conclusion completedAt} } } } } } } }";
+        ... on CheckRun{databaseId name conclusion completedAt} } } } } } } }";
 
 /// The smallest page that is tried when GitHub finds a larger one too much.
 const LEAST: u32 = 10;
@@ -58,6 +59,13 @@ struct GraphQlError {
     message: String,
     #[serde(rename = "type")]
     kind: Option<String>,
+}
+
+impl GraphQlError {
+    /// The query asks for more than GitHub works out at once.
+    fn is_too_much(&self) -> bool {
+        matches!(self.kind.as_deref(), Some("RESOURCE_LIMITS_EXCEEDED" | "MAX_NODE_LIMIT_EXCEEDED"))
+    }
 }
 
 #[derive(Deserialize)]
@@ -131,7 +139,7 @@ enum Entry {
     #[serde(rename_all = "camelCase")]
     StatusContext { context: String, state: String, target_url: Option<String>, description: Option<String> },
     #[serde(rename_all = "camelCase")]
-    CheckRun { name: Arc<str>, conclusion: Option<String>, completed_at: Option<Timestamp> },
+    CheckRun { database_id: Option<u64>, name: Arc<str>, conclusion: Option<String>, completed_at: Option<Timestamp> },
     #[serde(other)]
     Other,
 }
@@ -155,6 +163,10 @@ impl GitHub {
                 other => other?,
             };
             let reply: Reply = answer.json(what)?;
+            if reply.errors.iter().any(GraphQlError::is_too_much) && size > LEAST {
+                size = (size / 2).max(LEAST);
+                continue;
+            }
             let said: Vec<String> = reply.errors.iter().map(|error| cut(&error.message)).collect();
             let Some(page) = reply.data.and_then(|data| data.repository).map(|found| found.pull_requests) else {
                 let is_missing = reply.errors.iter().any(|error| error.kind.as_deref() == Some("NOT_FOUND"));
@@ -197,12 +209,15 @@ fn read(node: Option<Value>, is_clean: bool) -> Result<SeenPr, String> {
         has_all &= !rollup.contexts.page_info.has_next_page;
         for context in rollup.contexts.nodes {
             match context {
-                Some(Entry::CheckRun { name, conclusion, completed_at }) => {
-                    checks.push(CheckRun {
-                        name,
-                        conclusion: conclusion.as_deref().map(Conclusion::parse),
-                        completed_at,
-                    });
+                Some(Entry::CheckRun { database_id, name, conclusion, completed_at }) => {
+                    let conclusion = conclusion.as_deref().map(Conclusion::parse);
+                    let run = CheckRun { name, conclusion, completed_at };
+                    // Runs that were made again are listed beside the new ones, in any order.
+                    match checks.iter_mut().find(|(_, one): &&mut (_, CheckRun)| one.name == run.name) {
+                        Some((id, kept)) if *id <= database_id => (*id, *kept) = (database_id, run),
+                        Some(_) => {}
+                        None => checks.push((database_id, run)),
+                    }
                 }
                 Some(Entry::StatusContext { context, state, target_url, description }) => match state_of(&state) {
                     Some(state) => statuses.push(CommitStatus::new(
@@ -245,7 +260,7 @@ fn read(node: Option<Value>, is_clean: bool) -> Result<SeenPr, String> {
             _ => Mergeable::Unknown,
         },
         test_merge: node.potential_merge_commit.map(|commit| commit.oid),
-        checks: Items { listed: checks, is_whole: has_all },
+        checks: Items { listed: checks.into_iter().map(|(_, run)| run).collect(), is_whole: has_all },
     };
     Ok(SeenPr { pr, statuses: Items { listed: statuses, is_whole: has_all } })
 }

@@ -1,7 +1,8 @@
-//! What is asked of REST: one pull request as it is right now, and which branches are protected.
+//! What is asked of REST: one pull request as it is right now, a check of a head that has very many, and which branches are protected.
 
 use std::sync::Arc;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::answer::cut;
@@ -9,7 +10,7 @@ use super::client::{Ask, GitHub};
 use super::prs::MOST_PAGES;
 use crate::ci::Timestamp;
 use crate::console::fault::{Fault, FaultKind};
-use crate::forge::{Items, Mergeable, PrNumber, PrState, PullRequest, Sha};
+use crate::forge::{CheckRun, Conclusion, Items, Mergeable, PrNumber, PrState, PullRequest, Sha};
 
 /// A pull request in the words of REST.
 #[derive(Deserialize)]
@@ -50,6 +51,19 @@ struct RestRepository {
 #[derive(Deserialize)]
 struct Named {
     name: Arc<str>,
+}
+
+#[derive(Deserialize)]
+struct Runs {
+    check_runs: Vec<Run>,
+}
+
+#[derive(Deserialize)]
+struct Run {
+    id: u64,
+    name: Arc<str>,
+    conclusion: Option<String>,
+    completed_at: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -94,6 +108,20 @@ impl GitHub {
             test_merge: rest.merge_commit_sha,
             checks: Items { listed: Vec::new(), is_whole: false },
         })
+    }
+
+    /// The newest run of a check on a commit, where there is one.
+    pub async fn check_run(&self, sha: &Sha, name: &str) -> Result<Option<CheckRun>, Fault> {
+        let what = format!("read the check {name} of {}", sha.short());
+        let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
+        let route = self.route(&format!("commits/{sha}/check-runs?check_name={name}&filter=latest&per_page=100"));
+        let runs: Runs = self.ask(&what, Ask::Get(&route)).await?.json(&what)?;
+        let newest = runs.check_runs.into_iter().max_by_key(|run| run.id);
+        Ok(newest.map(|run| CheckRun {
+            name: run.name,
+            conclusion: run.conclusion.as_deref().map(Conclusion::parse),
+            completed_at: run.completed_at,
+        }))
     }
 
     /// The names of all protected branches.

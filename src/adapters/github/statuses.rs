@@ -14,6 +14,8 @@ pub enum PostAnswer {
     Posted,
     /// The commit has 1,000 of this context and takes no more.
     Full,
+    /// GitHub has no such commit.
+    NoCommit,
 }
 
 #[derive(Deserialize)]
@@ -61,9 +63,16 @@ impl GitHub {
             Err(fault) if fault.kind == (FaultKind::Refused { status: 422 }) && is_full(&fault.detail) => {
                 Ok(PostAnswer::Full)
             }
+            Err(fault) if fault.kind == (FaultKind::Refused { status: 422 }) && is_no_commit(&fault.detail) => {
+                Ok(PostAnswer::NoCommit)
+            }
             Err(fault) => Err(fault),
         }
     }
+}
+
+fn is_no_commit(said: &str) -> bool {
+    said.to_ascii_lowercase().contains("no commit found")
 }
 
 /// GitHub has no code for it, only words.

@@ -101,6 +101,26 @@ async fn open_pull_requests_are_read_to_the_end() {
     assert_eq!((&variables(&seen[1])["after"], &variables(&seen[1])["first"]), (&json!("next"), &json!(100)));
 }
 
+/// A run that was made again is listed beside the new one, and either may come first.
+#[tokio::test]
+async fn the_newest_run_of_a_check_counts() {
+    for order in [[7, 8], [8, 7]] {
+        let run = |id: u64| {
+            let word = if id == 8 { "FAILURE" } else { "SUCCESS" };
+            json!({"__typename": "CheckRun", "databaseId": id, "name": "style", "conclusion": word, "completedAt": null})
+        };
+        let server = server(move |_, _| {
+            let mut one = node(1);
+            one["statusCheckRollup"]["contexts"]["nodes"] = order.map(run).to_vec().into();
+            ok(&page(vec![one], None))
+        })
+        .await;
+        let open = github(&server).open_prs().await.unwrap();
+        let runs: Vec<_> = open.prs[0].pr.checks.listed.iter().map(|run| (&*run.name, run.conclusion)).collect();
+        assert_eq!(runs, [("style", Some(Conclusion::Failure))]);
+    }
+}
+
 #[tokio::test]
 async fn one_bad_pull_request_spoils_no_other_and_makes_the_list_incomplete() {
     let server = server(|_, _| {
@@ -152,12 +172,10 @@ async fn an_app_without_the_right_is_told_apart_from_one_that_is_too_fast() {
 
 #[tokio::test]
 async fn a_page_that_is_too_much_for_github_is_halved() {
-    let server = server(|_, request| {
-        if body(request)["variables"]["first"] == json!(25) {
-            ok(&page(vec![node(1)], None))
-        } else {
-            refuse(502, "", "")
-        }
+    let server = server(|_, request| match body(request)["variables"]["first"].as_u64() {
+        Some(25) => ok(&page(vec![node(1)], None)),
+        Some(50) => ok(&json!({"data": null, "errors": [{"type": "RESOURCE_LIMITS_EXCEEDED", "message": "too much"}]})),
+        _ => refuse(502, "", ""),
     })
     .await;
     let github = GitHub::new(Settings { tries: 1, ..settings(&server.url) }, 7).unwrap();
@@ -199,8 +217,11 @@ async fn reads_are_tried_again_and_writes_never() {
 #[tokio::test]
 async fn case_E17_a_full_commit_is_told_apart_from_other_refusals() {
     let server = server(|at, _| {
-        let message =
-            ["This SHA and context has reached the maximum number of statuses.", "No commit found for SHA"][at];
+        let message = [
+            "This SHA and context has reached the maximum number of statuses.",
+            "No commit found for SHA",
+            "context is too long",
+        ][at];
         let body = json!({"message": "Validation Failed", "errors": [{"message": message}]});
         Reply::Now(http(422, "", &body.to_string()))
     })
@@ -208,9 +229,10 @@ async fn case_E17_a_full_commit_is_told_apart_from_other_refusals() {
     let github = github(&server);
     let status = CommitStatus::new("a", CommitState::Success, "Pipeline succeeded", Some("https://gitlab.spack.io/1"));
     assert_eq!(github.post_status(&sha("a"), &status).await, Ok(PostAnswer::Full));
+    assert_eq!(github.post_status(&sha("a"), &status).await, Ok(PostAnswer::NoCommit));
     let fault = github.post_status(&sha("a"), &status).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::Refused { status: 422 });
-    assert!(fault.detail.contains("No commit found for SHA"));
+    assert!(fault.detail.contains("context is too long"));
 }
 
 #[tokio::test]

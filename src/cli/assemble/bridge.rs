@@ -180,6 +180,7 @@ impl Setup {
             store,
             rules: ends.rules.clone(),
             protected: config.bridge.protected.iter().map(Arc::from).collect(),
+            pushes_by_key: config.bridge.ssh_key.is_some(),
             telling,
             clock: Arc::clone(&self.clock),
         }))

@@ -150,6 +150,10 @@ async fn pass(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
         if ask.once {
             return Ok(exit);
         }
+        if bridge.is_damaged() {
+            let what = "the bridge's repository is damaged; start again, and it is made anew";
+            return Err(Failure::new(Exit::Failed, what));
+        }
         if has_more {
             continue;
         }
@@ -178,8 +182,12 @@ async fn one(
     } else {
         tell(setup.out, &pass.report)?;
     }
-    let is_clean = pass.report.troubles.is_empty() && pass.report.prs.is_some();
-    Ok((if is_clean { Exit::Ok } else { Exit::Failed }, pass.report.has_more()))
+    let exit = match &pass.blind {
+        Some(fault) => Failure::remote(fault, setup.clock.now()).exit(),
+        None if pass.report.troubles.is_empty() => Exit::Ok,
+        None => Exit::Failed,
+    };
+    Ok((exit, pass.report.has_more()))
 }
 
 fn tell(out: Out, report: &PassReport) -> Result<(), Failure> {

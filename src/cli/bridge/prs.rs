@@ -53,6 +53,8 @@ pub(super) async fn run(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
         ]
     };
     let rows: Vec<Vec<String>> = board.rows.iter().map(row).collect();
+    let part = if board.is_whole { "" } else { "; not all that are open were listed then" };
+    setup.out.note(&format!("as the bridge left it at {}{part}", board.at));
     setup.out.table(&["PR", "HEAD", "VERDICT", "PIPELINE", "GITHUB", "AGE", "WHY", "TITLE"], &rows)?;
     Ok(Exit::Ok)
 }

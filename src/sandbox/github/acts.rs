@@ -202,6 +202,14 @@ impl Hub {
         Ok(new)
     }
 
+    /// A check of the head is run again and ends, beside the run before.
+    pub fn run_again(&mut self, number: u64, name: &str, conclusion: &'static str) -> Option<()> {
+        let head = self.pulls.get(&number)?.head.id;
+        self.checks.entry(head).or_default().retain(|check| *check.name != *name || check.ended.is_some());
+        self.end_check(head, name, conclusion);
+        Some(())
+    }
+
     /// A branch is protected no more.
     pub fn unprotect(&mut self, branch: &str) {
         self.unprotected.insert(branch.to_owned());

@@ -260,24 +260,22 @@ impl Resolver<'_> {
     fn rollup(&mut self, pull: &Pull, fields: &[Field]) -> Value {
         let (hub, head) = (self.hub, pull.told_head());
         let statuses = hub.latest_statuses(head);
-        // The newest run of each name.
-        let mut checks: Vec<&Check> = Vec::new();
-        for check in hub.checks.get(&head).into_iter().flatten().rev() {
-            if checks.iter().all(|newer| newer.name != check.name) {
-                checks.push(check);
-            }
-        }
+        let checks: Vec<&Check> = hub.checks.get(&head).into_iter().flatten().collect();
+        // The newest run of each name tells how it stands; all of them are listed.
+        let newest =
+            checks.iter().filter(|check| checks.iter().all(|one| one.name != check.name || one.id <= check.id));
+        let newest: Vec<&Check> = newest.copied().collect();
         if checks.is_empty() && statuses.is_empty() {
             return Value::Null;
         }
-        let is_bad = checks
+        let is_bad = newest
             .iter()
             .any(|check| check.ended.is_some_and(|(word, _)| !["success", "neutral", "skipped"].contains(&word)));
         let word = match combined_state(&statuses) {
             "failure" => "FAILURE",
             _ if is_bad => "FAILURE",
             "pending" if !statuses.is_empty() => "PENDING",
-            _ if checks.iter().any(|check| check.ended.is_none()) => "PENDING",
+            _ if newest.iter().any(|check| check.ended.is_none()) => "PENDING",
             _ => "SUCCESS",
         };
         let all: Vec<Context> =

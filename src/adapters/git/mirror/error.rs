@@ -13,7 +13,7 @@ use crate::forge::Sha;
 /// A failure, in one line without secrets. What others said in it is made harmless.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum MirrorError {
-    #[error("{} is in use by {by}; end that one first, or give this one a folder of its own", folder.display())]
+    #[error("{} is in use by {by}; end that one first, or give this one a folder of its own by bridge.folder", folder.display())]
     InUse { folder: PathBuf, by: String },
     #[error("{} cannot be used ({why}); check its owner, and the space on its disk", path.display())]
     Folder { path: PathBuf, why: String },
@@ -83,6 +83,19 @@ impl MirrorError {
         )
     }
 
+    /// The same in the words of whoever asks both sides.
+    pub fn fault(&self, doing: &str) -> crate::console::fault::Fault {
+        use crate::console::fault::FaultKind;
+        let kind = match self {
+            Self::Denied { .. } | Self::HostKey { .. } => FaultKind::Unauthorized,
+            Self::NoRepository { .. } => FaultKind::NotFound,
+            Self::Deadline { .. } => FaultKind::Timeout,
+            Self::Unreachable { .. } => FaultKind::Unreachable,
+            _ => FaultKind::Local,
+        };
+        crate::console::fault::Fault::new(kind, doing, self.to_string())
+    }
+
     /// A later pass may have another answer: this is no property of what was asked about.
     pub const fn passes(&self) -> bool {
         !matches!(self, Self::NoRef { .. } | Self::BadObjects { .. } | Self::NotACommit(_) | Self::Unrelated { .. })
@@ -130,6 +143,12 @@ impl MirrorError {
     pub(super) fn of_local(doing: &str, code: Option<i32>, said: &str) -> Self {
         let failed = || Self::Failed { doing: doing.to_owned(), code, said: one_line(said) };
         Self::of_here(&said.to_ascii_lowercase(), one_line(said)).unwrap_or_else(failed)
+    }
+
+    /// Whether a command that failed has met damage in a repository of ours.
+    pub(super) fn is_damage(said: &str) -> bool {
+        let ours: String = said.lines().filter(|line| !line.starts_with("remote:")).collect::<Vec<_>>().join("\n");
+        matches!(Self::of_here(&ours.to_ascii_lowercase(), String::new()), Some(Self::Damaged { .. }))
     }
 
     fn of_here(said: &str, shown: String) -> Option<Self> {
@@ -187,6 +206,8 @@ const DAMAGED: &[&str] = &[
     "ignoring broken ref",
     "missing object ",
     "unable to read tree",
+    "bad tree object",
+    "error: could not read ",
     "could not read commit",
     "unable to parse object",
     "missing tree",

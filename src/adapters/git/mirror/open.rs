@@ -45,8 +45,13 @@ impl Mirror {
         emptied(&places.keys)?;
         let mut mirror = Self { git: Program::new(settings, places, addresses, lock), notes: Vec::new() };
         mirror.check_version().await?;
+        let met = fs::read_to_string(mirror.git.places.damage()).ok();
         for in_subjects in [false, true] {
-            mirror.mend(in_subjects).await?;
+            mirror.mend(in_subjects, met.as_deref()).await?;
+        }
+        if met.is_some() {
+            let path = mirror.git.places.damage();
+            fs::remove_file(&path).map_err(unusable(&path))?;
         }
         mirror.drop_heads().await?;
         Ok(mirror)
@@ -55,6 +60,11 @@ impl Mirror {
     /// What had to be made again when it was opened.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// Whether damage was met since it was opened: it is mended when it is opened the next time.
+    pub fn is_damaged(&self) -> bool {
+        self.git.places.damage().exists()
     }
 
     /// How many processes of git were started so far.
@@ -87,14 +97,18 @@ impl Mirror {
         }
     }
 
-    /// Makes a repository, or makes it again when it cannot be read.
-    async fn mend(&mut self, in_subjects: bool) -> Result<(), MirrorError> {
+    /// Makes a repository, or makes it again when it cannot be read, or when damage was met before: not all of it shows at a look.
+    async fn mend(&mut self, in_subjects: bool, met: Option<&str>) -> Result<(), MirrorError> {
         let places = &self.git.places;
         let folder = if in_subjects { places.subjects.clone() } else { places.repository.clone() };
         if folder.exists() {
             // Nobody else is here: what is locked was left by a git that was killed.
             unlock(&folder);
-            match self.look(&folder, in_subjects).await {
+            let looked = match met {
+                Some(said) => Err(MirrorError::Damaged { said: super::error::one_line(said) }),
+                None => self.look(&folder, in_subjects).await,
+            };
+            match looked {
                 Ok(()) => return Ok(()),
                 Err(
                     error @ (MirrorError::Damaged { .. } | MirrorError::Failed { .. } | MirrorError::Folder { .. }),

@@ -48,6 +48,13 @@ pub(super) struct Places {
     pub keys: PathBuf,
 }
 
+impl Places {
+    /// Here it is written down that damage was met, until everything was made again.
+    pub fn damage(&self) -> PathBuf {
+        self.folder.join("damaged")
+    }
+}
+
 /// Everything that is needed to run git.
 pub(super) struct Program {
     pub settings: Settings,
@@ -163,6 +170,10 @@ impl Program {
         })?;
         let complaint = self.redactor.clean(&answer.complaint);
         tracing::debug!(doing = run.doing, code = answer.code, "git has answered");
+        if answer.code != Some(0) && MirrorError::is_damage(&complaint) {
+            // What cannot be written down is met again.
+            let _ = std::fs::write(self.places.damage(), &complaint);
+        }
         Ok(Said { code: answer.code, out: answer.said, complaint })
     }
 }

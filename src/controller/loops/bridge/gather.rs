@@ -16,7 +16,7 @@ use crate::bridge::{
 };
 use crate::ci::Timestamp;
 use crate::console::fault::{Fault, FaultKind};
-use crate::forge::{CommitStatus, Items, Sha};
+use crate::forge::{CheckRun, CommitStatus, Items, PrNumber, Sha};
 
 /// How far back the first pass of all looks for pipelines.
 const FIRST: Duration = Duration::from_hours(24);
@@ -31,6 +31,8 @@ pub(super) struct Gathered {
     pub is_whole: bool,
     /// Why the pull requests are not known, if so.
     pub unlisted: Option<Fault>,
+    /// Why a whole side is not known, if so.
+    pub blind: Option<Fault>,
     /// Whatever is not listed is not there.
     pub is_listed: bool,
     pub troubles: Vec<String>,
@@ -45,6 +47,11 @@ pub(super) async fn gather(outside: &Outside, memory: &mut Memory) -> Result<Gat
         outside.mirror.list(Side::GitLab),
         pipelines(outside, memory.watermark),
     );
+    let open = match open {
+        // Nothing is judged, and nothing forgotten, by another clock than GitHub's.
+        Err(fault) if !outside.github.has_told_time() => return Err(fault),
+        told => told,
+    };
     let now = outside.now();
     let (open, unlisted) = match open {
         Ok(open) => (open, None),
@@ -53,28 +60,47 @@ pub(super) async fn gather(outside: &Outside, memory: &mut Memory) -> Result<Gat
             (OpenPrs::default(), Some(fault))
         }
     };
-    let OpenPrs { prs: open, left_out } = open;
-    let is_listed = unlisted.is_none() && left_out.is_empty() && github.is_ok();
-    troubles.extend(left_out);
+    let OpenPrs { prs: mut open, left_out } = open;
+    troubles.extend(left_out.iter().cloned());
+    see_checks(outside, &mut open, &mut troubles).await;
     let protected = if outside.rules.sync_protected { told(protected, &mut troubles) } else { None };
     let github: Option<Listing> = told(github, &mut troubles);
+    let knows_branches = github.is_some() && (protected.is_some() || !outside.rules.sync_protected);
+    let is_listed = unlisted.is_none() && left_out.is_empty() && knows_branches;
+    let mut gitlab_fault = None;
     let gitlab = gitlab.map_err(|error: MirrorError| {
         troubles.push(error.to_string());
+        gitlab_fault = Some(error.fault("list the refs of GitLab"));
         bridge::Fault::from(&error)
     });
+    let mut blind = unlisted.clone();
     for listing in github.iter().chain(gitlab.as_ref().ok()) {
         troubles.extend(listing.left_out.iter().map(|name| format!("a ref of this name is left out: {name}")));
     }
     let (pipelines, is_whole) = match pipelines {
-        // Without the pull requests it is not known which pipelines somebody waits for.
+        // Without pull requests and branches it is not known which pipelines somebody waits for.
         Ok(read) => {
-            let is_whole = read.is_whole() && unlisted.is_none();
+            let is_whole = read.is_whole() && unlisted.is_none() && knows_branches;
             troubles.extend(read.trouble.map(|fault| fault.to_string()));
             (Looked::Found(read.items), is_whole)
         }
-        Err(fault) => (failed(&fault, &mut troubles), false),
+        Err(fault) => {
+            let told = failed(&fault, &mut troubles);
+            blind = blind.or(Some(fault));
+            (told, false)
+        }
     };
+    blind = blind.or_else(|| gitlab_fault.take());
     let main = main.map_or_else(|fault| failed(&fault, &mut troubles), Looked::Found);
+    // A slip of the finger must not turn off what main holds up.
+    let gitlab = match (&outside.rules.main, &github) {
+        (Some(name), Some(github)) if !github.branches.contains_key(name.as_str()) => {
+            let why = format!("GitHub has no branch {name}: nothing is pushed; check bridge.main");
+            troubles.push(why.clone());
+            Err(bridge::Fault { why: why.into(), passes: true })
+        }
+        _ => gitlab,
+    };
     settle(outside, memory, &open, now, &mut troubles).await?;
     let guarded = guarded(outside, now, &mut troubles).await?;
     let branches = match (&protected, &github) {
@@ -82,6 +108,11 @@ pub(super) async fn gather(outside: &Outside, memory: &mut Memory) -> Result<Gat
         _ => Vec::new(),
     };
     let tags = github.as_ref().filter(|_| outside.rules.sync_tags).map(|github| tag_inputs(github, &gitlab));
+    // Where it is not known what may not be pushed to, nothing of a stranger is pushed.
+    let (guarded, gitlab) = match guarded {
+        Ok(names) => (names, gitlab),
+        Err(fault) => (Vec::new(), Err(fault)),
+    };
     let prs = pr_inputs(outside, memory, &open, &gitlab).await;
     let mut input = PassInput {
         now,
@@ -101,31 +132,65 @@ pub(super) async fn gather(outside: &Outside, memory: &mut Memory) -> Result<Gat
     for tag in &mut input.tags {
         tag.trouble = memory.note_of(&Subject::Ref(RefKind::Tag, tag.name.clone())).trouble;
     }
-    Ok(Gathered { input, watermark: memory.watermark, is_whole, unlisted, is_listed, troubles })
+    Ok(Gathered { input, watermark: memory.watermark, is_whole, unlisted, blind, is_listed, troubles })
 }
 
-/// What GitLab protects, as it told within the hour: no pull request may go there. Only Maintainers are told; whoever is not one cannot push there
-/// either.
-async fn guarded(outside: &Outside, now: Timestamp, troubles: &mut Vec<String>) -> Result<Vec<Arc<str>>, Fault> {
+/// Reads checks that count one by one where a head has more than were listed: a newer run of one that was may be among the rest.
+async fn see_checks(outside: &Outside, open: &mut [SeenPr], troubles: &mut Vec<String>) {
+    /// In one pass.
+    const MOST: usize = 20;
+    let cut = open.iter_mut().map(|seen| &mut seen.pr).filter(|pr| !pr.checks.is_whole && !pr.is_draft);
+    let wanted = cut.flat_map(|pr| outside.rules.prerequisites.iter().map(move |name| (pr.number, name.clone())));
+    let wanted: Vec<(PrNumber, Arc<str>)> = wanted.take(MOST).collect();
+    for (number, name) in wanted {
+        let Some(pr) = open.iter_mut().map(|seen| &mut seen.pr).find(|pr| pr.number == number) else { continue };
+        match outside.github.check_run(&pr.head, &name).await {
+            Ok(run) => {
+                pr.checks.listed.retain(|one| one.name != name);
+                pr.checks.listed.push(run.unwrap_or(CheckRun { name, conclusion: None, completed_at: None }));
+            }
+            Err(fault) => {
+                // What a listed one says may be old.
+                pr.checks.listed.retain(|one| one.name != name);
+                troubles.push(fault.to_string());
+            }
+        }
+    }
+}
+
+/// What GitLab protects, as it told within the hour: no pull request may go there. Only Maintainers are told. Whoever is not one cannot push there
+/// either, unless the push goes by a key, whose owner may be anybody: then it has to be named in the settings.
+async fn guarded(
+    outside: &Outside,
+    now: Timestamp,
+    troubles: &mut Vec<String>,
+) -> Result<Result<Vec<Arc<str>>, bridge::Fault>, Fault> {
     let key = format!("bridge.protected {}", outside.name);
     let known = outside.store.get_meta(&key).await.map_err(|error| local(&error))?;
     let known: Option<(i64, Vec<Arc<str>>)> = known.and_then(|text| serde_json::from_str(&text).ok());
     if let Some((at, names)) = &known
         && now.since(Timestamp::from_millis(*at)) < GUARDED
     {
-        return Ok(names.clone());
+        return Ok(Ok(names.clone()));
     }
     let names = match outside.gitlab.protected_branches().await {
         Ok(Read { items, trouble: None, .. }) => items,
+        Err(fault) if fault.kind == FaultKind::Forbidden && outside.pushes_by_key && outside.protected.is_empty() => {
+            let why =
+                "GitLab tells only Maintainers what it protects, and pushes go by a key: name it in bridge.protected";
+            troubles.push(why.to_owned());
+            return Ok(Err(bridge::Fault { why: why.into(), passes: true }));
+        }
         Err(fault) if fault.kind == FaultKind::Forbidden => Vec::new(),
         Ok(Read { trouble: Some(fault), .. }) | Err(fault) => {
             troubles.push(fault.to_string());
-            return Ok(known.map(|(_, names)| names).unwrap_or_default());
+            let unknown = || bridge::Fault { why: fault.to_string().into(), passes: true };
+            return Ok(known.map(|(_, names)| names).ok_or_else(unknown));
         }
     };
     let text = serde_json::to_string(&(now.millis(), &names)).unwrap_or_default();
     outside.store.put_meta(&key, &text).await.map_err(|error| local(&error))?;
-    Ok(names)
+    Ok(Ok(names))
 }
 
 /// An answer, or none with a line about why.

@@ -66,9 +66,10 @@ impl Memory {
         /// Whoever asked has looked elsewhere by then.
         const LONG: Duration = Duration::from_hours(24);
         let decided: HashMap<PrNumber, &PrDecision> = output.prs.iter().map(|one| (one.pr, one)).collect();
+        let settled = [&pushed.names[..], &pushed.refused[..]].concat();
         let is_done = |resync: &Resync| match decided.get(&resync.pr) {
             None if !is_listed => false,
-            decided => resync.is_done(decided.copied(), &pushed.names, pushed.is_cut),
+            decided => resync.is_done(decided.copied(), &settled),
         };
         let is_old = |resync: &Resync| outside.clock.now().since(resync.at) > LONG;
         let (done, left): (Vec<_>, Vec<_>) = self.resyncs.into_iter().partition(|one| is_done(one) || is_old(one));

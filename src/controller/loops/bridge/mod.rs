@@ -46,6 +46,8 @@ pub struct Outside {
     pub rules: Rules,
     /// What GitLab protects besides GitHub's protected branches: names, or patterns with `*`.
     pub protected: Vec<Arc<str>>,
+    /// Pushes go by a key, which may do more than the token.
+    pub pushes_by_key: bool,
     /// How long one pass may post statuses; the rest waits for the next. None: until all are posted.
     pub telling: Option<Duration>,
     pub clock: Arc<dyn Clock>,
@@ -68,8 +70,8 @@ pub struct Pass {
     pub input: PassInput,
     pub output: PassOutput,
     pub report: PassReport,
-    /// Why the pull requests could not be listed, if so. Everything else was done.
-    pub unlisted: Option<Fault>,
+    /// Why the pull requests or a whole side could not be read, if so. Everything else was done.
+    pub blind: Option<Fault>,
     /// What somebody wants pushed again, and what is still waited for.
     pub resyncs: Vec<Resync>,
     /// How everything stands, as it was written down; a dry pass writes nothing.
@@ -121,9 +123,8 @@ impl Bridge {
             board = Some(memory::put_board(outside, &input, &output, gathered.is_listed).await?.into());
             self.tidy(&input, gathered.is_listed, &mut troubles).await?;
         }
-        let unlisted = gathered.unlisted;
         let done = Done {
-            are_prs_known: unlisted.is_none(),
+            are_prs_known: gathered.unlisted.is_none(),
             pushed,
             told,
             troubles,
@@ -132,7 +133,7 @@ impl Bridge {
             dry_run,
         };
         let report = PassReport::of(&input, &output, done);
-        Ok(Pass { input, output, report, unlisted, resyncs, board })
+        Ok(Pass { input, output, report, blind: gathered.blind, resyncs, board })
     }
 
     /// Waits until somebody wants something pushed again that is not among these. It may be dropped at any `await`.
@@ -159,6 +160,8 @@ impl Bridge {
         if last.is_some_and(|last| now.since(last) < DAY) {
             return Ok(());
         }
+        // Before, so that what is cut off every time is not begun with every pass.
+        outside.store.put_meta(&key, &now.millis().to_string()).await.map_err(|error| local(&error))?;
         let open: HashSet<PrNumber> = input.prs.iter().map(|one| one.pr.number).collect();
         let is_open = |wanted: &Wanted| match wanted {
             Wanted::PrHead(pr) | Wanted::TestMerge(pr) => !is_listed || open.contains(pr),
@@ -171,7 +174,12 @@ impl Bridge {
         if let Err(error) = tidied.await {
             troubles.push(error.to_string());
         }
-        outside.store.put_meta(&key, &now.millis().to_string()).await.map_err(|error| local(&error))
+        Ok(())
+    }
+
+    /// Whether its repository has to be made again: that happens when it is opened the next time.
+    pub fn is_damaged(&self) -> bool {
+        self.outside.mirror.is_damaged()
     }
 
     /// What each side was asked so far.

@@ -12,10 +12,11 @@ use crate::bridge::{
 use crate::console::fault::Fault;
 use crate::forge::{BranchName, Sha};
 
-/// What arrived, and whether a stop kept the rest.
+/// What arrived, and what GitLab refused. Of the rest nothing is known, or it was not its turn before a stop.
+#[derive(Default)]
 pub(super) struct Pushed {
     pub names: Vec<String>,
-    pub is_cut: bool,
+    pub refused: Vec<String>,
 }
 
 /// Pushes everything, and tells what arrived. What is refused is left alone for a while; the rest goes on.
@@ -30,10 +31,9 @@ pub(super) async fn push(
     let decisions: HashMap<(RefKind, &BranchName), &PrDecision> =
         output.prs.iter().filter_map(|one| Some((key(one.update.as_ref()?), one))).collect();
     let mut unhad = bring(outside, output).await;
-    let mut pushed = Pushed { names: Vec::new(), is_cut: false };
+    let mut pushed = Pushed::default();
     for batch in &output.pushes {
-        pushed.is_cut = is_asked_to_stop();
-        if pushed.is_cut {
+        if is_asked_to_stop() {
             break;
         }
         let (mut refs, mut landings) = (Vec::new(), Vec::new());
@@ -68,7 +68,10 @@ pub(super) async fn push(
                     pushed.names.push(name_of(&update));
                     continue;
                 }
-                Landed::Refused(_, why) => why,
+                Landed::Refused(_, why) => {
+                    pushed.refused.push(name_of(&update));
+                    why
+                }
                 Landed::Failed(error) => error.to_string(),
             };
             troubles.push(format!("{}: {why}", update.full_name()));

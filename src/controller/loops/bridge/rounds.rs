@@ -7,7 +7,7 @@ use futures_util::future::{BoxFuture, pending};
 use super::{Bridge, Pass};
 use crate::bridge::Resync;
 use crate::console::event::Event;
-use crate::console::fault::Fault;
+use crate::console::fault::{Fault, FaultKind};
 use crate::controller::supervisor::{Loop, TickContext, Ticked};
 use crate::controller::webhooks::Wakes;
 
@@ -49,15 +49,17 @@ impl Rounds {
             None => None,
         };
         // A pass that fails as a whole lets go of everything: a damaged repository is made again when it is opened.
-        let Pass { report, unlisted, resyncs, board, .. } = bridge.pass(is_dry, &|| cx.stop.is_asked()).await?;
-        self.bridge = Some(bridge);
+        let Pass { report, blind, resyncs, board, .. } = bridge.pass(is_dry, &|| cx.stop.is_asked()).await?;
+        // One whose repository is damaged is opened anew.
+        self.bridge = (!bridge.is_damaged()).then_some(bridge);
         self.has_more = report.has_more();
         self.resyncs = resyncs;
         for trouble in &report.troubles {
             tracing::warn!("{trouble}");
         }
-        if let Some(fault) = unlisted {
-            // The rest was done, but a bridge that does not see its pull requests is not well.
+        // Where one asks to be left alone for a while, nothing is wrong, and the rest goes on.
+        if let Some(fault) = blind.filter(|fault| !matches!(fault.kind, FaultKind::RateLimited { .. })) {
+            // The rest was done, but a bridge that does not see a side is not well.
             return Err(fault);
         }
         if let (Some(wakes), Some(wake), false) = (&self.wakes, wake, is_dry) {

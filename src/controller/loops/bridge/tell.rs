@@ -26,6 +26,19 @@ pub(super) async fn tell(
             told.left = statuses.len() - at;
             break;
         }
+        match told_before(outside, input, one).await? {
+            Ok(false) => {}
+            Ok(true) => {
+                told.unchanged += 1;
+                continue;
+            }
+            Err(why) => {
+                told.left = statuses.len() - at;
+                unposted.extend(statuses.iter().skip(at).map(|one| one.source));
+                troubles.push(why.to_string());
+                break;
+            }
+        }
         match post(outside, before(input, one), one).await? {
             Ok(()) => told.posted += 1,
             Err(why) => {
@@ -41,6 +54,32 @@ pub(super) async fn tell(
         }
     }
     Ok(unposted)
+}
+
+/// Whether GitHub was told so by somebody whose records are gone. Of heads that are open it was listed.
+async fn told_before(
+    outside: &Outside,
+    input: &PassInput,
+    wanted: &StatusToPost,
+) -> Result<Result<bool, Fault>, Fault> {
+    let context = &wanted.status.context;
+    let is_known = input.prs.iter().any(|one| one.pr.head == wanted.sha)
+        || input.posted.iter().any(|one| one.sha == wanted.sha && one.context.eq_ignore_ascii_case(context));
+    if is_known {
+        return Ok(Ok(false));
+    }
+    let shown = match outside.github.statuses(&wanted.sha).await {
+        Ok(shown) => shown,
+        // Whether there is such a commit, the post will tell.
+        Err(fault) if matches!(fault.kind, FaultKind::NotFound | FaultKind::Refused { .. }) => return Ok(Ok(false)),
+        Err(fault) => return Ok(Err(fault)),
+    };
+    let is_told = shown.listed.contains(&wanted.status);
+    if is_told {
+        let posted = Posted { status: Some(wanted.status.clone()), ..before(input, wanted) };
+        outside.store.put_status(&outside.name, &posted, false, outside.now()).await.map_err(|error| local(&error))?;
+    }
+    Ok(Ok(is_told))
 }
 
 /// What GitHub showed before.
@@ -60,14 +99,14 @@ async fn post(outside: &Outside, before: Posted, wanted: &StatusToPost) -> Resul
     remember(&before, true).await?;
     let became = match outside.github.post_status(&wanted.sha, &wanted.status).await {
         Ok(PostAnswer::Posted) => Posted { status: Some(wanted.status.clone()), refused: None, ..before },
-        Ok(PostAnswer::Full) => {
+        Ok(answer @ (PostAnswer::Full | PostAnswer::NoCommit)) => {
+            let (refused, why) = match answer {
+                PostAnswer::Full => (PostRefusal::Full, "GitHub takes no more of this context"),
+                _ => (PostRefusal::NoCommit, "GitHub has no such commit"),
+            };
             let what = format!("post a status on {}", wanted.sha.short());
-            remember(&Posted { refused: Some(PostRefusal::Full), ..before }, false).await?;
-            return Ok(Err(Fault::new(
-                FaultKind::Refused { status: 422 },
-                what,
-                "GitHub takes no more of this context",
-            )));
+            remember(&Posted { refused: Some(refused), ..before }, false).await?;
+            return Ok(Err(Fault::new(FaultKind::Refused { status: 422 }, what, why)));
         }
         Err(fault) => {
             match fault.kind {
