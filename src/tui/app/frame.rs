@@ -414,7 +414,7 @@ impl App {
         match &self.overlay {
             None | Some(Overlay::Prompt { .. }) => None,
             Some(Overlay::Palette(open)) => {
-                Some(palette(pen, screen, &open.line, &open.entries, &open.ranked(), open.chosen))
+                Some(palette(pen, screen, &open.line, &open.entries, &open.ranked(), open.chosen, open.is_command()))
             }
             Some(Overlay::Help { line, chosen }) => {
                 let lines = help_lines(&self.setup.keymap, self.screen.scope(), &self.setup.glyphs, line.text());

@@ -42,6 +42,11 @@ impl Palette {
         rank(&self.entries, self.line.text(), MOST)
     }
 
+    /// Whether a whole command is typed.
+    pub fn is_command(&self) -> bool {
+        command(self.line.text()).is_some()
+    }
+
     /// What Enter does now: a command with its argument wins over the list.
     pub fn accept(&self) -> Option<Result<Typed, Choice>> {
         if let Some(typed) = command(self.line.text()) {

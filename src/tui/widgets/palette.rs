@@ -75,7 +75,7 @@ pub fn rank(entries: &[PaletteEntry], typed: &str, most: usize) -> Vec<Ranked> {
     found
 }
 
-/// Draws the palette over the screen and says where the text cursor stands.
+/// Draws the palette over the screen and says where the text cursor stands. `is_command`: what is typed is a whole command, whatever the list says.
 pub fn palette(
     pen: &mut Pen<'_>,
     screen: Rect,
@@ -83,6 +83,7 @@ pub fn palette(
     entries: &[PaletteEntry],
     ranked: &[Ranked],
     chosen: usize,
+    is_command: bool,
 ) -> Position {
     let rows = (ranked.len() as u16).clamp(1, 14);
     let inner = popup(pen, screen, Size::new(78, rows + 3), &Panel { title: "Command", ..Panel::default() });
@@ -90,7 +91,8 @@ pub fn palette(
         Prompt { sigil: ":", line, wrong: None, note: "" }.draw(pen, Rect { height: inner.height.min(1), ..inner });
     let list = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
     if ranked.is_empty() {
-        pen.put(list.x, list.y, list.width, "nothing fits; shorten what you typed", Role::TextDim);
+        let hint = if is_command { "Enter runs this command" } else { "nothing fits; shorten what you typed" };
+        pen.put(list.x, list.y, list.width, hint, Role::TextDim);
     }
     let chosen = chosen.min(ranked.len().saturating_sub(1));
     let top = (chosen + 1).saturating_sub(usize::from(list.height));
@@ -181,12 +183,13 @@ mod tests {
             ("widget-palette-100x20", 100, 20, "log", 1),
             ("widget-palette-60x20", 60, 20, "", 40),
             ("widget-palette-nothing-100x20", 100, 20, "qqq", 0),
+            ("widget-palette-command-60x20", 60, 20, "loops run bridge", 0),
         ] {
             let mut line = Line::default();
             line.insert(typed);
             let found = rank(&entries, typed, 60);
             let buf = drawn(width, height, &Glyphs::UNICODE, Depth::True, |pen, area| {
-                palette(pen, area, &line, &entries, &found, chosen);
+                palette(pen, area, &line, &entries, &found, chosen, typed == "loops run bridge");
             });
             snapshot(name, &buf);
         }
