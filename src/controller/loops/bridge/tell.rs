@@ -26,20 +26,15 @@ pub(super) async fn tell(
             told.left = statuses.len() - at;
             break;
         }
-        match told_before(outside, input, one).await? {
-            Ok(false) => {}
+        let became = match told_before(outside, input, one).await? {
             Ok(true) => {
                 told.unchanged += 1;
                 continue;
             }
-            Err(why) => {
-                told.left = statuses.len() - at;
-                unposted.extend(statuses.iter().skip(at).map(|one| one.source));
-                troubles.push(why.to_string());
-                break;
-            }
-        }
-        match post(outside, before(input, one), one).await? {
+            Ok(false) => post(outside, before(input, one), one).await?,
+            Err(why) => Err(why),
+        };
+        match became {
             Ok(()) => told.posted += 1,
             Err(why) => {
                 told.failed += 1;
