@@ -36,8 +36,6 @@ pub struct Rules {
     pub force_tags: bool,
     /// GitLab starts no pipeline for what one push brings beyond 4 branches, and tells nobody.
     pub refs_per_push: usize,
-    /// How long GitLab may take to start a pipeline for what was pushed, before it is asked to.
-    pub pipeline_grace: Duration,
 }
 
 impl Default for Rules {
@@ -60,7 +58,6 @@ impl Default for Rules {
             force_protected: false,
             force_tags: false,
             refs_per_push: 4,
-            pipeline_grace: Duration::from_secs(120),
         }
     }
 }

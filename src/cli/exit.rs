@@ -11,7 +11,7 @@ use thiserror::Error;
 use crate::adapters::store::StoreError;
 use crate::ci::Timestamp;
 use crate::config::ConfigError;
-use crate::console::fault::{Fault, FaultKind};
+use crate::console::fault::{Asked, Fault, FaultKind};
 use crate::console::filter::FilterError;
 use crate::console::text::clean;
 
@@ -122,11 +122,14 @@ impl Failure {
             FaultKind::Refused { .. } | FaultKind::Local => Exit::Failed,
         };
         let remedy = match fault.kind {
-            FaultKind::Timeout | FaultKind::Unreachable => {
+            FaultKind::Timeout | FaultKind::Unreachable if fault.asked == Asked::GitLab => {
                 "check the network and --gitlab, then run it again".to_owned()
             }
+            FaultKind::Timeout | FaultKind::Unreachable => {
+                "check the network and its address, then run it again".to_owned()
+            }
             FaultKind::Server { .. } | FaultKind::Garbled => "the server has trouble; run it again later".to_owned(),
-            FaultKind::NotFound => {
+            FaultKind::NotFound if fault.asked == Asked::GitLab => {
                 "check the id and --project; what this token may not see is absent as well".to_owned()
             }
             _ => fault.remedy(now),
@@ -192,6 +195,12 @@ mod tests {
             let text = failure.to_string();
             assert!(text.starts_with("read job 7: no; ") && text.contains(remedy), "{text}");
         }
+        let elsewhere = Fault::new(FaultKind::Unauthorized, "list open pull requests", "no").of(Asked::GitHub);
+        assert!(
+            Failure::remote(&elsewhere, now)
+                .to_string()
+                .ends_with("; set `github.token_env` or `github.token_file`, or `github.app` with its key")
+        );
         assert_eq!(Failure::Closed.exit(), Exit::Ok);
     }
 }

@@ -37,11 +37,26 @@ pub enum FaultKind {
     Local,
 }
 
+/// Who was asked: what helps against a wrong token is another thing for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asked {
+    #[default]
+    GitLab,
+    GitHub,
+    /// Either of them, by git.
+    Git,
+    Kubernetes,
+    Prometheus,
+    Alertmanager,
+}
+
 /// One failure to read or to act, with what was being done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error, Deserialize)]
 #[error("{what}: {detail}")]
 pub struct Fault {
     pub kind: FaultKind,
+    pub asked: Asked,
     /// What was being done, as a fragment: `read jobs of pipeline 1082341`.
     pub what: String,
     /// What happened, in the server's words where it gave some. Untrusted: pass it through `console::text` before a screen.
@@ -49,9 +64,14 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// Makes a fault.
+    /// Makes a fault, of GitLab unless `of` says otherwise.
     pub fn new(kind: FaultKind, what: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { kind, what: what.into(), detail: detail.into() }
+        Self { kind, asked: Asked::default(), what: what.into(), detail: detail.into() }
+    }
+
+    /// The same fault, of whom was asked.
+    pub fn of(self, asked: Asked) -> Self {
+        Self { asked, ..self }
     }
 
     /// Trying the same again later may help.
@@ -75,11 +95,34 @@ impl Fault {
     /// What the person can do next.
     pub fn remedy(&self, now: Timestamp) -> String {
         match &self.kind {
-            FaultKind::Unauthorized => {
-                "give a token: put it into an environment variable and name it with --token-env".to_owned()
+            FaultKind::Unauthorized => match self.asked {
+                Asked::GitLab => "give a token: put it into an environment variable and name it with --token-env",
+                Asked::GitHub => "set `github.token_env` or `github.token_file`, or `github.app` with its key",
+                Asked::Git => "check the tokens, or `bridge.ssh_key` and `bridge.known_hosts`",
+                Asked::Kubernetes => "try `kubectl auth whoami` with the same kubeconfig and context",
+                Asked::Prometheus => "set `prometheus.token_env` or `prometheus.token_file`",
+                Asked::Alertmanager => "set `alertmanager.token_env` or `alertmanager.token_file`",
             }
-            FaultKind::Forbidden => "the token lacks the right; use one with scope `api` and role Developer".to_owned(),
-            FaultKind::NotFound => "check the project path; hidden things answer 404 as well".to_owned(),
+            .to_owned(),
+            FaultKind::Forbidden => match self.asked {
+                Asked::GitLab => "the token lacks the right; use one with scope `api` and role Developer",
+                Asked::GitHub => {
+                    "it needs the rights to read pull requests, checks and contents, and to write commit statuses"
+                }
+                Asked::Git => "the token lacks the right to read GitHub's repository, or to push to GitLab's",
+                Asked::Kubernetes => "try `kubectl auth can-i --list`; the rights it needs are in scripts/deploy",
+                Asked::Prometheus | Asked::Alertmanager => "its token lacks the right",
+            }
+            .to_owned(),
+            FaultKind::NotFound => match self.asked {
+                Asked::GitLab => "check the project path; hidden things answer 404 as well",
+                Asked::GitHub => "check `github.repository` and `github.url`; hidden things answer 404 as well",
+                Asked::Git => "check `github.git_url` and `bridge.git_url`; hidden things are absent as well",
+                Asked::Kubernetes => "it is gone, or this cluster knows no such kind",
+                Asked::Prometheus => "check `prometheus.url`",
+                Asked::Alertmanager => "check `alertmanager.url`",
+            }
+            .to_owned(),
             FaultKind::RateLimited { until: Some(until) } => {
                 format!("rate limit; next try in {}", short(until.since(now)))
             }

@@ -1,5 +1,7 @@
 //! Without any server: usage, configuration, completions, manual pages, and what cannot work.
 
+use std::time::Duration;
+
 use crate::stage::{Stage, exists};
 
 #[test]
@@ -75,6 +77,20 @@ fn endpoints_that_cannot_be_read_end_with_6_and_keep_their_secret() {
         ended.failed(6, "stackhand demo --serve");
         assert!(!ended.err.contains("canary"), "{}", ended.err);
     }
+}
+
+/// `demo --serve > FILE &` and the next command race.
+#[test]
+fn endpoints_that_are_about_to_be_written_are_waited_for() {
+    let stage = Stage::bare();
+    let file = stage.write("endpoints.json", "");
+    let later = file.clone();
+    let writer = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(300));
+        std::fs::write(later, r#"{"gitlab":{"url":"http://127.0.0.1:1","project":"spack/spack-packages"}}"#).unwrap();
+    });
+    stage.run(&["--endpoints", file.to_str().unwrap(), "status"]).failed(4, "check the network");
+    writer.join().unwrap();
 }
 
 #[test]

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::silence::NewSilence;
 use super::wire::{Alert, Silence};
 use crate::adapters::web::{self, Answer, Ask, Body, Failure, Settings, Web, refusal};
-use crate::console::fault::{Fault, FaultKind};
+use crate::console::fault::{Asked, Fault, FaultKind};
 
 /// A handle to one Alertmanager.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct Alertmanager {
 impl Alertmanager {
     /// Prepares for a server; sends nothing.
     pub fn new(settings: &Settings) -> Result<Self, Fault> {
-        Ok(Self { web: Web::new("Alertmanager", settings)? })
+        Ok(Self { web: Web::new("Alertmanager", Asked::Alertmanager, settings)? })
     }
 
     /// Every alert that it holds, those that are kept quiet too.

@@ -1,6 +1,6 @@
 //! The client: octocrab, within GitHub's limits.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::limits::{Dialect, Limits, Quota};
 use super::settings::{Access, Settings};
 use crate::adapters::backoff::Backoff;
 use crate::ci::Timestamp;
-use crate::console::fault::{Fault, FaultKind};
+use crate::console::fault::{Asked, Fault, FaultKind};
 
 /// The largest answer that is read.
 const MOST: usize = 64 << 20;
@@ -34,6 +34,8 @@ pub struct GitHub {
     /// Milliseconds by which GitHub's clock is ahead of ours.
     skew_ms: AtomicI64,
     has_told_time: AtomicBool,
+    /// With how many pull requests the next list begins.
+    pub(super) page: AtomicU32,
 }
 
 /// One request, before it is sent.
@@ -53,9 +55,11 @@ impl GitHub {
         let graphql = build(&settings, base.strip_suffix("/v3").unwrap_or(base))?;
         let backoff = Backoff::new(settings.backoff, settings.backoff.saturating_mul(16), seed);
         let limits = Mutex::new(Limits::default());
+        let page = settings.page.clamp(1, 100).into();
         Ok(Self {
             rest,
             graphql,
+            page,
             settings,
             limits,
             backoff,
@@ -93,6 +97,10 @@ impl GitHub {
 
     /// Sends a request within the limits, and reads tried ones again.
     pub(super) async fn ask(&self, what: &str, ask: Ask<'_>) -> Result<Answer, Fault> {
+        self.tried(what, ask).await.map_err(|fault| fault.of(Asked::GitHub))
+    }
+
+    async fn tried(&self, what: &str, ask: Ask<'_>) -> Result<Answer, Fault> {
         let is_write = matches!(ask, Ask::Post(..));
         let tries = if is_write { 1 } else { self.settings.tries.max(1) };
         let mut tried = 0;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use super::answer::cut;
 use super::client::{Ask, GitHub};
 use crate::ci::Timestamp;
-use crate::console::fault::{Fault, FaultKind};
+use crate::console::fault::{Asked, Fault, FaultKind};
 use crate::forge::{
     CheckRun, CommitState, CommitStatus, Conclusion, Items, Mergeable, PrNumber, PrState, PullRequest, Sha,
 };
@@ -27,6 +28,8 @@ const QUERY: &str = "query Prs($owner:String!,$name:String!,$first:Int!,$after:S
 
 /// The smallest page that is tried when GitHub finds a larger one too much.
 const LEAST: u32 = 10;
+/// By how much a page grows again from list to list.
+const STEP: u32 = 5;
 /// No repository has more pages; a list that goes on is a loop.
 pub(super) const MOST_PAGES: usize = 500;
 
@@ -149,7 +152,7 @@ impl GitHub {
     pub async fn open_prs(&self) -> Result<OpenPrs, Fault> {
         let what = "list open pull requests";
         let (mut prs, mut left_out) = (BTreeMap::new(), Vec::new());
-        let (mut after, mut size) = (None::<String>, self.settings.page.clamp(1, 100));
+        let (mut after, mut size) = (None::<String>, self.page.load(Ordering::Relaxed));
         for _ in 0..MOST_PAGES {
             let variables = json!({
                 "owner": self.settings.owner, "name": self.settings.repository, "first": size, "after": after,
@@ -157,21 +160,22 @@ impl GitHub {
             let body = json!({"query": QUERY, "variables": variables});
             let answer = match self.ask(what, Ask::Query(&body)).await {
                 Err(Fault { kind: FaultKind::Server { status: 502 | 504 }, .. }) if size > LEAST => {
-                    size = (size / 2).max(LEAST);
+                    size = self.shrink(size);
                     continue;
                 }
                 other => other?,
             };
             let reply: Reply = answer.json(what)?;
             if reply.errors.iter().any(GraphQlError::is_too_much) && size > LEAST {
-                size = (size / 2).max(LEAST);
+                size = self.shrink(size);
                 continue;
             }
             let said: Vec<String> = reply.errors.iter().map(|error| cut(&error.message)).collect();
             let Some(page) = reply.data.and_then(|data| data.repository).map(|found| found.pull_requests) else {
                 let is_missing = reply.errors.iter().any(|error| error.kind.as_deref() == Some("NOT_FOUND"));
                 let kind = if is_missing { FaultKind::NotFound } else { FaultKind::Garbled };
-                return Err(Fault::new(kind, what, format!("no list of pull requests: {}", said.join("; "))));
+                let detail = format!("no list of pull requests: {}", said.join("; "));
+                return Err(Fault::new(kind, what, detail).of(Asked::GitHub));
             };
             let is_clean = said.is_empty();
             left_out.extend(said);
@@ -182,12 +186,23 @@ impl GitHub {
                 }
             }
             match (page.page_info.has_next_page, page.page_info.end_cursor) {
-                (false, _) => return Ok(OpenPrs { prs: prs.into_values().collect(), left_out }),
+                (false, _) => {
+                    // What was too much may have passed; that is found out in small steps.
+                    self.page.store((size + STEP).min(self.settings.page.clamp(1, 100)), Ordering::Relaxed);
+                    return Ok(OpenPrs { prs: prs.into_values().collect(), left_out });
+                }
                 (true, next @ Some(_)) if next != after => after = next,
                 (true, _) => return Err(Fault::new(FaultKind::Garbled, what, "there is more, but no word where")),
             }
         }
         Err(Fault::new(FaultKind::Garbled, what, format!("the list does not end after {MOST_PAGES} requests")))
+    }
+
+    /// The size to try after one that was too much for GitHub, now and the next time.
+    fn shrink(&self, size: u32) -> u32 {
+        let less = (size / 2).max(LEAST);
+        self.page.store(less, Ordering::Relaxed);
+        less
     }
 }
 

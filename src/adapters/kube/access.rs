@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::answer::innermost;
 use super::settings::{Access, Settings};
 use crate::adapters::web::is_loopback;
-use crate::console::fault::{Fault, FaultKind};
+use crate::console::fault::{Asked, Fault, FaultKind};
 
 const WHAT: &str = "set up access to Kubernetes";
 
@@ -125,4 +125,5 @@ pub(super) fn login_failed(what: &str, error: &AuthError) -> Fault {
         _ => "its program did not give credentials".to_owned(),
     };
     Fault::new(FaultKind::Unauthorized, what, format!("the login of the kubeconfig does not work: {why}"))
+        .of(Asked::Kubernetes)
 }

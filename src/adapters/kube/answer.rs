@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::access::login_failed;
 use crate::adapters::web::{cut, refusal};
-use crate::console::fault::{Fault, FaultKind};
+use crate::console::fault::{Asked, Fault, FaultKind};
 
 /// The object with which a server refuses.
 #[derive(Debug, Clone, Deserialize)]
@@ -41,7 +41,7 @@ impl Trouble {
     /// What a status means, whether it is an answer of its own or stands in a stream.
     pub fn of(what: &str, status: StatusCode, said: Status, wait: Option<Duration>) -> Self {
         let text = if said.message.is_empty() { said.reason.clone() } else { said.message };
-        let fault = refusal(what, status, &text).fault;
+        let fault = refusal(what, status, &text).fault.of(Asked::Kubernetes);
         match status.as_u16() {
             410 => Self::Expired,
             401 | 403 => Self::Denied(fault),

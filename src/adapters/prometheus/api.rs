@@ -12,7 +12,7 @@ use super::query::{Answer, Data, WireData};
 use super::rules::{Alert, RuleGroup, WireAlerts, WireGroups};
 use crate::adapters::web::{self, Ask, Body, Failure, Settings, Web, cut, refusal};
 use crate::ci::Timestamp;
-use crate::console::fault::{Fault, FaultKind};
+use crate::console::fault::{Asked, Fault, FaultKind};
 
 /// So many points per series a server gives at once.
 const MOST_POINTS: u64 = 11_000;
@@ -59,7 +59,7 @@ struct Reply<T> {
 impl Prometheus {
     /// Prepares for a server; sends nothing.
     pub fn new(settings: &Settings) -> Result<Self, Fault> {
-        Ok(Self { web: Web::new("Prometheus", settings)? })
+        Ok(Self { web: Web::new("Prometheus", Asked::Prometheus, settings)? })
     }
 
     /// Asks for one moment; the server's now without one.

@@ -4,7 +4,7 @@ use http::{Method, StatusCode, header};
 
 use super::exposition::Exposition;
 use crate::adapters::web::{Ask, Body, Failure, Settings, Web, refusal};
-use crate::console::fault::{Fault, FaultKind};
+use crate::console::fault::{Asked, Fault, FaultKind};
 
 /// An exporter. It is asked for the text format; whoever answers in OpenMetrics anyway is understood.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub struct Exporter {
 impl Exporter {
     /// Prepares for the whole address in the settings; sends nothing.
     pub fn new(settings: &Settings) -> Result<Self, Fault> {
-        Ok(Self { web: Web::new("the exporter", settings)? })
+        Ok(Self { web: Web::new("the exporter", Asked::Prometheus, settings)? })
     }
 
     /// Reads what it says now.

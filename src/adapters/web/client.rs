@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::answer::{Answer, Failure, cut, is_page, login_wanted};
 use super::settings::{Login, Settings};
 use crate::adapters::backoff::Backoff;
-use crate::console::fault::{Fault, FaultKind};
+use crate::console::fault::{Asked, Fault, FaultKind};
 
 /// What is sent along.
 pub enum Body {
@@ -38,6 +38,7 @@ pub struct Ask {
 
 /// One service.
 pub struct Web {
+    asked: Asked,
     http: Client,
     base: Url,
     login: Option<(header::HeaderName, HeaderValue)>,
@@ -51,7 +52,7 @@ pub struct Web {
 
 impl Web {
     /// Prepares a client for `name`; sends nothing.
-    pub fn new(name: &str, settings: &Settings) -> Result<Self, Fault> {
+    pub fn new(name: &str, asked: Asked, settings: &Settings) -> Result<Self, Fault> {
         let local = |detail: String| Fault::new(FaultKind::Local, format!("set up {name}"), detail);
         let base = Url::parse(settings.url.trim())
             .map_err(|error| local(format!("its address is no URL ({error}); write https://HOST")))?;
@@ -71,6 +72,7 @@ impl Web {
         // Clients that start together must not come back together.
         let seed = RandomState::new().build_hasher().finish();
         Ok(Self {
+            asked,
             http,
             base,
             login,
@@ -117,7 +119,7 @@ impl Web {
                     Failure::last(FaultKind::Timeout, &ask.what, detail)
                 }
             };
-            let fault = self.without_secret(failure.fault);
+            let fault = self.without_secret(failure.fault).of(self.asked);
             tracing::debug!(%fault, "failed");
             let pause = self.backoff.after(tried);
             if !ask.again || !failure.again || tried + 1 >= self.tries || Instant::now() + pause >= end {

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -13,6 +13,9 @@ use crate::cli::exit::{Exit, Failure};
 
 /// Clocks that differ by more are worth a word, and stop a prune plan.
 const MAX_SKEW: Duration = Duration::from_secs(300);
+
+/// How long a file may be empty.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The variables in which secrets of an endpoints file are looked for. No user's variable has such a name.
 const TOKEN: &str = "GIVEN_TOKEN";
@@ -113,13 +116,27 @@ pub(super) fn read_endpoints(path: &Path, wanted: Wanted) -> Result<Wanted, Fail
             format!("--endpoints {}: {what}; give it the line of `stackhand demo --serve`", path.display()),
         )
     };
-    let mut text = String::new();
-    let read = if path.as_os_str() == "-" {
-        std::io::stdin().read_to_string(&mut text)
-    } else {
-        std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut text))
+    let read = || {
+        let mut text = String::new();
+        if path.as_os_str() == "-" {
+            std::io::stdin().read_to_string(&mut text)?;
+            return Ok(text);
+        }
+        // A world that was started a moment ago, as `demo --serve > FILE &`, has not written its line yet.
+        let end = Instant::now() + PATIENCE;
+        loop {
+            std::fs::File::open(path)?.read_to_string(&mut text)?;
+            if !text.trim().is_empty() || Instant::now() > end {
+                return Ok(text);
+            }
+            text.clear();
+            std::thread::sleep(Duration::from_millis(50));
+        }
     };
-    read.map_err(|error| trouble(error.to_string()))?;
+    let text = read().map_err(|error: std::io::Error| trouble(error.to_string()))?;
+    if text.trim().is_empty() {
+        return Err(trouble("it is empty".to_owned()));
+    }
     let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     wanted.at_endpoints("--endpoints", line).map_err(trouble)
 }

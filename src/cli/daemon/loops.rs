@@ -7,7 +7,8 @@ use futures_util::future::BoxFuture;
 
 use crate::cli::assemble::Setup;
 use crate::cli::bridge::TELLING;
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Exit, Failure};
+use crate::config::Origin;
 use crate::console::fault::{Fault, FaultKind};
 use crate::console::fleet::FleetFacts;
 use crate::console::loops::{CACHES, FLEET, TAXONOMY};
@@ -108,19 +109,20 @@ pub fn idle(setup: &Setup) -> impl Iterator<Item = (&'static str, &'static str)>
 pub struct Chosen(BTreeSet<&'static str>);
 
 impl Chosen {
-    /// Looks names up; one that nobody knows is refused.
-    pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, Failure> {
+    /// Looks names up; one that nobody knows is refused, with where it stands.
+    pub fn of<'a>(names: impl IntoIterator<Item = &'a str>, origin: &Origin) -> Result<Self, Failure> {
+        let exit = if matches!(origin, Origin::Flag(_)) { Exit::Usage } else { Exit::Config };
         let known: Vec<&str> = LOOPS.iter().map(|(name, _)| *name).collect();
         let mut chosen = BTreeSet::new();
         for name in names {
             let Some((name, _)) = LOOPS.iter().find(|(known, _)| *known == name) else {
-                let message = format!("--loops: there is no loop `{name}`; there are {}", known.join(", "));
-                return Err(Failure::usage(message));
+                let message = format!("{origin}: there is no loop `{name}`; there are {}", known.join(", "));
+                return Err(Failure::new(exit, message));
             };
             chosen.insert(*name);
         }
         if chosen.is_empty() {
-            return Err(Failure::usage(format!("--loops: name at least one of {}", known.join(", "))));
+            return Err(Failure::new(exit, format!("{origin}: name at least one of {}", known.join(", "))));
         }
         Ok(Self(chosen))
     }
@@ -186,9 +188,17 @@ mod tests {
 
     #[test]
     fn names_are_known_or_refused_with_the_list() {
-        assert_eq!(Chosen::of(["fleet", "caches", "fleet"]).unwrap().of_the_core(), BTreeSet::from([CACHES, FLEET]));
-        for (names, word) in [(vec!["fleet", "indexx"], "no loop `indexx`"), (vec![], "at least one")] {
-            let failure = Chosen::of(names).unwrap_err().to_string();
+        let (flag, env) = (Origin::Flag("--loops".to_owned()), Origin::Env("STACKHAND_DAEMON_LOOPS".to_owned()));
+        let good = Chosen::of(["fleet", "caches", "fleet"], &flag).unwrap();
+        assert_eq!(good.of_the_core(), BTreeSet::from([CACHES, FLEET]));
+        for (names, origin, exit, word) in [
+            (vec!["fleet", "indexx"], &flag, Exit::Usage, "flag --loops: there is no loop `indexx`"),
+            (vec!["indexx"], &env, Exit::Config, "env STACKHAND_DAEMON_LOOPS: there is no loop `indexx`"),
+            (vec![], &flag, Exit::Usage, "at least one"),
+        ] {
+            let failure = Chosen::of(names, origin).unwrap_err();
+            assert_eq!(failure.exit(), exit);
+            let failure = failure.to_string();
             assert!(
                 failure.contains(word) && failure.contains("taxonomy, caches, fleet, generation, bridge, companions"),
                 "{failure}"

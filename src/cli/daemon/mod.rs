@@ -96,7 +96,8 @@ pub async fn run(globals: &Globals, ask: &Ask) -> Result<Exit, Failure> {
         }
     }
     // Before anything is opened.
-    let chosen = Chosen::of(wanted.load()?.config.daemon.loops.iter())?;
+    let loaded = wanted.load()?;
+    let chosen = Chosen::of(loaded.config.daemon.loops.iter(), loaded.origin("daemon.loops"))?;
     let mut signals = Stop::listen()?;
     let (switch, stop) = stop_sign();
     tokio::spawn(async move {

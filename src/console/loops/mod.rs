@@ -35,6 +35,9 @@ pub struct Controller {
     pub role: Role,
 }
 
+/// Why a console starts and stops no loop of a daemon.
+pub const DAEMON_CHOOSES: &str = "a daemon runs the loops that `daemon.loops` names: change that, and start it again; `:loops run NAME` begins a round now";
+
 /// What a person wants of a loop.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LoopOrder {

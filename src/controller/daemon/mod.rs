@@ -27,11 +27,14 @@ use super::{Core, CoreSetup, Outside};
 use crate::adapters::clock::Clock;
 use crate::adapters::service::Service;
 use crate::console::event::Event;
-use crate::console::loops::{Controller, LoopState, Role};
+use crate::console::loops::{Controller, DAEMON_CHOOSES, LoopOrder, LoopState, Role, Switch};
 use crate::console::world::World;
 
 /// How often whoever stands by asks for the lead, and whoever leads looks whether it still does.
 const ASKED: Duration = Duration::from_secs(2);
+
+/// Orders of attached consoles that wait.
+const ORDERS: usize = 16;
 
 /// What a daemon is made of.
 pub struct DaemonSetup {
@@ -173,15 +176,18 @@ impl DaemonSetup {
         Surroundings { limits: self.limits, is_dry_run: self.is_dry_run, clock: Arc::clone(&self.clock), told }
     }
 
-    fn start_core(&self) -> (Core, Term) {
-        let setup = CoreSetup { world: (self.world)(), outside: self.outside.clone(), clock: Arc::clone(&self.clock) };
+    /// Starts a core; what is ordered of loops goes to `orders`.
+    fn start_core(&self, orders: Option<mpsc::Sender<LoopOrder>>) -> (Core, Term) {
+        let outside = Outside { desk: orders, ..self.outside.clone() };
+        let setup = CoreSetup { world: (self.world)(), outside, clock: Arc::clone(&self.clock) };
         let (core, link) = Core::start(setup);
         (core, Term::new((self.world)(), link))
     }
 
     /// Runs everything until a stop is asked for or the lead is lost.
     async fn lead(&self, lead: &Leadership, publisher: &Publisher, stop: &StopSign, pulse: &mut Pulse) {
-        let (core, mut term) = self.start_core();
+        let (orders, mut ordered) = mpsc::channel(ORDERS);
+        let (core, mut term) = self.start_core(Some(orders));
         term.serve(self.socket.as_deref(), self.me.pid);
         let controller = self.controller(Role::Leader);
         // The core lives as long as this term.
@@ -213,6 +219,13 @@ impl DaemonSetup {
                 biased;
                 () = stop.asked() => break,
                 () = lead.lost() => is_told = true,
+                Some(order) = ordered.recv() => {
+                    if let Err(why) = follow(&supervisor, &order) {
+                        tracing::info!(name = %order.name, %why, "an order of a console");
+                        // Where the core has no room for it, the person sees that nothing happens.
+                        let _ = core.teller().try_send(Event::Said { error: true, text: why.into() });
+                    }
+                }
                 () = term.follow(pulse.rest(ASKED), self.hooks.as_deref()) => {}
             }
         }
@@ -228,7 +241,7 @@ impl DaemonSetup {
             Bid::Follows(holder) => return Ok(Passed::StandsBy(holder)),
             Bid::Unanswered(why) => return Err(DaemonError::Unanswered(why)),
         };
-        let (core, mut term) = self.start_core();
+        let (core, mut term) = self.start_core(None);
         let around = self.around(core.teller());
         let rounds = once((self.makers)(), &around, stop.clone());
         let mut told = drain(rounds, &mut term).await;
@@ -247,6 +260,18 @@ impl DaemonSetup {
         drain(core.stop(), &mut term).await;
         drop(lead);
         Ok(Passed::Ended(loops))
+    }
+}
+
+/// What a console may order of a daemon's loops: to begin a round now.
+fn follow(supervisor: &Supervisor, LoopOrder { name, switch }: &LoopOrder) -> Result<(), String> {
+    match (switch, supervisor.waker(name)) {
+        (Switch::Now, Some(waker)) => {
+            waker.wake();
+            Ok(())
+        }
+        (Switch::Now, None) => Err(format!("loop {name} is none of those that this daemon runs")),
+        _ => Err(format!("loop {name}: {DAEMON_CHOOSES}")),
     }
 }
 

@@ -32,7 +32,7 @@ use crate::console::event::{Event, Intent};
 use crate::console::fault::{Fault, FaultKind};
 use crate::console::fleet::Source;
 use crate::console::log::PageNo;
-use crate::console::loops::LoopOrder;
+use crate::console::loops::{DAEMON_CHOOSES, LoopOrder};
 
 /// Everything outside that the core may touch.
 #[derive(Clone)]
@@ -96,14 +96,13 @@ struct Hands {
 
 impl Hands {
     async fn switch_loop(&self, order: LoopOrder) {
-        let desk = self.outside.desk.as_ref();
+        let (desk, name) = (self.outside.desk.as_ref(), Arc::clone(&order.name));
         let is_taken = match desk {
             Some(desk) => desk.send(order).await.is_ok(),
             None => false,
         };
         if !is_taken {
-            let text = "loops are not started and stopped from here: a daemon runs those that `daemon.loops` names";
-            self.say(Event::Said { error: true, text: text.into() }).await;
+            self.say(Event::Said { error: true, text: format!("loop {name}: {DAEMON_CHOOSES}").into() }).await;
         }
     }
 }

@@ -318,6 +318,13 @@ impl App {
                 ],
             },
             Scope::Controller => match self.screen.place() {
+                Place::Loops if self.world.attachment.is_some() => &[
+                    ActionId::ListOpen,
+                    ActionId::LoopsRun,
+                    ActionId::TroubleNext,
+                    ActionId::AppCommand,
+                    ActionId::AppHelp,
+                ],
                 Place::Loops => &[
                     ActionId::ListOpen,
                     ActionId::LoopsRun,

@@ -11,7 +11,7 @@ use crate::console::effect::Fetch;
 use crate::console::event::Intent;
 use crate::console::fleet::System;
 use crate::console::input::{InputEvent, Key};
-use crate::console::loops::Phase;
+use crate::console::loops::{DAEMON_CHOOSES, Phase};
 use crate::console::messages::Level;
 use crate::console::registry::{ActionId, Kind, Scope};
 use crate::console::state::JobState;
@@ -228,6 +228,9 @@ impl App {
                 self.plan_fleet(action, now)
             }
             ActionId::BridgeResync => self.plan_resync(now),
+            ActionId::LoopsAll if self.world.attachment.is_some() => {
+                self.react(Reaction::complain(DAEMON_CHOOSES), now)
+            }
             ActionId::LoopsAll => {
                 let verb = if self.world.loops.switched().any(|state| state.phase != Phase::Stopped) {
                     "stop"

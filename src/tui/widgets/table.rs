@@ -125,6 +125,12 @@ impl Table<'_> {
         usize::from(area.height.saturating_sub(1))
     }
 
+    /// Whether there is room for the column with a title.
+    pub fn shows(title: &str, columns: &[Column], area: Rect) -> bool {
+        let places = fit(columns, area.width.saturating_sub(GUTTER));
+        places.iter().any(|(at, _, _)| columns.get(*at).is_some_and(|column| column.title == title))
+    }
+
     /// Draws titles and rows.
     pub fn draw<'r>(&self, pen: &mut Pen<'_>, area: Rect, rows: impl IntoIterator<Item = Row<'r>>) {
         if area.is_empty() {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use stackhand::adapters::clock::SystemClock;
 use stackhand::adapters::service::Service;
@@ -15,14 +16,16 @@ use stackhand::ci::{JobId, Status};
 use stackhand::console::actions::{Plan, Rules, Verb};
 use stackhand::console::effect::Focus;
 use stackhand::console::event::{Event, Intent};
+use stackhand::console::fault::Fault;
 use stackhand::console::fresh::Completeness;
+use stackhand::console::loops::{LoopOrder, Switch};
 use stackhand::console::polling::PollRules;
 use stackhand::console::world::World;
 use stackhand::controller::Outside;
 use stackhand::controller::attach::{AttachError, Attached, Own, attach};
 use stackhand::controller::daemon::DaemonSetup;
 use stackhand::controller::leadership::{Holder, Source};
-use stackhand::controller::supervisor::{Limits, stop_sign};
+use stackhand::controller::supervisor::{Limits, Loop, Maker, TickContext, Ticked, stop_sign};
 use stackhand::sandbox::Running;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -31,6 +34,23 @@ use crate::night::{Plot, Who, now, outside, project, serve, story};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A loop that has little to do.
+struct Hourly;
+
+impl Loop for Hourly {
+    fn name(&self) -> &'static str {
+        "hourly"
+    }
+
+    fn period(&self) -> Duration {
+        Duration::from_secs(3_600)
+    }
+
+    fn tick<'a>(&'a mut self, _: &'a TickContext) -> BoxFuture<'a, Result<Ticked, Fault>> {
+        Box::pin(async { Ok(Ticked { summary: "looked".to_owned(), ..Ticked::default() }) })
+    }
+}
 
 /// A daemon of a practice world.
 struct Duty {
@@ -69,7 +89,7 @@ impl Duty {
                 world
             }),
             chosen: BTreeSet::new(),
-            makers: Box::new(Vec::new),
+            makers: Box::new(|| vec![Box::new(|| Box::new(Hourly) as Box<dyn Loop>) as Maker]),
             limits: Limits::default(),
             is_dry_run: false,
             lead: Source::File(self.folder.join("d.lock")),
@@ -222,6 +242,25 @@ fn ten_consoles_are_one_poller() {
             assert_eq!(desk.world.recount(), *desk.world.counts());
         }
         drop(others);
+        duty.end().await;
+    });
+}
+
+#[test]
+fn a_console_has_a_loop_of_the_daemon_begin_a_round_and_no_more() {
+    story(async {
+        let duty = Duty::begin(Plot::quiet()).await;
+        let mut desk = duty.desk().await;
+        let rounds = |world: &World| world.loops.told.get("hourly").map_or(0, |state| state.ticks);
+        let order = |name: &str, switch| Intent::SwitchLoop(LoopOrder { name: name.into(), switch });
+        desk.until("its first round", |world| rounds(world) == 1).await;
+        desk.tell(order("hourly", Switch::Now)).await;
+        desk.until("its second round", |world| rounds(world) == 2).await;
+        desk.tell(order("hourly", Switch::Stop)).await;
+        desk.until("why it goes on", |world| Desk::says(world, &["hourly", "`daemon.loops`"])).await;
+        desk.tell(order("nobody", Switch::Now)).await;
+        desk.until("that there is none", |world| Desk::says(world, &["nobody", "none of those"])).await;
+        assert_eq!(rounds(&desk.world), 2);
         duty.end().await;
     });
 }

@@ -85,7 +85,7 @@ impl MirrorError {
 
     /// The same in the words of whoever asks both sides.
     pub fn fault(&self, doing: &str) -> crate::console::fault::Fault {
-        use crate::console::fault::FaultKind;
+        use crate::console::fault::{Asked, FaultKind};
         let kind = match self {
             Self::Denied { .. } | Self::HostKey { .. } => FaultKind::Unauthorized,
             Self::NoRepository { .. } => FaultKind::NotFound,
@@ -93,7 +93,7 @@ impl MirrorError {
             Self::Unreachable { .. } => FaultKind::Unreachable,
             _ => FaultKind::Local,
         };
-        crate::console::fault::Fault::new(kind, doing, self.to_string())
+        crate::console::fault::Fault::new(kind, doing, self.to_string()).of(Asked::Git)
     }
 
     /// A later pass may have another answer: this is no property of what was asked about.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::error::MirrorError;
 use super::open::Mirror;
@@ -33,7 +34,11 @@ impl Mirror {
             Some(0) => Ok(Listing::read(&said.out)),
             code => Err(MirrorError::of_remote(side, &doing, code, &said.complaint)),
         };
-        self.git.remote(side, run, judge).await
+        let listing = self.git.remote(side, run, judge).await?;
+        if side == Side::GitLab {
+            self.is_gitlab_empty.store(listing.branches.is_empty(), Ordering::Relaxed);
+        }
+        Ok(listing)
     }
 }
 

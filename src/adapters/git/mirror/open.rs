@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -18,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// The repository between GitHub and GitLab, locked for us.
 pub struct Mirror {
     pub(super) git: Program,
+    /// Whether GitLab had no branch when it was listed last.
+    pub(super) is_gitlab_empty: AtomicBool,
     notes: Vec<String>,
 }
 
@@ -43,7 +46,8 @@ impl Mirror {
             folder,
         };
         emptied(&places.keys)?;
-        let mut mirror = Self { git: Program::new(settings, places, addresses, lock), notes: Vec::new() };
+        let git = Program::new(settings, places, addresses, lock);
+        let mut mirror = Self { git, is_gitlab_empty: AtomicBool::default(), notes: Vec::new() };
         mirror.check_version().await?;
         let met = fs::read_to_string(mirror.git.places.damage()).ok();
         for in_subjects in [false, true] {

@@ -1,6 +1,7 @@
 //! Sends one batch to GitLab, and reads what became of each ref.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 
 use super::error::{MirrorError, one_line};
 use super::open::Mirror;
@@ -101,12 +102,15 @@ impl Mirror {
         }
         let batch = PushBatch { refs: refs.iter().map(|update| (*update).clone()).collect() };
         let (leases, refspecs) = batch.arguments();
-        let options = ["push", "--porcelain", "--no-progress", "--no-verify"];
+        // While the hooks of GitLab look at a large push it says next to nothing; a deadline there is.
+        let options = ["-c", "http.lowSpeedLimit=0", "push", "--porcelain", "--no-progress", "--no-verify"];
         let leases = leases.iter().map(String::as_str);
         let refspecs = refspecs.iter().map(String::as_str);
         let arguments: Vec<&str> =
             options.into_iter().chain(leases).chain([Side::GitLab.remote()]).chain(refspecs).collect();
-        let deadline = self.git.settings.deadlines.push;
+        let deadlines = &self.git.settings.deadlines;
+        let is_first = self.is_gitlab_empty.load(Ordering::Relaxed);
+        let deadline = if is_first { deadlines.first_push } else { deadlines.push };
         let run =
             Run { doing: PUSH, arguments: &arguments, environment: &[], input: None, deadline, in_subjects: false };
         let judge = |said: &Said| {

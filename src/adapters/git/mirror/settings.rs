@@ -79,6 +79,8 @@ pub struct Deadlines {
     /// The first fetch brings the whole history.
     pub first_fetch: Duration,
     pub push: Duration,
+    /// Into a GitLab without branches, a push takes the whole history; longer than a round of the bridge it cannot be.
+    pub first_push: Duration,
     /// Packing what has piled up.
     pub tidy: Duration,
 }
@@ -91,6 +93,7 @@ impl Default for Deadlines {
             fetch: Duration::from_secs(300),
             first_fetch: Duration::from_secs(3_600),
             push: Duration::from_secs(120),
+            first_push: Duration::from_secs(900),
             tidy: Duration::from_secs(1_800),
         }
     }

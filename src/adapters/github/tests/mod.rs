@@ -172,17 +172,19 @@ async fn an_app_without_the_right_is_told_apart_from_one_that_is_too_fast() {
 }
 
 #[tokio::test]
-async fn a_page_that_is_too_much_for_github_is_halved() {
+async fn a_page_that_is_too_much_for_github_is_halved_and_grows_again_in_steps() {
     let server = server(|_, request| match body(request)["variables"]["first"].as_u64() {
-        Some(25) => ok(&page(vec![node(1)], None)),
+        Some(..=25) => ok(&page(vec![node(1)], None)),
         Some(50) => ok(&json!({"data": null, "errors": [{"type": "RESOURCE_LIMITS_EXCEEDED", "message": "too much"}]})),
         _ => refuse(502, "", ""),
     })
     .await;
     let github = GitHub::new(Settings { tries: 1, ..settings(&server.url) }, 7).unwrap();
-    assert_eq!(github.open_prs().await.unwrap().prs.len(), 1);
+    for _ in 0..3 {
+        assert_eq!(github.open_prs().await.unwrap().prs.len(), 1);
+    }
     let sizes: Vec<Value> = server.seen().iter().map(|one| body(one)["variables"]["first"].clone()).collect();
-    assert_eq!(sizes, [100, 50, 25]);
+    assert_eq!(sizes, [100, 50, 25, 30, 15, 20]);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::night::Night;
+use crate::console::attach::Attachment;
 use crate::console::event::Event;
 use crate::console::fault::{Fault, FaultKind};
 use crate::console::loops::{Controller, LoopState, Role, Round};
@@ -119,4 +120,19 @@ fn a_loop_is_started_and_stopped_by_a_command_that_is_written_out() {
     assert_eq!(idle.press("⏎").iter().filter(|wish| format!("{wish:?}").contains("Start")).count(), 1);
     idle.press("G o");
     assert!(line(&mut idle).contains("nothing starts or stops it"), "{}", line(&mut idle));
+}
+
+#[test]
+fn the_loops_of_a_daemon_are_only_told_to_begin_a_round() {
+    let mut night = busy();
+    night.app.world.attachment = Some(Arc::new(Attachment { pid: 4_711, who: "amy@bastion-2".into(), lost: None }));
+    night.press("0");
+    let bottom = |night: &mut Night| night.text(100, 30);
+    assert!(bottom(&mut night).contains("X run now…") && !bottom(&mut night).contains("start / stop"));
+    for keys in ["o", "C"] {
+        assert!(night.press(keys).is_empty());
+        assert!(bottom(&mut night).contains("a daemon runs the loops that"), "{}", bottom(&mut night));
+    }
+    night.press("X");
+    assert!(night.press("⏎").iter().any(|wish| format!("{wish:?}").contains("Now")));
 }

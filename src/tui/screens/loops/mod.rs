@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use self::rows::{COLUMNS, ROUNDS, order, round_row, row};
 use crate::ci::short;
 use crate::console::effect::Focus;
-use crate::console::loops::{LoopState, OF_THE_CORE, Phase, Role as Lead};
+use crate::console::loops::{DAEMON_CHOOSES, LoopState, OF_THE_CORE, Phase, Role as Lead};
 use crate::console::registry::{ActionId, Scope};
 use crate::tui::list::List;
 use crate::tui::screen::{Cx, Place, Reaction, Screen, Selection};
@@ -126,6 +126,7 @@ impl Screen for LoopsScreen {
                 self.is_open = false;
                 Reaction::Done
             }
+            ActionId::LoopsSwitch if cx.world.attachment.is_some() => Reaction::complain(DAEMON_CHOOSES),
             ActionId::LoopsRun | ActionId::LoopsSwitch => self.chosen().map_or(Reaction::Done, |state| {
                 let verb = match (action, state.phase) {
                     _ if OF_THE_CORE.contains(&&*state.name) => {

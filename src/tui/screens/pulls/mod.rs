@@ -4,7 +4,7 @@ mod rows;
 
 use ratatui::layout::Rect;
 
-use self::rows::{COLUMNS, PullSubject, STORY, is_trouble, order, row, story};
+use self::rows::{COLUMNS, PullSubject, STORY, is_trouble, order, row, story, why};
 use crate::bridge::{BoardRow, Budget};
 use crate::console::actions::Object;
 use crate::console::effect::Focus;
@@ -14,6 +14,7 @@ use crate::forge::PrNumber;
 use crate::tui::list::List;
 use crate::tui::screen::{Ask, Cx, Place, Reaction, Screen, Selection};
 use crate::tui::screens::filtered::{Filtered, Order};
+use crate::tui::theme::Role;
 use crate::tui::widgets::{Panel, Pen, Table, empty};
 
 /// What the rows are ordered by.
@@ -97,6 +98,15 @@ fn quota(cx: Cx<'_>) -> String {
     quota.map_or_else(String::new, |Budget { left, of }| format!("quota {left}/{of}"))
 }
 
+/// The rows, and where the column WHY has no room a line for what it would say of the chosen one.
+fn with_foot(inside: Rect) -> (Rect, Option<Rect>) {
+    if Table::shows("WHY", COLUMNS, inside) || inside.height < 6 {
+        return (inside, None);
+    }
+    let height = inside.height - 1;
+    (Rect { height, ..inside }, Some(Rect { y: inside.y + height, height: 1, ..inside }))
+}
+
 fn problem(cx: Cx<'_>) -> Option<(String, String)> {
     let fault = cx.world.board.error.as_ref()?;
     Some((fault.to_string(), fault.remedy(cx.now)))
@@ -113,7 +123,7 @@ impl Screen for PullsScreen {
 
     fn settle(&mut self, cx: Cx<'_>, area: Rect) {
         let (top, _) = self.parts(area);
-        let rows = panel(cx, top, problem(cx).as_ref(), "").inner(top);
+        let rows = with_foot(panel(cx, top, problem(cx).as_ref(), "").inner(top)).0;
         let now = (cx.world.revision, self.filtered.changes());
         if self.worked_out == Some(now) {
             self.list.resettle(rows, cx.now);
@@ -138,7 +148,10 @@ impl Screen for PullsScreen {
         let (top, bottom) = self.parts(area);
         let (problem, narrowed, quota) = (problem(cx), self.filtered.narrowed(), quota(cx));
         let panel = Panel { title: "PRs / bridge", narrowed: &narrowed, ..panel(cx, top, problem.as_ref(), &quota) };
-        let inside = panel.draw(pen, top);
+        let (inside, foot) = with_foot(panel.draw(pen, top));
+        if let (Some(foot), Some(chosen)) = (foot, self.chosen(cx)) {
+            pen.put(foot.x, foot.y, foot.width, &format!("#{}: {}", chosen.pr, why(cx, chosen)), Role::TextStrong);
+        }
         if self.list.ids().is_empty() {
             let (why, widen) = match (&cx.world.board.value, cx.world.board.fetched_at) {
                 (Some(_), _) if !self.filtered.text().is_empty() => {

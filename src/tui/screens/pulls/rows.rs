@@ -126,7 +126,7 @@ pub(super) fn row<'a>(cx: Cx<'a>, row: &BoardRow, filter: &Filter) -> Row<'a> {
 }
 
 /// Why it goes no further: what broke in its pipeline, where that is known, or what was decided.
-fn why(cx: Cx<'_>, row: &BoardRow) -> String {
+pub(super) fn why(cx: Cx<'_>, row: &BoardRow) -> String {
     let failed = row.pipeline.as_ref().filter(|pipeline| pipeline.status == Some(Status::Failed));
     let cause = failed.and_then(|failed| cx.world.pipeline(failed.id)).map(|facts| cause(cx, facts));
     match (cause.filter(|cause| cause != "-"), failed) {

@@ -9,4 +9,5 @@ mod merges;
 mod opening;
 mod pushes;
 mod secrets;
+mod ssh;
 mod world;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::backend::Backend;
 use super::world::{World, batch, branch, develop, pr, sha, until};
@@ -34,6 +35,22 @@ async fn only_a_lease_overwrites_and_only_what_it_names() {
     assert_eq!(on_gitlab(&world, "develop"), Some(story.newest.clone()));
     let local = world.git(&world.path("mirror/repository.git"), &["for-each-ref", "refs/heads/"], "");
     assert_eq!(local, "", "local branches live for one push");
+}
+
+#[tokio::test]
+async fn the_first_push_of_all_has_more_time() {
+    let (world, story) = World::with_prs();
+    let mut settings = world.settings();
+    settings.deadlines.push = Duration::ZERO;
+    let mirror = Mirror::open(settings).await.unwrap();
+    mirror.fetch([develop(), pr(1)]).await;
+    let push = async |name: &str| mirror.push(&batch(&[(name, &story.clean, Expects::Absent)])).await.remove(0).1;
+    let late = |landed| matches!(landed, Landed::Failed(MirrorError::Deadline { .. }));
+    assert!(late(push("pr1_x").await), "nobody knows that GitLab is empty");
+    assert!(mirror.list(Side::GitLab).await.unwrap().branches.is_empty());
+    assert_eq!(push("pr1_x").await, Landed::Accepted);
+    mirror.list(Side::GitLab).await.unwrap();
+    assert!(late(push("pr1_y").await));
 }
 
 #[tokio::test]

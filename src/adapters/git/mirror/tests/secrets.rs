@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::backend::{Backend, plain};
-use super::world::{World, batch, develop, pr};
+use super::world::{World, batch, command_lines, develop, pr};
 use crate::adapters::git::mirror::{Credentials, Landed, Mirror, MirrorError, Settings, Side, SshKey};
 use crate::bridge::{Expects, Fault};
 
@@ -25,14 +25,6 @@ fn with_token(world: &World, backend: &Backend) -> Settings {
     settings.gitlab.url = format!("{}/lab.git", backend.url);
     settings.gitlab.credentials = Credentials::Token { user: "oauth2".into(), token: CANARY.into() };
     settings
-}
-
-/// Command lines of this machine that hold a text.
-fn command_lines(with: &str) -> Vec<String> {
-    let lines = std::fs::read_dir("/proc").unwrap().flatten();
-    let read = |entry: std::fs::DirEntry| std::fs::read(entry.path().join("cmdline")).ok();
-    let texts = lines.filter_map(read).map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
-    texts.filter(|line| line.contains(with)).collect()
 }
 
 /// Files below a folder that hold a text.

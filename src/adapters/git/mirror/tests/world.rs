@@ -161,3 +161,11 @@ pub async fn until(what: &str, is_so: impl Fn() -> bool) {
     }
     panic!("{what} never happened");
 }
+
+/// Command lines of this machine that hold a text.
+pub fn command_lines(with: &str) -> Vec<String> {
+    let lines = std::fs::read_dir("/proc").unwrap().flatten();
+    let read = |entry: std::fs::DirEntry| std::fs::read(entry.path().join("cmdline")).ok();
+    let texts = lines.filter_map(read).map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
+    texts.filter(|line| line.contains(with)).collect()
+}
