@@ -56,6 +56,7 @@ pub enum Asked {
 #[error("{what}: {detail}")]
 pub struct Fault {
     pub kind: FaultKind,
+    #[serde(default)]
     pub asked: Asked,
     /// What was being done, as a fragment: `read jobs of pipeline 1082341`.
     pub what: String,
