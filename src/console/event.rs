@@ -143,6 +143,8 @@ pub enum Intent {
     ListCaches,
     /// Read this pipeline, or everything, now.
     Refresh(Option<PipelineId>),
+    /// By the word of webhooks this pipeline, or everything, has changed.
+    Hint(Option<PipelineId>),
     Confirm {
         plan: Arc<Plan>,
         who: Arc<str>,

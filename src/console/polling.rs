@@ -89,6 +89,8 @@ const BATCH: usize = 8;
 const LOOKED_AT: usize = 64;
 /// How long no log is read to be judged after one was refused.
 const VERDICTS_PAUSE: Duration = Duration::from_mins(10);
+/// From one read to the next, however often a webhook says that something has changed.
+const HINTED: Duration = Duration::from_secs(5);
 const BACKOFF_FIRST: Duration = Duration::from_secs(2);
 const BACKOFF_MOST: Duration = Duration::from_secs(60);
 
@@ -104,6 +106,8 @@ struct Turn {
     not_before: Option<Timestamp>,
     /// Somebody asked for it.
     wanted: bool,
+    /// Something has changed, by the word of a webhook.
+    hinted: bool,
 }
 
 /// The schedule's memory.
@@ -151,6 +155,21 @@ impl Polling {
         let turn = self.turns.entry(fetch).or_default();
         turn.wanted = true;
         turn.not_before = None;
+    }
+
+    /// Something has changed: a read is due before its period, but not before the server has had its rest.
+    pub fn hint(&mut self, fetch: Fetch) {
+        self.turns.entry(fetch).or_default().hinted = true;
+    }
+
+    /// Forgets when pipelines were read that are not there any more.
+    pub fn forget(&mut self, is_known: impl Fn(PipelineId) -> bool) {
+        self.turns.retain(|fetch, turn| match fetch {
+            Fetch::Jobs(id) | Fetch::TriggerJobs(id) | Fetch::Needs(id) | Fetch::Report(id) => {
+                turn.in_flight.is_some() || is_known(*id)
+            }
+            _ => true,
+        });
     }
 
     /// A face opened a log: it wants all of it, also what was read before.
@@ -225,8 +244,11 @@ impl Polling {
             return Some(Urgency::Asked);
         }
         let Some(read_at) = turn.read_at else { return Some(first) };
-        let period = period?;
-        (now.since(read_at) >= period).then_some(Urgency::Again)
+        if turn.hinted && now.since(read_at) >= HINTED {
+            return Some(Urgency::Visible);
+        }
+        // One that was read in the future was read before a clock was set back.
+        (now.since(read_at) >= period? || read_at > now).then_some(Urgency::Again)
     }
 
     /// The reads to begin now.
@@ -371,6 +393,7 @@ impl Polling {
                 let turn = self.turns.entry(fetch).or_default();
                 turn.in_flight = Some(self.orders_made);
                 turn.wanted = false;
+                turn.hinted = false;
                 turn.status_now = statuses.next().flatten();
             }
         }

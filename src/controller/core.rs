@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 
 use super::executor::{Executor, Outside};
 use crate::adapters::clock::Clock;
+use crate::ci::Timestamp;
+use crate::console::effect::Effect;
 use crate::console::event::{Event, Intent, Stamped};
 use crate::console::world::World;
 
@@ -33,6 +36,8 @@ pub struct Core {
 
 /// Room for bursts; a full channel makes sources wait, it never drops.
 const CHANNEL: usize = 256;
+/// How long actions that were sent are waited for at the end.
+const LAST_ANSWERS: Duration = Duration::from_secs(4);
 /// How finely holds, waves and schedules are timed.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -52,7 +57,8 @@ impl Core {
         self.tell.clone()
     }
 
-    /// Stops it and hands back what it knew. Requests in flight are cut off; holds that were not sent stay unsent.
+    /// Stops it and hands back what it knew. Nothing more is begun; actions that were sent have a few seconds for their answers, and the audit is
+    /// written to its end. Holds stay unsent, and reads are cut off.
     pub async fn stop(self) -> Option<World> {
         // The dispatcher may have ended already; then there is nobody to tell.
         let _ = self.stop.send(());
@@ -92,6 +98,33 @@ async fn dispatch(
             executor.execute(effect);
         }
     }
-    executor.abandon();
-    world
+    let until = Instant::now() + LAST_ANSWERS;
+    while world.actions.is_sending()
+        && let Ok(Some(event)) = timeout_at(until, events.recv()).await
+    {
+        for effect in take(&mut world, face.as_ref(), event, clock.now()) {
+            if matches!(effect, Effect::StoreAudit(_)) {
+                executor.execute(effect);
+            }
+        }
+    }
+    let server_now = world.server_time(clock.now());
+    world.actions.end(server_now).into_iter().for_each(|effect| executor.execute(effect));
+    let mut ended = std::pin::pin!(executor.end());
+    loop {
+        tokio::select! {
+            () = &mut ended => return world,
+            // Rows that were written are told, which must hold up none.
+            Some(event) = events.recv() => drop(take(&mut world, face.as_ref(), event, clock.now())),
+        }
+    }
+}
+
+/// Takes an event at the end, when nobody may be waited for who listens.
+fn take(world: &mut World, face: Option<&mpsc::Sender<Stamped>>, event: Event, now: Timestamp) -> Vec<Effect> {
+    if let Some(link) = face {
+        // One that is too slow to hear it reads it in the audit.
+        let _ = link.try_send(Stamped { event: event.clone(), now });
+    }
+    world.update(event, now)
 }

@@ -115,7 +115,7 @@ async fn gitlabs_pipelines_wake_and_its_jobs_are_read_again() {
     }
     let told = house.hooks.changes().await;
     let known: BTreeSet<u64> = house.hub.running.world(|world| world.pipelines().map(|one| one.id.0).collect());
-    let is_known = |intent: &Intent| matches!(intent, Intent::Refresh(id) if id.is_none_or(|id| known.contains(&id.0)));
+    let is_known = |intent: &Intent| matches!(intent, Intent::Hint(id) if id.is_none_or(|id| known.contains(&id.0)));
     assert!(!told.is_empty() && told.iter().all(is_known), "{told:?}");
     for refused in [Outcome::Unproven, Outcome::BadHeader, Outcome::NotJson, Outcome::Foreign, Outcome::Away] {
         assert_eq!(house.count(refused), 0, "{}", refused.word());

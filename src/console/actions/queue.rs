@@ -145,6 +145,17 @@ impl Run {
     fn is_over(&self) -> bool {
         self.outcomes.len() == self.plan.targets.len()
     }
+
+    /// What the audit says of it in the end.
+    fn last_row(&self, server_now: Timestamp) -> AuditRow {
+        let [done, skipped, failed, uncertain] = self.tally();
+        let state = match (done, failed + uncertain) {
+            (_, 0) if done > 0 => AuditState::Done,
+            (0, 0) if skipped > 0 => AuditState::Skipped,
+            _ => AuditState::Failed,
+        };
+        AuditRow::of(&self.plan, &self.who, state, self.report(), server_now).with_outcomes(self)
+    }
 }
 
 /// Outcomes as a list: JSON has no keys but texts.
@@ -265,6 +276,10 @@ impl Actions {
         now: Timestamp,
         server_now: Timestamp,
     ) -> Vec<Effect> {
+        // After a clock was set back a hold begins again; it would last for as long as the clock was wrong.
+        for held in self.held.values_mut().filter(|held| held.since > now) {
+            (held.since, held.due) = (now, now.plus(rules.hold));
+        }
         let due: Vec<PlanId> =
             self.held.values().filter(|h| h.recorded && h.due <= now).map(|h| h.plan.id.clone()).collect();
         let mut effects = Vec::new();
@@ -353,18 +368,39 @@ impl Actions {
         if run.is_over()
             && let Some(run) = self.running.remove(plan)
         {
-            let [done, skipped, failed, uncertain] = run.tally();
-            let state = match (done, failed + uncertain) {
-                (_, 0) if done > 0 => AuditState::Done,
-                (0, 0) if skipped > 0 => AuditState::Skipped,
-                _ => AuditState::Failed,
-            };
-            let row = AuditRow::of(&run.plan, &run.who, state, run.report(), server_now).with_outcomes(&run);
-            effects.push(Effect::StoreAudit(row));
+            effects.push(Effect::StoreAudit(run.last_row(server_now)));
             self.done.push_front(run);
             self.done.truncate(DONE_KEPT);
         }
         effects
+    }
+
+    /// Whether something was sent and not answered yet.
+    pub fn is_sending(&self) -> bool {
+        self.running.values().any(|run| run.in_flight() > 0)
+    }
+
+    /// Ends everything on the road, with what the audit should know of it: holds are given back unsent, and of what was sent and not answered
+    /// nobody knows what became.
+    pub fn end(&mut self, server_now: Timestamp) -> Vec<Effect> {
+        let mut rows = Vec::new();
+        for Held { plan, who, .. } in std::mem::take(&mut self.held).into_values() {
+            let summary = format!("{}, not sent: stackhand ended", plan.summary());
+            rows.push(AuditRow::of(&plan, &who, AuditState::Undone, summary, server_now));
+        }
+        for mut run in std::mem::take(&mut self.running).into_values() {
+            for (nth, target) in run.plan.targets.iter().enumerate() {
+                run.outcomes.entry(target.object.clone()).or_insert_with(|| {
+                    if nth < run.sent {
+                        Outcome::Uncertain { reason: "stackhand ended before it was answered".to_owned() }
+                    } else {
+                        Outcome::Skipped { reason: "stackhand ended before its turn".to_owned() }
+                    }
+                });
+            }
+            rows.push(run.last_row(server_now));
+        }
+        rows.into_iter().map(Effect::StoreAudit).collect()
     }
 
     /// The plan that an object is waiting in, if any.
@@ -372,6 +408,12 @@ impl Actions {
         let held = self.held.values().map(|h| &h.plan);
         let running = self.running.values().filter(|r| !r.outcomes.contains_key(object)).map(|r| &r.plan);
         held.chain(running).find(|p| p.targets.iter().any(|t| t.object == *object)).map(|p| &p.id)
+    }
+
+    /// The pipelines of all plans on the road.
+    pub fn pipelines_named(&self) -> impl Iterator<Item = PipelineId> {
+        let plans = self.held.values().map(|held| &held.plan).chain(self.running.values().map(|run| &run.plan));
+        plans.flat_map(|plan| plan.targets.iter().filter_map(|target| target.pipeline))
     }
 
     /// The pipelines that running plans touch: they are worth reading often.

@@ -264,6 +264,25 @@ fn read_only_and_dry_run_open_the_same_preview_and_send_nothing() {
 }
 
 #[test]
+fn an_end_gives_holds_back_and_says_of_what_was_sent_that_nobody_knows() {
+    let rules = Rules { wave: 2, ..Rules::default() };
+    let mut rig = Rig::new(&[Status::Failed; 4], rules);
+    let sent = rig.plan(Verb::Retry, [1, 2, 3]);
+    rig.confirm(&sent);
+    let (now, server_now) = (at(60), at(60));
+    let rules = Arc::clone(&rig.world.rules);
+    rig.world.actions.advance(&rules, None, &|_| TrialState::Open, now, server_now);
+    assert!(rig.world.actions.is_sending());
+    let held = rig.plan(Verb::Retry, [4]);
+    rig.confirm(&held);
+    let rows: Vec<String> = rig.world.actions.end(server_now).iter().map(|effect| format!("{effect:?}")).collect();
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    assert!(rows[0].contains("Undone") && rows[0].contains("not sent: stackhand ended"), "{rows:?}");
+    assert!(rows[1].contains("1 skipped, 2 uncertain") && rows[1].contains("before it was answered"), "{rows:?}");
+    assert!(!rig.world.actions.is_sending() && rig.world.actions.held().is_empty());
+}
+
+#[test]
 fn waves_wait_for_each_other_and_for_the_queue() {
     let mut rig = Rig::new(&[Status::Failed; 45], Rules::default());
     let queue = Job { queued_at: Some(at(-7_200)), ..Job::new(JobId(900), P, "waits long", Status::Pending) };

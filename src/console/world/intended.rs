@@ -52,6 +52,14 @@ impl World {
                 let all: Vec<PipelineId> = self.followed(self.polling.rules.followed).map(|f| f.pipeline.id).collect();
                 all.into_iter().map(Effect::Refresh).collect()
             }
+            Intent::Hint(pipeline) => {
+                let all = self.followed(self.polling.rules.followed).map(|f| f.pipeline.id);
+                let changed: Vec<PipelineId> = pipeline.map_or_else(|| all.collect(), |id| vec![id]);
+                for fetch in changed.into_iter().flat_map(|id| self.reads_of(id)).collect::<Vec<_>>() {
+                    self.polling.hint(fetch);
+                }
+                Vec::new()
+            }
             Intent::Confirm { plan, who } => {
                 let mut rules = Arc::clone(&self.rules);
                 let refused = if self.attachment.is_some() {

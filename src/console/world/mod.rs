@@ -9,6 +9,7 @@ mod subject;
 #[cfg(test)]
 mod tests;
 mod update;
+mod window;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;

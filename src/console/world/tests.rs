@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::ci::{Job, Need, Pipeline};
-use crate::console::effect::{Effect, Fetch, Order};
+use crate::console::effect::{Effect, Fetch, Focus, Order};
 use crate::console::event::{Event, Intent, NeedsOrigin};
 use crate::console::failures::{TryEnd, rows};
 use crate::console::fault::Fault;
@@ -377,4 +377,68 @@ fn ends_of_pipelines_are_remembered_once() {
         world.update(event, at(10)).len()
     };
     assert_eq!((listed(&mut world), listed(&mut world)), (1, 0));
+}
+
+#[test]
+fn what_left_the_list_is_forgotten_unless_somebody_looks_at_it_or_acts_on_it() {
+    let mut world = world();
+    fetched(&mut world, vec![job(2, "a", Status::Failed), job(3, "b", Status::Running)], 1);
+    let newer = |first: u64| (first..first + 20).map(|id| Pipeline::new(PipelineId(id), "develop", Status::Running));
+    let list = |world: &mut World, first| {
+        let event = Event::PipelinesFetched { rows: newer(first).collect(), at: at(2), whole: true };
+        world.update(event, at(2));
+    };
+    list(&mut world, 100);
+    assert!(world.pipeline(CHILD).is_some(), "it has just left");
+    world.update(Event::Intended(Intent::Focus(Focus { pipeline: Some(CHILD), ..Focus::default() })), at(2));
+    list(&mut world, 200);
+    list(&mut world, 300);
+    assert!(world.pipeline(CHILD).is_some() && world.job(JobId(2)).is_some(), "somebody looks at it");
+    world.update(Event::Intended(Intent::Focus(Focus::default())), at(3));
+    for first in (400..2_000).step_by(20) {
+        list(&mut world, first);
+        let orders = world.update(Event::Ticked, at(3));
+        assert!(!format!("{orders:?}").contains("PipelineId(11)"), "nobody asks for it any more");
+    }
+    assert!(world.pipeline(CHILD).is_none() && world.job(JobId(2)).is_none() && world.failures.due_count() == 0);
+    assert!(world.pipelines.value.len() <= 40, "{}", world.pipelines.value.len());
+    assert_eq!(*world.counts(), world.recount());
+    assert_eq!(world.counts().total(), 0);
+}
+
+#[test]
+fn webhooks_hasten_a_read_and_give_the_server_its_rest() {
+    let mut world = world();
+    let reads = |world: &mut World, seconds: i64| {
+        let effects = world.update(Event::Ticked, at(seconds));
+        let fetches: Vec<Fetch> = effects
+            .into_iter()
+            .filter_map(|effect| if let Effect::Fetch(order) = effect { Some(order.fetches()) } else { None })
+            .flatten()
+            .collect();
+        for fetch in &fetches {
+            let result = Ok(());
+            world.update(Event::Fetched { fetch: *fetch, at: at(seconds), result }, at(seconds));
+        }
+        fetches
+    };
+    let all = |world: &mut World, seconds| while !reads(world, seconds).is_empty() {};
+    let hint = |world: &mut World, id: u64, seconds| {
+        world.update(Event::Intended(Intent::Hint(Some(PipelineId(id)))), at(seconds));
+    };
+    all(&mut world, 10);
+    for second in 11..15 {
+        hint(&mut world, 11, second);
+        assert_eq!(reads(&mut world, second), [], "second {second}");
+    }
+    assert!(reads(&mut world, 15).contains(&Fetch::Jobs(CHILD)));
+    // A server in trouble is left alone, whatever it tells by webhooks.
+    let result = Err(Fault::new(FaultKind::Server { status: 502 }, "list", "no"));
+    world.update(Event::Fetched { fetch: Fetch::Pipelines, at: at(16), result }, at(16));
+    hint(&mut world, 11, 17);
+    assert!(!reads(&mut world, 17).contains(&Fetch::Pipelines));
+    // Of one that nobody follows only the list is read.
+    all(&mut world, 40);
+    hint(&mut world, 999, 50);
+    assert_eq!(reads(&mut world, 50), [Fetch::Pipelines]);
 }

@@ -239,8 +239,7 @@ impl World {
         };
         effects.retain(|e| match e {
             Effect::Refresh(pipeline) => {
-                let root = self.root_of(*pipeline);
-                for fetch in [Fetch::Jobs(*pipeline), Fetch::TriggerJobs(root), Fetch::Pipelines] {
+                for fetch in self.reads_of(*pipeline) {
                     self.polling.want(fetch);
                 }
                 false
@@ -248,6 +247,13 @@ impl World {
             _ => true,
         });
         effects
+    }
+
+    /// What is read to know how a pipeline is: of one that is not known here, only the list.
+    pub(super) fn reads_of(&self, pipeline: PipelineId) -> Vec<Fetch> {
+        let known =
+            self.pipeline(pipeline).map(|_| [Fetch::Jobs(pipeline), Fetch::TriggerJobs(self.root_of(pipeline))]);
+        known.into_iter().flatten().chain([Fetch::Pipelines]).collect()
     }
 
     fn tick(&mut self, now: Timestamp) -> Vec<Effect> {
@@ -270,10 +276,12 @@ impl World {
     }
 
     fn pipelines_fetched(&mut self, rows: Vec<Pipeline>, at: Timestamp, whole: bool) {
+        let listed: Vec<PipelineId> = rows.iter().map(|row| row.id).collect();
         for row in rows {
             self.put_pipeline(row, at);
         }
         self.pipelines.read(at, if whole { Completeness::Whole } else { Completeness::Partial });
+        self.forget_old(&listed);
     }
 
     /// Shows in an opened log where the verdict's evidence stands.

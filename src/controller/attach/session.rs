@@ -203,7 +203,7 @@ async fn listen(
             Intent::Undo { plan, .. } => Intent::Undo { plan, who: Arc::clone(who) },
             Intent::Acknowledge(ack) => Intent::Acknowledge(Ack { who: Arc::clone(who), ..ack }),
             // What bounds the daemon is its configuration; what a console forbids itself is its own business.
-            Intent::ChangeRules(_) | Intent::Watch(_) => continue,
+            Intent::ChangeRules(_) | Intent::Watch(_) | Intent::Hint(_) => continue,
             intent @ (Intent::ListCaches
             | Intent::Refresh(_)
             | Intent::SaveRule(_)

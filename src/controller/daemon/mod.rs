@@ -230,8 +230,9 @@ impl DaemonSetup {
             }
         }
         self.service.status("stopping");
-        drain(supervisor.stop(), &mut term).await;
-        drain(core.stop(), &mut term).await;
+        // Both have their time, and together no more than a service manager gives.
+        let both = async { tokio::join!(supervisor.stop(), core.stop()) };
+        drain(both, &mut term).await;
     }
 
     /// Runs one round of every loop, if nobody else leads.

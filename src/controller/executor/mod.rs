@@ -9,25 +9,29 @@ mod judge;
 pub use board::recall_board;
 
 use std::collections::{BTreeSet, HashMap};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::fleet::{self, FleetOutside};
 use super::rulebook::Rulebook;
 use super::signers::Signers;
 use super::spill::Spill;
+use super::supervisor::words;
 use crate::adapters::clock::Clock;
 use crate::adapters::gitlab::GitLab;
 use crate::adapters::mirror::Reader;
 use crate::adapters::store::Store;
 use crate::cache::HealthRules;
 use crate::ci::{JobId, Timestamp};
+use crate::console::actions::{Object, Outcome, PlanId};
 use crate::console::audit::AuditRow;
 use crate::console::durations::Took;
-use crate::console::effect::{Effect, Order};
+use crate::console::effect::{Effect, Fetch, Order};
 use crate::console::event::{Event, Intent};
 use crate::console::fault::{Fault, FaultKind};
 use crate::console::fleet::Source;
@@ -75,6 +79,9 @@ impl HealthLimits {
     }
 }
 
+/// For the rows of the audit that are still to be written at the end.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
 /// Audit rows read at the start; the store keeps all.
 const AUDIT_ROWS: u32 = 500;
 
@@ -84,6 +91,7 @@ pub struct Executor {
     tasks: JoinSet<()>,
     /// One writer, so that the rows of a plan lie on disk in the order in which they happened.
     journal: mpsc::UnboundedSender<AuditRow>,
+    writer: JoinHandle<()>,
 }
 
 /// What each task holds.
@@ -111,16 +119,15 @@ impl Executor {
     /// Makes an executor that answers into `answers`.
     pub fn new(outside: Outside, answers: mpsc::Sender<Event>, clock: Arc<dyn Clock>) -> Self {
         let hands = Hands { outside, answers, clock };
-        let mut tasks = JoinSet::new();
         // Unbounded, but each confirmed plan adds three rows at most.
         let (journal, mut rows) = mpsc::unbounded_channel();
-        let writer = hands.clone();
-        tasks.spawn(async move {
+        let pen = hands.clone();
+        let writer = tokio::spawn(async move {
             while let Some(row) = rows.recv().await {
-                writer.store_audit(row).await;
+                pen.store_audit(row).await;
             }
         });
-        Self { hands, tasks, journal }
+        Self { hands, tasks: JoinSet::new(), journal, writer }
     }
 
     /// Reads what is kept on disk, and what the token may do; follows those sources of the fleet.
@@ -145,7 +152,8 @@ impl Executor {
         }
         while self.tasks.try_join_next().is_some() {}
         let hands = self.hands.clone();
-        self.tasks.spawn(async move {
+        let unanswered = unanswered(&effect);
+        let work = async move {
             match effect {
                 Effect::Fetch(order) => hands.fetch(order).await,
                 Effect::Act { plan, who, verb, target } => hands.act(plan, who, verb, target).await,
@@ -163,11 +171,22 @@ impl Executor {
                 Effect::SwitchLoop(order) => hands.switch_loop(order).await,
                 Effect::StoreAudit(_) | Effect::Refresh(_) => {}
             }
+        };
+        let hands = self.hands.clone();
+        self.tasks.spawn(async move {
+            if let Err(panic) = AssertUnwindSafe(work).catch_unwind().await {
+                hands.answer_for(unanswered, &words(&*panic)).await;
+            }
         });
     }
 
-    /// Cuts off everything in flight and removes the logs of this session.
-    pub fn abandon(mut self) {
+    /// Lets the audit be written to its end, then cuts off what is in flight and removes the logs of this session.
+    pub async fn end(mut self) {
+        drop(self.journal);
+        if tokio::time::timeout(LAST_WORDS, &mut self.writer).await.is_err() {
+            tracing::error!("the audit was not written to its end: the store does not answer");
+            self.writer.abort();
+        }
         self.tasks.abort_all();
         if let Err(error) = self.hands.outside.spill.clear() {
             tracing::warn!(%error, "could not remove the logs of this session");
@@ -175,7 +194,42 @@ impl Executor {
     }
 }
 
+/// What waits for an answer while an effect is at work.
+enum Unanswered {
+    Reads(Vec<Fetch>),
+    Act { plan: PlanId, object: Object },
+    Nothing,
+}
+
+fn unanswered(effect: &Effect) -> Unanswered {
+    match effect {
+        Effect::Fetch(order) => Unanswered::Reads(order.fetches()),
+        Effect::Act { plan, target, .. } => Unanswered::Act { plan: plan.clone(), object: target.object.clone() },
+        _ => Unanswered::Nothing,
+    }
+}
+
 impl Hands {
+    /// Answers in the place of something that broke: what is never answered is in flight for ever.
+    async fn answer_for(&self, unanswered: Unanswered, why: &str) {
+        tracing::error!(%why, "a task of the core broke");
+        let what = format!("it broke: {why}; report this as a bug");
+        match unanswered {
+            Unanswered::Reads(fetches) => {
+                for fetch in fetches {
+                    // Read again later, like a damaged answer, and held up by it is no other.
+                    let result = Err(Fault::new(FaultKind::Garbled, format!("{fetch:?}"), what.clone()));
+                    self.say(Event::Fetched { fetch, at: self.clock.now(), result }).await;
+                }
+            }
+            Unanswered::Act { plan, object } => {
+                let outcome = Outcome::Uncertain { reason: what };
+                self.say(Event::TargetFinished { plan, object, outcome }).await;
+            }
+            Unanswered::Nothing => self.complain(what).await,
+        }
+    }
+
     async fn say(&self, event: Event) {
         // The dispatcher is gone only when the program ends; there is nobody left to tell.
         let _ = self.answers.send(event).await;

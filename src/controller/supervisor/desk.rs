@@ -9,7 +9,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Maker, StopSign, Supervisor, Surroundings};
 use crate::console::event::Event;
-use crate::console::loops::{LoopOrder, Switch};
+use crate::console::loops::{LoopOrder, LoopState, Switch};
 use crate::controller::leadership::{Bid, Holder, Leadership, Source};
 
 /// How often it is looked whether the lead still holds.
@@ -68,9 +68,8 @@ impl Desk {
                 _ = looks.tick() => self.look(&mut running).await,
             }
         }
-        for (_, (supervisor, _)) in std::mem::take(&mut running.loops) {
-            supervisor.stop().await;
-        }
+        let stops = std::mem::take(&mut running.loops).into_values().map(|(supervisor, _)| supervisor.stop());
+        futures_util::future::join_all(stops).await;
     }
 
     async fn follow(&self, LoopOrder { name, switch }: LoopOrder, running: &mut Running) {
@@ -123,9 +122,17 @@ impl Desk {
     /// Whoever lost the lead acts no longer.
     async fn look(&self, running: &mut Running) {
         let Some(lead) = running.lead.as_ref().filter(|lead| !lead.holds()) else { return };
-        self.say(true, format!("{}; loops that act were stopped", lead.how_lost())).await;
-        running.loops.retain(|_, (_, is_dry)| *is_dry);
+        let why = lead.how_lost();
+        self.say(true, format!("{why}; loops that act were stopped")).await;
         running.lead = None;
+        for (name, _) in running.loops.extract_if(.., |_, (_, is_dry)| !*is_dry) {
+            // It was cut off, and could not say so itself.
+            let now = self.around.clock.now();
+            let mut state = LoopState::new(&name, None, false, now);
+            state.stopped(why, now);
+            // Whoever listened is gone.
+            let _ = self.around.told.send(Event::LoopTold(Arc::new(state))).await;
+        }
     }
 
     async fn say(&self, error: bool, text: String) {

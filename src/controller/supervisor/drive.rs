@@ -83,6 +83,8 @@ impl Driver {
         let begun = self.now();
         self.state.began(begun);
         self.tell().await;
+        // A wall clock may be set while the round lasts, and would be waited for.
+        let watch = Instant::now();
         let end = self.tick(begun).await;
         let now = self.now();
         let result = match end {
@@ -96,7 +98,7 @@ impl Driver {
                 return Round::Stopped;
             }
         };
-        let took = now.since(begun);
+        let took = watch.elapsed();
         let (result, counts, next) = match result {
             Ok(Ticked { summary, counts, news }) => {
                 if let Some(news) = news {
@@ -112,7 +114,7 @@ impl Driver {
                     summary,
                     "ticked"
                 );
-                (Ok(summary.into()), counts, self.state.period.map(|period| begun.plus(period).max(now)))
+                (Ok(summary.into()), counts, self.state.period.map(|period| now.plus(period.saturating_sub(took))))
             }
             Err(fault) => {
                 let wait = self.around.limits.backoff(self.state.in_a_row.saturating_add(1));
@@ -210,7 +212,7 @@ impl Driver {
 }
 
 /// What a panic says.
-fn words(panic: &(dyn Any + Send)) -> String {
+pub(in crate::controller) fn words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     clean(text.unwrap_or("it does not say why")).into_owned()
 }

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 pub use self::desk::{Desk, Makers};
+pub(in crate::controller) use self::drive::words;
 use self::drive::{Driver, Round};
 use crate::adapters::clock::Clock;
 use crate::ci::Timestamp;

@@ -45,14 +45,14 @@ impl Noted {
 }
 
 impl Changes {
-    /// Waits until something changed, and asks the core to read it again. Whoever calls this decides how often: what changes meanwhile is added up.
+    /// Waits until something changed, and tells the core. Whoever calls this decides how often: what changes meanwhile is added up.
     pub async fn next(&self) -> Vec<Intent> {
         loop {
             let changed = std::mem::take(&mut *self.0.pipelines.lock().unwrap_or_else(PoisonError::into_inner));
             match changed.len() {
                 0 => self.0.bell.notified().await,
-                1..=MOST => return changed.into_iter().map(|id| Intent::Refresh(Some(id))).collect(),
-                _ => return vec![Intent::Refresh(None)],
+                1..=MOST => return changed.into_iter().map(|id| Intent::Hint(Some(id))).collect(),
+                _ => return vec![Intent::Hint(None)],
             }
         }
     }

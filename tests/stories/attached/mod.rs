@@ -14,6 +14,7 @@ use stackhand::adapters::clock::SystemClock;
 use stackhand::adapters::service::Service;
 use stackhand::ci::{JobId, Status};
 use stackhand::console::actions::{Plan, Rules, Verb};
+use stackhand::console::audit::AuditState;
 use stackhand::console::effect::Focus;
 use stackhand::console::event::{Event, Intent};
 use stackhand::console::fault::Fault;
@@ -341,7 +342,7 @@ fn two_operators_cannot_retry_the_same_job_twice() {
 fn what_a_colleague_holds_can_be_taken_back_in_ones_own_name() {
     story(async {
         let rules = Rules { hold: Duration::from_secs(600), ..Rules::default() };
-        let duty = Duty::begin(Plot { rules, ..Plot::default() }).await;
+        let mut duty = Duty::begin(Plot { rules, ..Plot::default() }).await;
         let (mut one, mut two) = (duty.desk().await, duty.desk().await);
         one.loaded().await;
         let (job, jobs) = (duty.failed(), duty.jobs());
@@ -358,6 +359,13 @@ fn what_a_colleague_holds_can_be_taken_back_in_ones_own_name() {
         let mut three = duty.desk().await;
         three.until("the daemon's world", |world| world.attachment.is_some()).await;
         assert_eq!(three.world.actions.held()[0].plan.id, again.id);
+        // A daemon that ends sends it no more, and says so where people look for it.
+        duty.stop().await;
+        let rows = duty.outside.store.as_ref().unwrap().list(10, None).await.unwrap();
+        let last = &rows.iter().find(|(_, row)| row.plan == again.id).unwrap().1;
+        assert!(last.state == AuditState::Undone && last.summary.ends_with("not sent: stackhand ended"), "{last:?}");
+        assert_eq!(duty.jobs(), jobs);
+        duty.start();
         duty.end().await;
     });
 }

@@ -230,7 +230,7 @@ async fn pipelines_that_changed_are_to_be_read_again() {
         assert_eq!(status(house.gitlab(event, id, body)).await, 202);
     }
     let ids = |intents: Vec<Intent>| -> Vec<Option<PipelineId>> {
-        let id = |intent| if let Intent::Refresh(id) = intent { id } else { panic!("{intent:?}") };
+        let id = |intent| if let Intent::Hint(id) = intent { id } else { panic!("{intent:?}") };
         intents.into_iter().map(id).collect()
     };
     assert_eq!(ids(house.hooks.changes().await), [Some(PipelineId(8)), Some(PipelineId(9))]);

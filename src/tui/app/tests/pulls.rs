@@ -1,6 +1,7 @@
 //! The PRs screen over an invented night: pull requests at every step, and what it says while nothing is known.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::night::Night;
 use crate::bridge::{Board, BoardPipeline, BoardPush, BoardRow, Budget, Decided, Verdict};
@@ -8,6 +9,7 @@ use crate::ci::{PipelineId, Status, Timestamp};
 use crate::console::effect::Fetch;
 use crate::console::event::Event;
 use crate::console::fault::{Fault, FaultKind};
+use crate::console::loops::LoopState;
 use crate::forge::{CommitState, PrNumber, Sha};
 use crate::tui::glyphs::Glyphs;
 use crate::tui::testing::snapshot;
@@ -86,7 +88,19 @@ fn pull_requests_at_every_step() {
     failed.tell(Event::Fetched { fetch: Fetch::Board, at: failed.now, result: Err(fault) });
     let mut stale = busy();
     stale.pass(600);
-    let cases = vec![("normal", busy()), ("never", never), ("unknown", unknown), ("failed", failed), ("stale", stale)];
+    let mut first = Night::busy();
+    first.press("8");
+    first.tell(Event::BoardKnown(None));
+    let bridge = LoopState::new("bridge", Some(Duration::from_secs(30)), false, first.now);
+    first.tell(Event::LoopTold(Arc::new(bridge)));
+    let cases = vec![
+        ("normal", busy()),
+        ("never", never),
+        ("first", first),
+        ("unknown", unknown),
+        ("failed", failed),
+        ("stale", stale),
+    ];
     for (case, mut night) in cases {
         snapshot(&format!("pulls-{case}-100x30"), &night.draw(100, 30));
         snapshot(&format!("pulls-{case}-80x24"), &night.draw(80, 24));

@@ -9,6 +9,7 @@ use crate::bridge::{BoardRow, Budget};
 use crate::console::actions::Object;
 use crate::console::effect::Focus;
 use crate::console::fresh::Freshness;
+use crate::console::loops::Phase;
 use crate::console::registry::{ActionId, Scope};
 use crate::forge::PrNumber;
 use crate::tui::list::List;
@@ -107,6 +108,11 @@ fn with_foot(inside: Rect) -> (Rect, Option<Rect>) {
     (Rect { height, ..inside }, Some(Rect { y: inside.y + height, height: 1, ..inside }))
 }
 
+/// Whether a bridge runs that has not come to an end with anything yet.
+fn is_bridging(cx: Cx<'_>) -> bool {
+    cx.world.loops.told.get("bridge").is_some_and(|state| matches!(state.phase, Phase::Starting | Phase::Running))
+}
+
 fn problem(cx: Cx<'_>) -> Option<(String, String)> {
     let fault = cx.world.board.error.as_ref()?;
     Some((fault.to_string(), fault.remedy(cx.now)))
@@ -158,9 +164,12 @@ impl Screen for PullsScreen {
                     (format!("no pull request passes `{}`", self.filtered.text()), Some(("Esc", "clears the filter")))
                 }
                 (Some(_), _) => ("no pull request is open".to_owned(), None),
+                (None, Some(_)) if is_bridging(cx) => {
+                    ("the first pass of the bridge is under way".to_owned(), Some(("0", "shows how it fares")))
+                }
                 (None, Some(_)) => (
-                    "no bridge has written anything down here; `:loops start bridge` or a daemon does".to_owned(),
-                    Some(("0", "shows what runs by itself")),
+                    "no bridge has written anything down here".to_owned(),
+                    Some((":loops start bridge", "starts one, as a daemon does")),
                 ),
                 (None, None) => ("what the bridge does is not known yet".to_owned(), None),
             };
