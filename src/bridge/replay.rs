@@ -53,7 +53,9 @@ impl Recording {
 
     pub fn write(&self, mut out: impl io::Write) -> io::Result<()> {
         serde_json::to_writer(&mut out, self)?;
-        out.write_all(b"\n")
+        out.write_all(b"\n")?;
+        // A buffer that is dropped keeps to itself what was lost.
+        out.flush()
     }
 
     pub fn read(bytes: &[u8]) -> Result<Self, RecordingError> {

@@ -2,15 +2,17 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use super::exit::{Exit, Failure};
 
-/// Writes a plan into a file of its own: one that somebody may have reviewed is never written over.
+/// Writes a file that is new and that only its owner may read: a plan that somebody may have reviewed is never written over.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let written = OpenOptions::new()
         .write(true)
         .create_new(true)
+        .mode(0o600)
         .open(path)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
     written.map_err(|error| {

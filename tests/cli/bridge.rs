@@ -1,5 +1,6 @@
 //! The bridge as scripts call it, over the practice world.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use stackhand::adapters::clock::{Clock, SystemClock};
@@ -45,6 +46,10 @@ fn a_dry_pass_changes_nothing_a_pass_does_and_a_replay_agrees() {
         replayed.out,
         replayed.err
     );
+    assert_eq!(std::fs::metadata(&record).unwrap().permissions().mode() & 0o777, 0o600);
+    stage.run(&["bridge", "--once", "--dry-run", "--record", &record]).failed(1, "a file that does not exist yet");
+    assert_eq!(stage.run(&["bridge", "replay", &record]).code, 0, "it is as it was");
+    stage.run(&["bridge", "replay", "/dev/zero"]).failed(1, "bytes, and no more than");
     stage.write("pass.json", "{\"schema\": \"something else\"}");
     stage.run(&["bridge", "replay", &record]).failed(1, "only `stackhand.bridge-pass/1` can be read");
 

@@ -99,8 +99,12 @@ fn the_unit_starts_what_there_is_and_its_options_are_known() {
     let (program, arguments) = start.split_once(' ').unwrap();
     let stage = Stage::bare();
     understands(&stage, &arguments.split(' ').collect::<Vec<_>>());
-    for option in ["Type=notify", "WatchdogSec=60", "DynamicUser=yes", "ProtectSystem=strict", "NoNewPrivileges=yes"] {
+    for option in ["Type=notify", "WatchdogSec=60", "User=stackhand", "ProtectSystem=strict", "NoNewPrivileges=yes"] {
         assert!(unit.lines().any(|line| line == option), "{option}");
+    }
+    // With these nobody attaches, or everybody is called root.
+    for option in ["DynamicUser=", "PrivateUsers=", "ProtectProc="] {
+        assert!(!unit.lines().any(|line| line.starts_with(option)), "{option}");
     }
     // The file that is started must be there when the unit is checked.
     let path = stage.write("stackhand.service", &unit.replace(program, env!("CARGO_BIN_EXE_stackhand")));

@@ -6,19 +6,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use serde_json::Value;
+use serde_json::{Value, json};
 use stackhand::adapters::clock::{Clock, SystemClock};
 use stackhand::adapters::github::{self, Access, GitHub};
 use stackhand::adapters::gitlab::{self, GitLab};
-use stackhand::adapters::store::Store;
+use stackhand::adapters::store::{Store, Swap};
+use stackhand::bridge::Trouble;
 use stackhand::bridge::companions::skipped::SkippedRules;
 use stackhand::bridge::companions::stale::{StalePlan, StaleRules};
 use stackhand::ci::{JobId, PipelineId, Status};
 use stackhand::console::actions::{Guard, GuardRule, Outcome};
 use stackhand::console::audit::{AuditRow, AuditState};
 use stackhand::console::filter::Filter;
-use stackhand::controller::loops::companions::{Duty, Item, Outside, Report, Rules, Stale, StaleError};
+use stackhand::controller::loops::companions::{DryNotes, Duty, Item, Outside, Report, Rules, Stale, StaleError};
+use stackhand::forge::Sha;
 use stackhand::sandbox::{Act, Fault, FaultKind, OPENING, Options, Running, Sandbox};
+
+use super::watch::Watch;
 
 const HOUR: i64 = 3_600_000;
 /// What is asked of GitLab when a pipeline is created, and nothing else.
@@ -70,6 +74,7 @@ impl Night {
             rules: Rules::default(),
             guards: stackhand::console::actions::Rules::default(),
             clock,
+            dry: DryNotes::default(),
         };
         change(&mut outside);
         Arc::new(outside)
@@ -170,6 +175,12 @@ fn done(item: &Item) -> bool {
     matches!(item.outcome, Some(Outcome::Done { .. }))
 }
 
+/// Writes a note down as an earlier pass did.
+async fn note(outside: &Outside, duty: Duty, subject: &str, note: Value) {
+    let swap = Swap { subject: subject.to_owned(), before: None, after: Some(note) };
+    outside.store.swap_companion_notes(&format!("{} {duty}", outside.name), vec![swap], OPENING).await.unwrap();
+}
+
 fn states(rows: &[AuditRow]) -> Vec<(&str, &str, AuditState)> {
     rows.iter().map(|row| (&*row.who, &*row.action, row.state)).collect()
 }
@@ -200,6 +211,22 @@ async fn the_fifth_branch_of_a_push_gets_its_pipeline_after_an_hour_and_only_one
     let expected = [AuditState::Sent, AuditState::Done].map(|state| ("bridge.skipped", "pipelines.start", state));
     assert_eq!(states(&rows), expected);
     assert!(rows[0].summary.contains(fifth.as_str()) && rows[0].at.millis() > OPENING.millis(), "{:?}", rows[0]);
+}
+
+/// A process that only looks remembers from pass to pass what it has seen, in the place of the store.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dry_passes_of_one_process_say_after_an_hour_what_they_would_start() {
+    let night = Night::begin("watcher").await;
+    let branches = night.push(&FIVE);
+    let fifth = branches.iter().find(|name| night.pipelines(name) == 0).unwrap();
+    let watcher = night.outside(|_| ()).await;
+    for (waits, verdict) in [(0, "young"), (HOUR + 1_000, "start"), (HOUR, "start")] {
+        night.wait(waits);
+        let dry = Duty::Skipped.pass(&watcher, true, &|| false).await.unwrap();
+        assert!(dry.verdicts.get(verdict).is_some_and(|count| *count > 0), "{dry:?}");
+        assert!(waits == 0 || item(&dry, fifth).verdict == "start");
+    }
+    assert_eq!(watcher.store.companion_notes::<Value>("practice/spack skipped").await.unwrap().len(), 0);
 }
 
 /// Killed after GitLab was asked and before that was written down; and another process at the same time.
@@ -297,7 +324,7 @@ async fn what_is_not_known_or_has_changed_starts_nothing() {
     assert_eq!(night.writes(), Vec::<String>::new());
 }
 
-/// No duty asks for a change in a dry run, whatever there is to do.
+/// No duty asks for a change in a dry run, whatever there is to do, and none writes in the place of whoever leads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dry_run_asks_only_questions() {
     let night = Night::begin("dry").await;
@@ -309,14 +336,24 @@ async fn a_dry_run_asks_only_questions() {
             outside.rules.stuck_after = Duration::from_secs(3_600);
         })
         .await;
+    // What would be forgotten: of a parent that is long gone, and of a pipeline that nobody has.
+    let sha = Sha::parse(&"a".repeat(40)).unwrap();
+    let tried = Trouble::again(None, &sha, "it was retried and died again", OPENING.shifted(-30 * HOUR));
+    note(&outside, Duty::Triggers, "1 e4s-build", json!(tried)).await;
+    note(&outside, Duty::Stuck, "1", json!({"pipeline": 1, "git_ref": "develop", "sha": sha})).await;
+    let mut watch = Watch::on(&night.folder.join("store.db")).await;
+    let before = watch.version().await;
     for (duty, verdict) in [(Duty::Skipped, "start"), (Duty::Triggers, "retry"), (Duty::Stuck, "restart")] {
         let report = duty.pass(&outside, true, &|| false).await.unwrap();
         assert!(report.dry_run && report.verdicts.get(verdict).is_some_and(|count| *count > 0), "{report:?}");
         assert!(report.requests.gitlab > 0 && report.acted() == 0);
     }
-    Stale::new(outside).plan(StaleRules::default()).await.unwrap();
+    Stale::new(Arc::clone(&outside)).plan(StaleRules::default()).await.unwrap();
     assert_eq!(night.writes(), Vec::<String>::new());
+    assert_eq!(watch.version().await, before, "the store is as it was");
     assert_eq!(night.audit().await, []);
+    Duty::Skipped.pass(&outside, false, &|| false).await.unwrap();
+    assert_ne!(watch.version().await, before, "a pass that acts is seen");
 }
 
 /// Makes a trigger job of a pipeline that runs dead; tells its pipeline, itself, and its name.
@@ -472,6 +509,59 @@ async fn what_was_canceled_gets_its_pipeline_though_the_pass_was_killed() {
     assert!(new > old);
     let last = Duty::Stuck.pass(&outside, false, &|| false).await.unwrap();
     assert!(last.items.iter().all(|one| one.verdict != "start") && develop(&night) == Some(new), "{last:?}");
+}
+
+/// What GitLab refuses to cancel is owed nothing, whatever becomes of it later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancel_that_is_refused_owes_no_pipeline() {
+    let night = Night::begin("refused").await;
+    let outside = night.outside(|outside| outside.rules.stuck_after = Duration::from_secs(3_600)).await;
+    night.running.fault(Fault::new(FaultKind::Forbidden).on("/cancel"));
+    let report = Duty::Stuck.pass(&outside, false, &|| false).await.unwrap();
+    assert!(report.verdicts["restart"] > 0 && report.acted() > 0, "{report:?}");
+    let mut outcomes = report.items.iter().filter_map(|one| one.outcome.as_ref());
+    assert!(outcomes.all(|outcome| matches!(outcome, Outcome::Failed { .. })), "{report:?}");
+    assert!(outside.store.companion_notes::<Value>("practice/spack stuck").await.unwrap().is_empty());
+}
+
+/// Killed before anybody heard of the cancel: whether it arrived is seen by what was canceled. What has ended by itself or is gone is owed nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_not_canceled_is_owed_no_pipeline() {
+    let night = Night::begin("unheard").await;
+    let outside = night.outside(|_| ()).await;
+    let (old, sha) = night.running.world(|world| {
+        let of_develop = world.pipelines().filter(|one| one.parent.is_none() && &*one.git_ref == "develop");
+        let newest = of_develop.max_by_key(|one| one.id).unwrap();
+        (newest.id.0, newest.commit.sha.to_string())
+    });
+    let owed = json!({"pipeline": old, "git_ref": "develop", "sha": sha});
+    note(&outside, Duty::Stuck, &old.to_string(), owed).await;
+    let answer = |route: &str, body: Value| {
+        let kind = FaultKind::Reply { status: 200, content_type: "application/json", body: body.to_string() };
+        night.running.fault(Fault::new(kind).on(route));
+    };
+    let verdict = async |status: &str, triggers: Value, jobs: Value| {
+        night.running.heal();
+        answer("status=running", json!([]));
+        answer(&format!("/pipelines/{old}/trigger_jobs"), triggers);
+        answer(&format!("/pipelines/{old}/jobs"), jobs);
+        answer(&format!("/pipelines/{old}"), json!({"id": old, "status": status, "ref": "develop"}));
+        let dry = Duty::Stuck.pass(&outside, true, &|| false).await.unwrap();
+        item(&dry, "develop").verdict
+    };
+    let job = |status: &str| json!([{"id": 7, "name": "e4s", "status": status, "pipeline": {"id": old}}]);
+    let none = || json!([]);
+    assert_eq!(verdict("failed", job("failed"), none()).await, "settled");
+    assert_eq!(verdict("failed", job("canceled"), none()).await, "start");
+    assert_eq!(verdict("failed", job("failed"), job("canceled")).await, "start");
+    assert_eq!(verdict("canceled", none(), none()).await, "start");
+    assert_eq!(verdict("pending", none(), none()).await, "not_yet");
+    night.running.heal();
+    answer("status=running", json!([]));
+    night.running.fault(Fault::new(FaultKind::NotFound).on(&format!("/pipelines/{old}")));
+    let gone = Duty::Stuck.pass(&outside, false, &|| false).await.unwrap();
+    assert_eq!((item(&gone, "develop").verdict, night.writes().len()), ("settled", 0), "{gone:?}");
+    assert!(outside.store.companion_notes::<Value>("practice/spack stuck").await.unwrap().is_empty());
 }
 
 /// Old branches go by a plan; what was pushed, opened or protected since then stays.

@@ -20,3 +20,4 @@ mod generation;
 mod hostile;
 mod night;
 mod trouble;
+mod watch;

@@ -19,6 +19,13 @@ pub struct Kept<T> {
     text: String,
 }
 
+impl<T> Kept<T> {
+    /// A note that is nowhere in the store.
+    pub fn unwritten(note: T) -> Self {
+        Self { note, text: String::new() }
+    }
+}
+
 /// A note that takes the place of another.
 #[derive(Debug)]
 pub struct Swap<T> {

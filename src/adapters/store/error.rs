@@ -21,6 +21,8 @@ pub enum StoreFault {
     Unreachable(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("PostgreSQL does not answer ({0}); see that it runs and can be reached, and check `store.url`")]
     NoServer(#[source] Box<sqlx::Error>),
+    #[error("every connection to PostgreSQL is busy, and none came free in time; see what else the server does")]
+    Busy,
     #[error(
         "PostgreSQL does not let us in ({0}); check user and database of `store.url`, and give the password in `store.password_file`, PGPASSWORD or PGPASSFILE"
     )]

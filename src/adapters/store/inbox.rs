@@ -1,9 +1,10 @@
-//! Webhooks that were taken: each once, until they are too old. A delivery that waits for somebody is never pushed out by newer ones; when too
-//! many wait, no more are taken.
+//! Webhooks that were taken: each once, until they are too old. A delivery that waits for somebody is never pushed out by newer ones, but its
+//! body may be: nobody needs it to act. When too many wait, no more are taken.
 
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::sql::{Tx, query, query_as, query_scalar};
+use super::sql::{Builder, Tx, query, query_as, query_scalar};
 use super::{Store, StoreError, StoreFault};
 use crate::bridge::wake::{About, Forge};
 use crate::ci::Timestamp;
@@ -12,6 +13,10 @@ use crate::ci::Timestamp;
 const AGE: Duration = Duration::from_hours(4 * 24);
 /// Larger bodies are not kept; what they tell is. No comment of GitHub's is as long.
 const LARGEST_KEPT: usize = 1 << 20;
+/// Deliveries per statement.
+const AT_ONCE: usize = 500;
+/// Bodies per statement, which is in memory as a whole.
+const BODIES_AT_ONCE: usize = 16;
 
 /// Bounds of the inbox.
 #[derive(Debug, Clone, Copy)]
@@ -20,7 +25,7 @@ pub(super) struct Bounds {
     pub rows: u32,
     /// Bytes of bodies that were acted on.
     pub bodies: u64,
-    /// Rows, and bytes of their bodies, that wait for somebody.
+    /// Rows that wait for somebody, and bytes of their bodies. Too many rows are refused; of too many bodies the oldest go.
     pub waiting: (u32, u64),
 }
 
@@ -35,7 +40,15 @@ pub struct Delivery {
     pub event: String,
     pub received_at: Timestamp,
     pub about: About,
+    /// Whether somebody is to act on it.
+    pub waits: bool,
     pub body: Vec<u8>,
+}
+
+impl Delivery {
+    fn key(&self) -> (&str, &str) {
+        (self.forge.word(), &self.id)
+    }
 }
 
 /// A delivery's number in the inbox.
@@ -81,27 +94,39 @@ impl Store {
     ) -> Result<Vec<Taken>, StoreError> {
         let write = async {
             let mut transaction = self.db.begin().await?;
-            let (mut rows, mut bytes): (u32, u64) = {
-                let (rows, bytes): (i64, i64) = query_as(
-                    "SELECT count(*), CAST(coalesce(sum(kept), 0) AS BIGINT) FROM inbox WHERE handled_at IS NULL",
-                )
-                .fetch_one(&mut transaction)
-                .await?;
-                (u32::try_from(rows).unwrap_or(u32::MAX), u64::try_from(bytes).unwrap_or(u64::MAX))
-            };
+            let (rows, bytes): (i64, i64) =
+                query_as("SELECT count(*), CAST(coalesce(sum(kept), 0) AS BIGINT) FROM inbox WHERE handled_at IS NULL")
+                    .fetch_one(&mut transaction)
+                    .await?;
+            let mut places = u64::from(bounds.waiting.0).saturating_sub(rows.cast_unsigned());
+            let mut bytes = bytes.cast_unsigned();
+            let stored = stored(&mut transaction, deliveries).await?;
+            let mut known: HashSet<(&str, &str)> = stored.iter().map(|(forge, id)| (&**forge, &**id)).collect();
+            // None is one that is to be written.
             let mut taken = Vec::with_capacity(deliveries.len());
+            let mut new = Vec::with_capacity(deliveries.len());
             for delivery in deliveries {
-                let waits = delivery.about.wakes_bridge(delivery.forge);
-                let is_full = waits && (rows >= bounds.waiting.0 || bytes >= bounds.waiting.1);
-                let one = put(&mut transaction, delivery, waits, is_full).await?;
-                if waits && matches!(one, Taken::New(_)) {
-                    rows += 1;
-                    bytes += kept(&delivery.body).len() as u64;
-                }
-                taken.push(one);
+                taken.push(if known.contains(&delivery.key()) {
+                    Some(Taken::Known)
+                } else if delivery.waits && places == 0 {
+                    Some(Taken::Full)
+                } else {
+                    if delivery.waits {
+                        places -= 1;
+                        bytes += kept(&delivery.body).len() as u64;
+                    }
+                    known.insert(delivery.key());
+                    new.push(delivery);
+                    None
+                });
+            }
+            let mut numbers = put(&mut transaction, &new).await?.into_iter();
+            if bytes > bounds.waiting.1 {
+                forget_bodies(&mut transaction, "handled_at IS NULL", bounds.waiting.1).await?;
             }
             transaction.commit().await?;
-            Ok(taken)
+            let mut written = || numbers.next().flatten().map_or(Taken::Known, Taken::New);
+            Ok(taken.into_iter().map(|one| one.unwrap_or_else(&mut written)).collect())
         };
         write.await.map_err(|error| self.failed(error))
     }
@@ -146,19 +171,21 @@ impl Store {
 
     /// These were acted on. To say so again changes nothing.
     pub async fn mark_handled(&self, deliveries: &[DeliveryNo], now: Timestamp) -> Result<(), StoreError> {
-        if deliveries.is_empty() {
-            return Ok(());
-        }
         let write = async {
-            let mut transaction = self.db.begin().await?;
-            for no in deliveries {
-                query("UPDATE inbox SET handled_at = ? WHERE no = ? AND handled_at IS NULL")
-                    .bind(now.millis())
-                    .bind(no.0)
-                    .execute(&mut transaction)
-                    .await?;
+            // A transaction for each piece: other writers have their turn in between.
+            for some in deliveries.chunks(AT_ONCE) {
+                let mut mark = Builder::new("UPDATE inbox SET handled_at = ");
+                mark.push_bind(now.millis()).push(" WHERE handled_at IS NULL AND no IN (");
+                let mut list = mark.listed();
+                for no in some {
+                    list.push_bind(no.0);
+                }
+                mark.push(")");
+                let mut transaction = self.db.begin().await?;
+                mark.build().persistent(some.len() == AT_ONCE).execute(&mut transaction).await?;
+                transaction.commit().await?;
             }
-            transaction.commit().await
+            Ok(())
         };
         write.await.map_err(|error| self.failed(error))
     }
@@ -189,55 +216,85 @@ impl Store {
         .bind(bounds.rows)
         .execute(&mut transaction)
         .await?;
-        let last: Option<i64> = query_scalar(
-            "SELECT max(no) FROM (SELECT no, sum(kept) OVER (ORDER BY no DESC) AS total FROM inbox WHERE kept > 0) AS kept_bodies \
-             WHERE total > ?",
-        )
-        .bind(i64::try_from(bounds.bodies).unwrap_or(i64::MAX))
-        .fetch_one(&mut transaction)
-        .await?;
-        if let Some(last) = last {
-            for statement in [
-                "DELETE FROM inbox_bodies WHERE no IN (SELECT no FROM inbox WHERE kept > 0 AND no <= ? AND handled_at IS NOT NULL)",
-                "UPDATE inbox SET kept = 0 WHERE kept > 0 AND no <= ? AND handled_at IS NOT NULL",
-            ] {
-                query(statement).bind(last).execute(&mut transaction).await?;
-            }
-        }
+        forget_bodies(&mut transaction, "handled_at IS NOT NULL", bounds.bodies).await?;
         transaction.commit().await
     }
 }
 
-async fn put(transaction: &mut Tx, delivery: &Delivery, waits: bool, is_full: bool) -> Result<Taken, StoreFault> {
-    if is_full {
-        let known: Option<i64> = query_scalar("SELECT no FROM inbox WHERE forge = ? AND delivery = ?")
-            .bind(delivery.forge.word())
-            .bind(&delivery.id)
-            .fetch_optional(transaction)
-            .await?;
-        return Ok(if known.is_some() { Taken::Known } else { Taken::Full });
+/// Which of these are there already, by forge and id.
+async fn stored(transaction: &mut Tx, deliveries: &[Delivery]) -> Result<Vec<(String, String)>, StoreFault> {
+    let mut stored = Vec::new();
+    for some in deliveries.chunks(AT_ONCE) {
+        let mut look =
+            Builder::new("SELECT forge, delivery FROM inbox WHERE forge IN ('github', 'gitlab') AND delivery IN (");
+        let mut list = look.listed();
+        for delivery in some {
+            list.push_bind(&delivery.id);
+        }
+        look.push(")");
+        let look = look.build_query_as::<(String, String)>().persistent(some.len() == AT_ONCE);
+        stored.extend(look.fetch_all(&mut *transaction).await?);
     }
-    let body = kept(&delivery.body);
-    let no: Option<i64> = query_scalar(
-        "INSERT INTO inbox (forge, delivery, event, received_at, handled_at, bytes, kept, about) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (forge, delivery) DO NOTHING RETURNING no",
-    )
-    .bind(delivery.forge.word())
-    .bind(&delivery.id)
-    .bind(&delivery.event)
-    .bind(delivery.received_at.millis())
-    .bind((!waits).then_some(delivery.received_at.millis()))
-    .bind(i64::try_from(delivery.body.len()).unwrap_or(i64::MAX))
-    .bind(i64::try_from(body.len()).unwrap_or(i64::MAX))
-    // What this type holds can always be written.
-    .bind(serde_json::to_string(&delivery.about).unwrap_or_default())
-    .fetch_optional(&mut *transaction)
+    Ok(stored)
+}
+
+/// Writes deliveries, and tells their numbers in their order; None for one that was there all the same.
+async fn put(transaction: &mut Tx, new: &[&Delivery]) -> Result<Vec<Option<DeliveryNo>>, StoreFault> {
+    let mut rows: Vec<(i64, String, String)> = Vec::with_capacity(new.len());
+    for some in new.chunks(AT_ONCE) {
+        let mut insert =
+            Builder::new("INSERT INTO inbox (forge, delivery, event, received_at, handled_at, bytes, kept, about) ");
+        insert.push_values(some, |mut row, delivery| {
+            row.push_bind(delivery.forge.word())
+                .push_bind(&delivery.id)
+                .push_bind(&delivery.event)
+                .push_bind(delivery.received_at.millis())
+                .push_bind((!delivery.waits).then_some(delivery.received_at.millis()))
+                .push_bind(i64::try_from(delivery.body.len()).unwrap_or(i64::MAX))
+                .push_bind(i64::try_from(kept(&delivery.body).len()).unwrap_or(i64::MAX))
+                // What this type holds can always be written.
+                .push_bind(serde_json::to_string(&delivery.about).unwrap_or_default());
+        });
+        insert.push(" ON CONFLICT (forge, delivery) DO NOTHING RETURNING no, forge, delivery");
+        let insert = insert.build_query_as::<(i64, String, String)>().persistent(some.len() == AT_ONCE);
+        rows.extend(insert.fetch_all(&mut *transaction).await?);
+    }
+    // Neither database promises in which order rows come back.
+    let by_key: HashMap<(&str, &str), i64> = rows.iter().map(|(no, forge, id)| ((&**forge, &**id), *no)).collect();
+    let numbers: Vec<Option<i64>> = new.iter().map(|delivery| by_key.get(&delivery.key()).copied()).collect();
+    let bodies: Vec<(i64, &[u8])> = new
+        .iter()
+        .zip(&numbers)
+        .filter_map(|(delivery, no)| Some(((*no)?, kept(&delivery.body))))
+        .filter(|(_, body)| !body.is_empty())
+        .collect();
+    for some in bodies.chunks(BODIES_AT_ONCE) {
+        let mut insert = Builder::new("INSERT INTO inbox_bodies (no, body) ");
+        insert.push_values(some, |mut row, (no, body)| {
+            row.push_bind(*no).push_bind(*body);
+        });
+        insert.build().persistent(some.len() == BODIES_AT_ONCE).execute(&mut *transaction).await?;
+    }
+    Ok(numbers.into_iter().map(|no| no.map(DeliveryNo)).collect())
+}
+
+/// Of the rows of which this is true, forgets the oldest bodies until no more than so many bytes are left.
+async fn forget_bodies(transaction: &mut Tx, rows: &str, most: u64) -> Result<(), StoreFault> {
+    let last: Option<i64> = query_scalar(format!(
+        "SELECT max(no) FROM (SELECT no, sum(kept) OVER (ORDER BY no DESC) AS total FROM inbox WHERE kept > 0 AND {rows}) \
+         AS kept_bodies WHERE total > ?"
+    ))
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    .fetch_one(&mut *transaction)
     .await?;
-    let Some(no) = no else { return Ok(Taken::Known) };
-    if !body.is_empty() {
-        query("INSERT INTO inbox_bodies (no, body) VALUES (?, ?)").bind(no).bind(body).execute(transaction).await?;
+    let Some(last) = last else { return Ok(()) };
+    for statement in [
+        format!("DELETE FROM inbox_bodies WHERE no IN (SELECT no FROM inbox WHERE kept > 0 AND no <= ? AND {rows})"),
+        format!("UPDATE inbox SET kept = 0 WHERE kept > 0 AND no <= ? AND {rows}"),
+    ] {
+        query(statement).bind(last).execute(&mut *transaction).await?;
     }
-    Ok(Taken::New(DeliveryNo(no)))
+    Ok(())
 }
 
 fn kept(body: &[u8]) -> &[u8] {
@@ -252,7 +309,8 @@ mod tests {
 
     fn delivery(id: u64, about: About, at: Timestamp) -> Delivery {
         let (id, event) = (format!("d-{id}"), "pull_request".to_owned());
-        Delivery { forge: Forge::GitHub, id, event, received_at: at, about, body: vec![b'x'; 1_000] }
+        let waits = about.wakes_bridge(Forge::GitHub);
+        Delivery { forge: Forge::GitHub, id, event, received_at: at, about, waits, body: vec![b'x'; 1_000] }
     }
 
     fn waits(id: u64, at: Timestamp) -> Delivery {
@@ -279,13 +337,57 @@ mod tests {
             matches!(taken[..], [Taken::Known, Taken::Full, Taken::New(_)]),
             "what nobody waits for has room: {taken:?}"
         );
-        let bytes = Bounds { waiting: (100, 2_500), ..BOUNDS };
-        let taken = store.put_deliveries_within(&[waits(3, NOW), waits(4, NOW)], bytes).await.unwrap();
-        assert!(matches!(taken[..], [Taken::New(_), Taken::Full]), "{taken:?}");
         let waiting = store.waiting_deliveries().await.unwrap();
         store.mark_handled(&waiting.iter().map(|one| one.no).collect::<Vec<_>>(), NOW).await.unwrap();
         let taken = store.put_deliveries_within(&[waits(2, NOW)], few).await.unwrap();
         assert!(matches!(taken[..], [Taken::New(_)]), "delivered again, it is taken");
+    }
+
+    async fn for_too_many_bodies_that_wait_the_oldest_go_and_none_is_refused(ground: &Ground) {
+        let store = ground.store().await;
+        store.put_deliveries(&[delivery(9, About::Other, NOW)]).await.unwrap();
+        let few = Bounds { waiting: (100, 2_500), ..BOUNDS };
+        for id in 0..5 {
+            let taken = store.put_deliveries_within(&[waits(id, NOW)], few).await.unwrap();
+            assert!(matches!(taken[..], [Taken::New(_)]), "{taken:?}");
+        }
+        assert_eq!((kept(&store, 0..3).await, kept(&store, 3..5).await, kept(&store, 9..10).await), (0, 2, 1));
+        assert_eq!(store.waiting_deliveries().await.unwrap().len(), 5, "to wake somebody needs no body");
+        let again = store.put_deliveries_within(&[waits(0, NOW)], few).await.unwrap();
+        assert_eq!(again, [Taken::Known]);
+    }
+
+    async fn what_waits_for_nobody_is_handled_and_always_has_room(ground: &Ground) {
+        let store = ground.store().await;
+        let none = Bounds { waiting: (0, 0), ..BOUNDS };
+        let taken = store.put_deliveries_within(&[Delivery { waits: false, ..waits(1, NOW) }], none).await.unwrap();
+        assert!(matches!(taken[..], [Taken::New(_)]), "{taken:?}");
+        assert_eq!(store.inbox_tally().await.unwrap(), InboxTally::default());
+        assert_eq!(store.put_deliveries_within(&[waits(1, NOW)], none).await.unwrap(), [Taken::Known]);
+    }
+
+    async fn a_thousand_at_once_are_each_taken_and_marked_once(ground: &Ground) {
+        let store = ground.store().await;
+        let mut all: Vec<Delivery> = (0..1_100).map(|id| waits(id, NOW)).collect();
+        all.push(waits(7, NOW));
+        all.push(Delivery { forge: Forge::GitLab, ..waits(7, NOW) });
+        let taken = store.put_deliveries(&all).await.unwrap();
+        let numbers: Vec<DeliveryNo> =
+            taken.iter().filter_map(|one| if let Taken::New(no) = one { Some(*no) } else { None }).collect();
+        assert!(numbers.is_sorted() && taken[1_100] == Taken::Known && matches!(taken[1_101], Taken::New(_)));
+        let waiting: Vec<Waiting> = store.waiting_deliveries().await.unwrap();
+        assert_eq!(waiting.iter().map(|one| one.no).collect::<Vec<_>>(), numbers);
+        assert_eq!(waiting[1_099].about, all[1_099].about);
+        assert_eq!(kept(&store, 1_090..1_100).await, 10);
+        store.mark_handled(&numbers[1..], NOW).await.unwrap();
+        store.mark_handled(&numbers[1..], NOW.shifted(DAY)).await.unwrap();
+        assert_eq!(store.waiting_deliveries().await.unwrap(), waiting[..1]);
+        let marked: i64 = query_scalar("SELECT count(*) FROM inbox WHERE handled_at = ?")
+            .bind(NOW.millis())
+            .fetch_one(&store.db)
+            .await
+            .unwrap();
+        assert_eq!(marked, 1_100, "to mark them again changes nothing");
     }
 
     async fn bodies_go_first_then_rows_and_never_what_waits(ground: &Ground) {
@@ -322,6 +424,9 @@ mod tests {
 
     on_both! {
         no_more_are_taken_than_may_wait_and_none_is_pushed_out
+        for_too_many_bodies_that_wait_the_oldest_go_and_none_is_refused
+        what_waits_for_nobody_is_handled_and_always_has_room
+        a_thousand_at_once_are_each_taken_and_marked_once
         bodies_go_first_then_rows_and_never_what_waits
         ids_are_known_for_as_long_as_github_delivers_again
         a_row_of_another_version_still_wakes

@@ -18,7 +18,7 @@ use super::error::StoreFault;
 use super::sql::Statement;
 
 /// Connections of one process. Whoever writes waits for the others anyway.
-const CONNECTIONS: u32 = 6;
+pub(super) const CONNECTIONS: u32 = 6;
 /// How long a statement waits for a lock of another process, as with SQLite.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Whoever forgets a transaction, or hangs in one, holds up all others for this long at most.
@@ -74,9 +74,12 @@ impl Place {
             // Before the other deadline: whoever waits for a lock should hear so.
             ("lock_timeout", milliseconds(PATIENCE.min(self.statement * 3 / 4))),
             ("idle_in_transaction_session_timeout", milliseconds(FORGOTTEN)),
+            // A machine that vanished is given 11 s: by probes while its session is silent, and by the last of these while an answer is not
+            // acknowledged, since nothing is probed then.
             ("tcp_keepalives_idle", "5".to_owned()),
             ("tcp_keepalives_interval", "2".to_owned()),
             ("tcp_keepalives_count", "3".to_owned()),
+            ("tcp_user_timeout", "11000".to_owned()),
         ]))
     }
 }
@@ -122,7 +125,13 @@ impl Server {
 
     /// A connection of the pool, which looks first whether it still lives.
     pub async fn acquire(&self) -> Result<PoolConnection<Postgres>, StoreFault> {
-        within(self.patience, self.pool.acquire()).await
+        match within(self.patience, self.pool.acquire()).await {
+            // Connections are counted from when they begin to be made: none was left for this one.
+            Err(StoreFault::NoServer(_)) if self.pool.size() >= CONNECTIONS && self.pool.num_idle() == 0 => {
+                Err(StoreFault::Busy)
+            }
+            acquired => acquired,
+        }
     }
 
     pub async fn execute(&self, statement: Statement, is_kept: bool) -> Result<u64, StoreFault> {

@@ -79,3 +79,21 @@ fn files_that_hold_no_pass_are_refused() {
     let unknown = text.replacen("\"now\":", "\"later\":1,\"now\":", 1);
     assert!(read(&unknown).to_string().contains("later"));
 }
+
+/// Takes everything and loses it at the end, as a buffer before a full disk does.
+struct Full;
+
+impl std::io::Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::StorageFull.into())
+    }
+}
+
+#[test]
+fn a_recording_that_does_not_reach_the_disk_is_an_error() {
+    assert_eq!(recorded().write(Full).unwrap_err().kind(), std::io::ErrorKind::StorageFull);
+}

@@ -205,6 +205,7 @@ impl Setup {
             },
             guards: self.rules.clone(),
             clock: Arc::clone(&self.clock),
+            dry: companions::DryNotes::default(),
         })
     }
 

@@ -14,9 +14,10 @@ use super::args::Globals;
 use super::assemble::{Setup, Wanted};
 use super::daemon;
 use super::exit::{Exit, Failure};
+use super::file::{read_at_most, write_new};
 use super::out::{self, Out};
 use super::stop::Stop;
-use crate::bridge::Recording;
+use crate::bridge::{MAX_RECORDING, Recording};
 use crate::console::fault::Fault;
 use crate::controller::loops::bridge::{Bridge, PassReport};
 
@@ -72,7 +73,7 @@ pub struct Ask {
     /// Prints JSON, a line per pass.
     #[arg(long)]
     json: bool,
-    /// Writes what the pass knew and decided into this file.
+    /// Writes what the pass knew and decided into this new file.
     #[arg(long, value_name = "FILE", requires = "once")]
     record: Option<PathBuf>,
 }
@@ -128,6 +129,11 @@ async fn pass(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
             format!("{why}; nothing can be pushed, but --dry-run shows what would be"),
         ));
     }
+    // Before something is done that would then be recorded nowhere.
+    if let Some(path) = ask.record.as_ref().filter(|path| path.exists()) {
+        let what = format!("{}: it is there already; name a file that does not exist yet", path.display());
+        return Err(Failure::new(Exit::Failed, what));
+    }
     // Whoever only looks keeps nobody out.
     let lead = if ask.dry_run { None } else { Some(daemon::take_lead(setup).await?) };
     let bridge = setup.bridge((!ask.once).then_some(TELLING)).await?;
@@ -174,13 +180,13 @@ async fn one(
     let asked = || is_asked_to_stop.load(Ordering::Relaxed);
     let pass = bridge.pass(ask.dry_run, &asked).await;
     let pass = pass.map_err(|fault: Fault| Failure::remote(&fault, setup.clock.now()))?;
-    if let Some(path) = &ask.record {
-        write(path, &pass.recording())?;
-    }
     if ask.json {
         out::json_line(&pass.report)?;
     } else {
         tell(setup.out, &pass.report)?;
+    }
+    if let Some(path) = &ask.record {
+        write(path, &pass.recording())?;
     }
     let exit = match &pass.blind {
         Some(fault) => Failure::remote(fault, setup.clock.now()).exit(),
@@ -207,15 +213,18 @@ fn tell(out: Out, report: &PassReport) -> Result<(), Failure> {
 }
 
 fn write(path: &Path, recording: &Recording) -> Result<(), Failure> {
-    let written = std::fs::File::create(path).and_then(|file| recording.write(std::io::BufWriter::new(file)));
-    written.map_err(|error| Failure::new(Exit::Failed, format!("cannot write {}: {error}", path.display())))
+    let mut file = Vec::new();
+    recording
+        .write(&mut file)
+        .map_err(|error| Failure::new(Exit::Failed, format!("the pass cannot be written: {error}")))?;
+    write_new(path, &file)
 }
 
 fn replay(out: Out, ask: &Replay) -> Result<Exit, Failure> {
     let place = ask.file.display();
     let wrong = |what: String| Failure::new(Exit::Failed, format!("cannot replay {place}: {what}"));
-    let bytes =
-        std::fs::read(&ask.file).map_err(|error| wrong(format!("{error}; name the file that --record wrote")))?;
+    let bytes = read_at_most(&ask.file, MAX_RECORDING)
+        .map_err(|error| wrong(format!("{error}; name the file that --record wrote")))?;
     let recording = Recording::read(&bytes).map_err(|error| wrong(error.to_string()))?;
     let differences = recording.replay();
     if ask.json {

@@ -121,7 +121,7 @@ pub async fn run(globals: &Globals, ask: &Ask) -> Result<Exit, Failure> {
     for warning in &setup.loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let hooks = if ask.once { None } else { hooks(&setup)? };
+    let hooks = if ask.once { None } else { hooks(&setup, &chosen, ask.dry_run)? };
     let daemon = daemon(&setup, &chosen, hooks, ask.dry_run)?;
     let ended = if ask.once {
         match daemon.pass(stop.clone()).await {
@@ -142,7 +142,7 @@ pub async fn run(globals: &Globals, ask: &Ask) -> Result<Exit, Failure> {
 }
 
 /// The door for webhooks, where anybody is let in.
-fn hooks(setup: &Setup) -> Result<Option<Arc<Hooks>>, Failure> {
+fn hooks(setup: &Setup, chosen: &Chosen, is_dry_run: bool) -> Result<Option<Arc<Hooks>>, Failure> {
     if setup.hooks.is_closed() {
         return Ok(None);
     }
@@ -153,7 +153,11 @@ fn hooks(setup: &Setup) -> Result<Option<Arc<Hooks>>, Failure> {
     }
     // Whoever delivers is told that it was taken only when it is on the disk.
     let store = setup.outside.store.clone().map_err(|fault| wrong(format!("webhooks need the store: {fault}")))?;
-    let opened = Hooks::open(store, Arc::clone(&setup.clock), setup.hooks.clone());
+    // Deliveries for which nobody acts do not wait, or they would fill the inbox.
+    let may_act = !is_dry_run && setup.rules.read_only.is_none();
+    let has_bridge = chosen.has(bridge::NAME) && setup.has_bridge() && may_act;
+    let open = if has_bridge { Hooks::open } else { Hooks::open_without_bridge };
+    let opened = open(store, Arc::clone(&setup.clock), setup.hooks.clone());
     opened.map(|hooks| Some(Arc::new(hooks))).map_err(|error| wrong(error.to_string()))
 }
 

@@ -1,6 +1,7 @@
 //! The daemon's numbers, from what the world knows. What is not known is not there.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::adapters::prometheus::{Metrics, Unwritten};
 use crate::adapters::service::Usage;
@@ -28,6 +29,8 @@ const REVISION: &str = match option_env!("STACKHAND_REVISION") {
 pub(super) struct Tally {
     /// By class, and whether the infrastructure owns it.
     failures: BTreeMap<(String, bool), u64>,
+    /// Targets of actions, by what was done with them and what came of it.
+    actions: BTreeMap<(Arc<str>, &'static str), u64>,
 }
 
 impl Tally {
@@ -35,6 +38,12 @@ impl Tally {
         if let Event::Judged(failure) = event {
             let is_infrastructure = failure.owner == Owner::Infrastructure;
             *self.failures.entry((failure.class.to_string(), is_infrastructure)).or_default() += 1;
+        }
+        if let Event::AuditStored { row, result: Ok(()) } = event {
+            // Only the last row of a plan has answers.
+            for (_, outcome) in &row.detail.answers {
+                *self.actions.entry((Arc::clone(&row.action), outcome.word())).or_default() += 1;
+            }
         }
     }
 }
@@ -104,6 +113,9 @@ fn process(out: &mut Metrics, controller: &Controller) -> Result<(), Unwritten> 
 }
 
 fn known(out: &mut Metrics, world: &World, tally: &Tally, now: Timestamp) -> Result<(), Unwritten> {
+    for ((action, outcome), count) in &tally.actions {
+        out.add("stackhand_actions_total", &[action, outcome], *count as f64)?;
+    }
     sources(out, world, now)?;
     bridge(out, world, now)?;
     jobs(out, world)?;
@@ -152,6 +164,7 @@ fn sources(out: &mut Metrics, world: &World, now: Timestamp) -> Result<(), Unwri
 /// How pull requests stand, as the last pass left them; one that was long ago says nothing.
 fn bridge(out: &mut Metrics, world: &World, now: Timestamp) -> Result<(), Unwritten> {
     let (Some(board), Some(heard)) = (&world.board.value, world.board.fetched_at) else { return Ok(()) };
+    out.set("stackhand_source_last_success_timestamp_seconds", &["github"], Some(seconds(heard)))?;
     // Whose clock the board goes by need not be known to go on from it.
     let passed = now.since(heard);
     if passed > Board::OLD {

@@ -14,12 +14,13 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use super::body::{LARGEST, read};
+use super::body::{LARGE_AT_ONCE, LARGEST, read};
 use super::inbox::Inbox;
 use super::proof::{Keys, Tokens};
-use super::tally::{Outcome, Tally};
+use super::tally::{Ignored, Outcome, Tally};
 use crate::adapters::store::{Delivery, Taken};
 use crate::bridge::wake::{self, Forge};
+use crate::console::text::clean;
 
 /// Memory for bodies that are being read or wait to be written; whoever brings more waits.
 const ROOM: usize = 128 << 20;
@@ -64,7 +65,10 @@ struct Desk {
     tokens: Tokens,
     settings: Settings,
     room: Arc<Semaphore>,
+    /// For large bodies of whoever is not known yet.
+    turns: Semaphore,
     tally: Tally,
+    ignored: Ignored,
 }
 
 impl Door {
@@ -76,8 +80,9 @@ impl Door {
             }
         }
         let (keys, tokens) = (Keys::new(&settings.github_secrets), Tokens::new(&settings.gitlab_tokens));
-        let room = Arc::new(Semaphore::new(ROOM));
-        Ok(Self(Arc::new(Desk { inbox, keys, tokens, settings, room, tally: Tally::default() })))
+        let (room, turns) = (Arc::new(Semaphore::new(ROOM)), Semaphore::new(LARGE_AT_ONCE));
+        let (tally, ignored) = (Tally::default(), Ignored::default());
+        Ok(Self(Arc::new(Desk { inbox, keys, tokens, settings, room, turns, tally, ignored })))
     }
 
     pub fn tally(&self) -> &Tally {
@@ -128,7 +133,8 @@ impl Desk {
             return Err(Outcome::Unproven);
         }
         let mut sums = self.keys.begin();
-        let reading = read(body, &self.room, |piece| {
+        let turns = (forge == Forge::GitHub).then_some(&self.turns);
+        let reading = read(body, &self.room, turns, |piece| {
             if forge == Forge::GitHub {
                 sums.add(piece);
             }
@@ -147,10 +153,14 @@ impl Desk {
         if let (Some(wanted), Some(project)) = (wanted, &told.project)
             && !wanted.eq_ignore_ascii_case(project)
         {
+            if let Some(left_out) = self.ignored.line(forge, Instant::now()) {
+                tracing::info!(%forge, %event, project = %clean(project), left_out, "ignored a webhook of another project");
+            }
             return Ok(Outcome::Foreign);
         }
-        let received_at = self.inbox.now();
-        let delivery = Delivery { forge, id, event, received_at, about: told.about, body: text.into_bytes() };
+        let (about, received_at) = (told.about, self.inbox.now());
+        let waits = self.inbox.keeps_waiting(forge, &about);
+        let delivery = Delivery { forge, id, event, received_at, about, waits, body: text.into_bytes() };
         let put = self.inbox.put(delivery, read.share);
         match timeout_at(deadline, put).await {
             Ok(Ok(Taken::New(_))) => Ok(Outcome::Taken),

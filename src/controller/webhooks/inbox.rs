@@ -8,6 +8,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc, oneshot};
 use super::changes::Noted;
 use crate::adapters::clock::Clock;
 use crate::adapters::store::{Delivery, Store, StoreError, Taken};
+use crate::bridge::wake::{About, Forge};
 use crate::ci::Timestamp;
 
 /// Deliveries that wait to be written; whoever brings more waits at the door.
@@ -28,18 +29,24 @@ struct Queued {
 pub struct Inbox {
     queue: mpsc::Sender<Queued>,
     clock: Arc<dyn Clock>,
+    has_bridge: bool,
 }
 
 impl Inbox {
-    pub(super) fn open(store: Store, clock: Arc<dyn Clock>, bell: Arc<Notify>, noted: Noted) -> Self {
+    pub(super) fn open(store: Store, clock: Arc<dyn Clock>, bell: Arc<Notify>, noted: Noted, has_bridge: bool) -> Self {
         let (queue, queued) = mpsc::channel(QUEUE);
         let writer = Writer { store, clock: Arc::clone(&clock), bell, noted, pruned_at: clock.now(), since_pruned: 0 };
         tokio::spawn(writer.run(queued));
-        Self { queue, clock }
+        Self { queue, clock, has_bridge }
     }
 
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Whether a delivery waits for the bridge.
+    pub(super) const fn keeps_waiting(&self, forge: Forge, about: &About) -> bool {
+        self.has_bridge && about.wakes_bridge(forge)
     }
 
     /// Stores a delivery. An error says that it may not be stored; the reason is in the log.
@@ -93,7 +100,7 @@ impl Writer {
             }
         };
         let new = || deliveries.iter().zip(taken).filter(|(_, one)| matches!(one, Taken::New(_))).map(|(one, _)| one);
-        if new().any(|one| one.about.wakes_bridge(one.forge)) {
+        if new().any(|one| one.waits) {
             self.bell.notify_one();
         }
         self.noted.add(new().filter_map(|one| one.about.pipeline()));

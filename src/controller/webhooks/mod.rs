@@ -42,9 +42,18 @@ pub struct Hooks {
 impl Hooks {
     /// Begins to take deliveries of whoever the settings let in.
     pub fn open(store: Store, clock: Arc<dyn Clock>, settings: Settings) -> Result<Self, DoorError> {
+        Self::open_with(store, clock, settings, true)
+    }
+
+    /// The same where no bridge acts: a delivery waits for nobody, and only says what is to be read again.
+    pub fn open_without_bridge(store: Store, clock: Arc<dyn Clock>, settings: Settings) -> Result<Self, DoorError> {
+        Self::open_with(store, clock, settings, false)
+    }
+
+    fn open_with(store: Store, clock: Arc<dyn Clock>, settings: Settings, has_bridge: bool) -> Result<Self, DoorError> {
         let bell = Arc::new(Notify::new());
         let (noted, changes) = changes::channel();
-        let inbox = Inbox::open(store.clone(), Arc::clone(&clock), Arc::clone(&bell), noted);
+        let inbox = Inbox::open(store.clone(), Arc::clone(&clock), Arc::clone(&bell), noted, has_bridge);
         Ok(Self { store, clock, bell, door: Door::new(inbox, settings)?, changes })
     }
 

@@ -1,11 +1,17 @@
 //! What became of deliveries, counted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use tokio::time::Instant;
 
 use crate::bridge::wake::Forge;
+
+/// From one line about ignored deliveries of a forge to the next.
+const SPACING: Duration = Duration::from_mins(1);
 
 /// What became of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,5 +126,43 @@ impl Tally {
 
     fn cell(&self, forge: Forge, outcome: Outcome) -> Option<&AtomicU64> {
         self.0.get(forge as usize)?.get(outcome as usize)
+    }
+}
+
+/// Which ignored deliveries are worth a line in the log: a forge may send thousands.
+#[derive(Debug, Default)]
+pub(super) struct Ignored([Mutex<Unsaid>; Forge::ALL.len()]);
+
+/// What was left out since the last line.
+#[derive(Debug, Default)]
+struct Unsaid {
+    last: Option<Instant>,
+    count: u64,
+}
+
+impl Ignored {
+    /// One more was ignored: how many were left out before it, or None when it is left out as well.
+    pub fn line(&self, forge: Forge, now: Instant) -> Option<u64> {
+        let mut unsaid = self.0.get(forge as usize)?.lock().unwrap_or_else(PoisonError::into_inner);
+        if unsaid.last.is_some_and(|last| now.duration_since(last) < SPACING) {
+            unsaid.count += 1;
+            return None;
+        }
+        unsaid.last = Some(now);
+        Some(std::mem::take(&mut unsaid.count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_is_ignored_one_line_a_minute_and_forge_says_how_many_were_left_out() {
+        let (ignored, now) = (Ignored::default(), Instant::now());
+        let at = |forge, seconds| ignored.line(forge, now + Duration::from_secs(seconds));
+        assert_eq!([at(Forge::GitHub, 0), at(Forge::GitHub, 1), at(Forge::GitHub, 59)], [Some(0), None, None]);
+        assert_eq!(at(Forge::GitLab, 59), Some(0));
+        assert_eq!([at(Forge::GitHub, 60), at(Forge::GitHub, 61), at(Forge::GitHub, 120)], [Some(2), None, Some(1)]);
     }
 }

@@ -191,6 +191,24 @@ async fn what_is_asked_for_is_pushed_at_once_whatever_held_it_up() {
     }
 }
 
+/// Whoever only looks may not be the one who leads: what it finds out is good for its pass alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dry_pass_leaves_the_store_as_it_was() {
+    let night = Night::begin("dry", still()).await;
+    let path = night.folder.join("store.db");
+    let store = Store::open(&path, SystemClock.now()).await.unwrap();
+    let sha = Sha::parse(&night.head(night.number("fix-amrex-build"))).unwrap();
+    let unheard = Posted { sha, context: "ci/gitlab-ci".into(), status: None, refused: None };
+    store.put_status(night.running.project, &unheard, true, SystemClock.now()).await.unwrap();
+    let mut watch = Watch::on(&path).await;
+    let before = watch.version().await;
+    let dry = night.bridge().pass(true, &|| false).await.unwrap().report;
+    assert!(dry.troubles.is_empty() && dry.would_push.is_some_and(|names| !names.is_empty()));
+    assert_eq!(watch.version().await, before);
+    night.pass().await;
+    assert_ne!(watch.version().await, before, "a pass that acts is seen");
+}
+
 /// E36: 800 pull requests of which none changed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn case_E36_an_idle_pass_over_hundreds_asks_little() {

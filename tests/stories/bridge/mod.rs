@@ -26,6 +26,8 @@ use stackhand::controller::supervisor::{Loop, TickContext, stop_sign};
 use stackhand::forge::{BranchName, PrNumber, Sha};
 use stackhand::sandbox::{Act, Fault, FaultKind, Hub, Options, Running, Sandbox};
 
+use super::watch::Watch;
+
 /// A practice world, and a bridge in it.
 pub struct Night {
     pub running: Running,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::postgres::May;
+use super::super::postgres::{CONNECTIONS, May};
 use super::super::sql::query;
 use super::ground::{place, server};
 use super::*;
@@ -115,6 +115,23 @@ async fn whoever_keeps_the_writers_waiting_is_told_of_and_readers_go_on() {
     drop(lock);
     // What was not committed keeps nobody out.
     store.put_needs(PipelineId(8), "{}", NOW).await.unwrap();
+}
+
+#[tokio::test]
+async fn when_every_connection_is_busy_that_is_what_is_told() {
+    let Some(server) = server() else { return };
+    let place = Place { connect: Duration::from_secs(2), ..place(server, "busy") };
+    let store = Store::open_postgres(&place, NOW).await.unwrap();
+    let mut held = Vec::new();
+    for _ in 0..CONNECTIONS {
+        held.push(store.db.begin_reading().await.unwrap());
+    }
+    let error = store.get_meta("a").await.unwrap_err();
+    assert!(matches!(error.fault, StoreFault::Busy), "{error:?}");
+    for reading in held {
+        reading.commit().await.unwrap();
+    }
+    assert_eq!(store.get_meta("a").await.unwrap(), None);
 }
 
 /// Takes connections and never says a word.

@@ -38,7 +38,8 @@ pub(super) struct Gathered {
     pub troubles: Vec<String>,
 }
 
-pub(super) async fn gather(outside: &Outside, memory: &mut Memory) -> Result<Gathered, Fault> {
+/// Lists everything. What a dry pass finds out about earlier ones is good for itself alone.
+pub(super) async fn gather(outside: &Outside, memory: &mut Memory, dry_run: bool) -> Result<Gathered, Fault> {
     let mut troubles = Vec::new();
     let (open, protected, github, gitlab, (main, pipelines)) = tokio::join!(
         outside.github.open_prs(),
@@ -101,8 +102,8 @@ pub(super) async fn gather(outside: &Outside, memory: &mut Memory) -> Result<Gat
         }
         _ => gitlab,
     };
-    settle(outside, memory, &open, now, &mut troubles).await?;
-    let guarded = guarded(outside, now, &mut troubles).await?;
+    settle(outside, memory, &open, now, dry_run, &mut troubles).await?;
+    let guarded = guarded(outside, now, dry_run, &mut troubles).await?;
     let branches = match (&protected, &github) {
         (Some(names), Some(github)) => branch_inputs(names.iter().map(|name| &**name), github, &gitlab),
         _ => Vec::new(),
@@ -163,6 +164,7 @@ async fn see_checks(outside: &Outside, open: &mut [SeenPr], troubles: &mut Vec<S
 async fn guarded(
     outside: &Outside,
     now: Timestamp,
+    dry_run: bool,
     troubles: &mut Vec<String>,
 ) -> Result<Result<Vec<Arc<str>>, bridge::Fault>, Fault> {
     let key = format!("bridge.protected {}", outside.name);
@@ -188,8 +190,10 @@ async fn guarded(
             return Ok(known.map(|(_, names)| names).ok_or_else(unknown));
         }
     };
-    let text = serde_json::to_string(&(now.millis(), &names)).unwrap_or_default();
-    outside.store.put_meta(&key, &text).await.map_err(|error| local(&error))?;
+    if !dry_run {
+        let text = serde_json::to_string(&(now.millis(), &names)).unwrap_or_default();
+        outside.store.put_meta(&key, &text).await.map_err(|error| local(&error))?;
+    }
     Ok(Ok(names))
 }
 
@@ -262,6 +266,7 @@ async fn settle(
     memory: &mut Memory,
     open: &[SeenPr],
     now: Timestamp,
+    dry_run: bool,
     troubles: &mut Vec<String>,
 ) -> Result<(), Fault> {
     let listed: HashMap<&Sha, &Items<CommitStatus>> =
@@ -289,7 +294,9 @@ async fn settle(
         posted.status = shown.listed.iter().find(same).cloned();
         posted.refused = None;
         *is_uncertain = false;
-        outside.store.put_status(&outside.name, posted, false, now).await.map_err(|error| local(&error))?;
+        if !dry_run {
+            outside.store.put_status(&outside.name, posted, false, now).await.map_err(|error| local(&error))?;
+        }
     }
     Ok(())
 }

@@ -90,21 +90,21 @@ impl Bridge {
         Self { outside }
     }
 
-    /// One pass. A dry one looks and decides, and changes nothing on either side. `is_asked_to_stop` is asked between two things that change
-    /// something.
+    /// One pass. A dry one looks and decides; it changes nothing on either side, and writes nothing down. `is_asked_to_stop` is asked between
+    /// two things that change something.
     pub async fn pass(&self, dry_run: bool, is_asked_to_stop: &(dyn Fn() -> bool + Sync)) -> Result<Pass, Fault> {
         let begun = std::time::Instant::now();
         let outside = &self.outside;
         let before = self.requests();
         let mut memory = memory::Memory::read(outside).await?;
-        let gathered = gather::gather(outside, &mut memory).await?;
+        let gathered = gather::gather(outside, &mut memory, dry_run).await?;
         let mut troubles = gathered.troubles;
         let mut input = gathered.input;
         let output = look::decide(outside, &mut input).await;
-        memory.note(outside, &input, gathered.is_listed).await?;
         let mut told = Told { unchanged: output.statuses.unchanged, ..Told::default() };
         let (mut pushed, mut resyncs, mut board) = (Vec::new(), memory.resyncs.clone(), None);
         if !dry_run {
+            memory.note(outside, &input, gathered.is_listed).await?;
             let decided = Decided::all(&output, input.now);
             outside.store.put_decisions(&outside.name, &decided, input.now).await.map_err(|error| local(&error))?;
             if !output.pushes.is_empty() || !output.statuses.post.is_empty() {

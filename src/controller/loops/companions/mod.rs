@@ -6,7 +6,7 @@
 //!   is not known is never acted on; what the time is, only GitLab says.
 //! * Nothing is sent before its row of the audit is on disk. What is asked for is noted before it is asked, so that a pass that dies in the
 //!   middle, or another one beside it, does not ask twice: it finds the note, and looks what became of it.
-//! * A fault of one thing is its own, and told. A dry run asks only questions.
+//! * A fault of one thing is its own, and told. A dry run asks only questions, and writes nothing down.
 
 mod deed;
 mod notes;
@@ -22,6 +22,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use notes::DryNotes;
 pub use report::{Item, Report};
 pub use rounds::{NAME, Rounds};
 pub use skipped::Skipped;
@@ -53,6 +54,8 @@ pub struct Outside {
     /// What bounds every action; guardrails speak about retries here as well.
     pub guards: actions::Rules,
     pub clock: Arc<dyn Clock>,
+    /// What dry passes of this process remember.
+    pub dry: DryNotes,
 }
 
 /// How long is waited, and how much one pass may do.

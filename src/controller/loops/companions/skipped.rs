@@ -66,7 +66,7 @@ impl Skipped {
         let outside = &*self.outside;
         let mut pass = outside.begin(Duty::Skipped.word(), dry_run).await?;
         let now = pass.at();
-        let mut notes = Notes::<Note>::read(outside, Duty::Skipped).await?;
+        let mut notes = Notes::<Note>::read(outside, Duty::Skipped, dry_run).await?;
         let since = now.shifted(-(WINDOW.as_millis() as i64));
         let (branches, open, pushes, changed, memory) = tokio::join!(
             outside.gitlab.branches(),

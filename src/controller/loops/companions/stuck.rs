@@ -2,7 +2,8 @@
 //!
 //! Children are canceled first, then the pipeline, and only then a new one is started: GitLab cancels what is redundant when a pipeline
 //! starts, and two that run for one branch would cancel each other. Each step waits until the one before is seen to have worked. What is owed
-//! a new pipeline is noted before the first cancel, so that a pass that dies in the middle leaves nothing canceled and forgotten.
+//! a new pipeline is noted before the first cancel, so that a pass that dies in the middle leaves nothing canceled and forgotten. What was never
+//! canceled is owed nothing: a note goes where GitLab refused, and where a pipeline is gone or has ended by itself.
 //!
 //! A pass asks for the running pipelines (a request for every hundred), and for three things of each that is too old, at most
 //! [`Rules::most_acts`](super::Rules::most_acts) of them; each step costs two to five more.
@@ -23,19 +24,22 @@ use crate::bridge::companions::stuck::{LongPipeline, StuckReason, StuckStep};
 use crate::bridge::{Looked, Trouble};
 use crate::ci::{Pipeline, PipelineId, Status};
 use crate::console::actions::{Object, Outcome};
-use crate::console::fault::Fault;
+use crate::console::fault::{Fault, FaultKind};
 use crate::forge::{BranchName, Sha};
 
 /// GitLab cancels in the background: so long is waited before it is looked at again.
 const PAUSES: [Duration; 4] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 const WHO: &str = "bridge.stuck";
 
-/// A pipeline that is canceled, and whose branch gets a new one.
+/// A pipeline that is about to be canceled, or was, and whose branch gets a new one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Owed {
     pipeline: PipelineId,
     git_ref: Arc<str>,
     sha: Sha,
+    /// A cancel of it, or of a child, was seen to work. Before that nobody knows whether one was sent.
+    #[serde(default)]
+    canceled: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     asked: Option<Trouble>,
 }
@@ -71,7 +75,7 @@ impl Stuck {
         let outside = &*self.outside;
         let mut pass = outside.begin(Duty::Stuck.word(), dry_run).await?;
         let now = pass.at();
-        let mut notes = Notes::<Owed>::read(outside, Duty::Stuck).await?;
+        let mut notes = Notes::<Owed>::read(outside, Duty::Stuck, dry_run).await?;
         let mut running = outside.gitlab.running_pipelines().await?;
         if let Some(fault) = running.trouble.take() {
             pass.trouble(fault);
@@ -90,9 +94,7 @@ impl Stuck {
                 }
                 Debt::Due => Item::new(&owed.git_ref, "start", owed.told()),
                 Debt::Settled(why) => {
-                    if !dry_run {
-                        notes.put(&subject, None, now).await?;
-                    }
+                    notes.put(&subject, None, now).await?;
                     Item::new(&owed.git_ref, "settled", why)
                 }
                 Debt::Open(verdict, why) => Item::new(&owed.git_ref, verdict, why),
@@ -186,31 +188,45 @@ impl Stuck {
         reason: &StuckReason,
         steps: Vec<StuckStep>,
     ) -> Result<Outcome, Fault> {
-        let subject = long.id.to_string();
+        let (subject, now) = (long.id.to_string(), self.outside.gitlab.server_now().await?);
         let known = notes.get(&subject).cloned();
-        let owed = known.unwrap_or_else(|| Owed {
+        // An earlier pass may have canceled something.
+        let mut may_owe = known.is_some();
+        let mut owed = known.unwrap_or_else(|| Owed {
             pipeline: long.id,
             git_ref: long.git_ref.clone(),
             sha: long.sha.clone(),
+            canceled: false,
             asked: None,
         });
-        if matches!(reason, StuckReason::Restart { .. }) {
-            let now = self.outside.gitlab.server_now().await?;
-            if notes.get(&subject).is_none() && !notes.put(&subject, Some(owed.clone()), now).await? {
-                return Ok(Outcome::Skipped { reason: "another process looks after it".to_owned() });
-            }
+        let is_new = !may_owe && matches!(reason, StuckReason::Restart { .. });
+        if is_new && !notes.put(&subject, Some(owed.clone()), now).await? {
+            return Ok(Outcome::Skipped { reason: "another process looks after it".to_owned() });
         }
         let mut outcome = Outcome::Skipped { reason: "it has ended by itself".to_owned() };
         for step in steps {
             match step {
                 StuckStep::Cancel(id) => match self.cancel(long, id, reason).await? {
                     None => {}
-                    Some(done @ Outcome::Done { .. }) => outcome = done,
-                    Some(other) => return Ok(other),
+                    Some(done @ Outcome::Done { .. }) => {
+                        (outcome, may_owe) = (done, true);
+                        if notes.get(&subject).is_some_and(|noted| !noted.canceled) {
+                            owed.canceled = true;
+                            // Whoever was faster knows more.
+                            notes.put(&subject, Some(owed.clone()), now).await?;
+                        }
+                    }
+                    Some(other) => {
+                        if !may_owe && !matches!(other, Outcome::Uncertain { .. }) {
+                            notes.put(&subject, None, now).await?;
+                        }
+                        return Ok(other);
+                    }
                 },
+                StuckStep::Start { .. } if !may_owe => drop(notes.put(&subject, None, now).await?),
                 StuckStep::Start { .. } => match self.debt(&owed).await {
                     Debt::Due => return self.start(notes, &subject, &owed).await,
-                    Debt::Settled(_) => drop(notes.put(&subject, None, self.outside.gitlab.server_now().await?).await?),
+                    Debt::Settled(_) => drop(notes.put(&subject, None, now).await?),
                     Debt::Open(_, why) => {
                         return Ok(Outcome::Uncertain { reason: format!("canceled, but not started: {why}") });
                     }
@@ -264,14 +280,23 @@ impl Stuck {
     /// Looks whether the new pipeline is still wanted.
     async fn debt(&self, owed: &Owed) -> Debt {
         let unknown = |fault: Fault| Debt::Open("unknown", fault.to_string());
-        match self.outside.gitlab.pipeline(owed.pipeline).await {
+        let id = owed.pipeline;
+        match self.outside.gitlab.pipeline(id).await {
             Ok(old) if old.status.is_cancelable() => {
-                return Debt::Open("not_yet", format!("pipeline {} is {}", owed.pipeline, old.status));
+                return Debt::Open("not_yet", format!("pipeline {id} is {}", old.status));
             }
             Ok(old) if old.status == Status::Success => {
-                return Debt::Settled(format!("pipeline {} has succeeded after all", owed.pipeline));
+                return Debt::Settled(format!("pipeline {id} has succeeded after all"));
             }
-            Ok(_) => {}
+            Ok(old) if owed.canceled || matches!(old.status, Status::Canceling | Status::Canceled) => {}
+            Ok(old) => match self.has_canceled(id).await {
+                Ok(true) => {}
+                Ok(false) => return Debt::Settled(format!("pipeline {id} is {}, and was not canceled", old.status)),
+                Err(fault) => return unknown(fault),
+            },
+            Err(fault) if fault.kind == FaultKind::NotFound => {
+                return Debt::Settled(format!("pipeline {id} is gone"));
+            }
             Err(fault) => return unknown(fault),
         }
         match tokio::join!(self.branch(&owed.git_ref), self.newer(&owed.git_ref, owed.pipeline)) {
@@ -288,6 +313,23 @@ impl Stuck {
                 },
             },
         }
+    }
+
+    /// Whether some job of a pipeline or of its children was canceled: where others have failed, GitLab calls the whole of it failed.
+    async fn has_canceled(&self, id: PipelineId) -> Result<bool, Fault> {
+        let gitlab = &self.outside.gitlab;
+        let triggers = gitlab.trigger_jobs(id).await?;
+        if triggers.iter().any(|one| one.job.status == Status::Canceled) {
+            return Ok(true);
+        }
+        let children = triggers.into_iter().filter_map(|one| one.child).map(|child| child.id);
+        for pipeline in [id].into_iter().chain(children) {
+            let jobs = gitlab.jobs_page(pipeline, 1, &[Status::Canceled], false).await?;
+            if !jobs.items.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Notes that the new pipeline is asked for, and asks.

@@ -56,7 +56,7 @@ impl Triggers {
         let mut pass = outside.begin(Duty::Triggers.word(), dry_run).await?;
         let now = pass.at();
         let project = outside.gitlab.project().await?;
-        let mut notes = Notes::<Trouble>::read(outside, Duty::Triggers).await?;
+        let mut notes = Notes::<Trouble>::read(outside, Duty::Triggers, dry_run).await?;
         let since = now.shifted(-(outside.rules.triggers_within.as_millis() as i64));
         let mut changed = outside.gitlab.changed_pipelines(since).await?;
         if let Some(fault) = changed.trouble.take() {

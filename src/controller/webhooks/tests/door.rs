@@ -116,6 +116,21 @@ async fn case_B39_case_B40_what_nobody_waits_for_is_kept_and_wakes_nobody() {
 }
 
 #[tokio::test]
+async fn where_no_bridge_acts_deliveries_wait_for_nobody_and_say_what_is_to_be_read_again() {
+    let store = Store::in_memory(SystemClock.now()).await.unwrap();
+    let hooks = Hooks::open_without_bridge(store, Arc::new(SystemClock), settings()).unwrap();
+    let mut house = House::behind(hooks).await;
+    assert_eq!(status(house.gitlab("Pipeline Hook", "d-1", pipeline(9, "running"))).await, 202);
+    for outcome in [Outcome::Taken, Outcome::Known] {
+        assert_eq!(status(house.github("pull_request", "d-1", pull("opened", 7))).await, 202);
+        assert_eq!(house.hooks.tally().count(Forge::GitHub, outcome), 1);
+    }
+    assert!(house.wakes.waiting().await.is_none());
+    assert_eq!(house.store.inbox_tally().await.unwrap(), InboxTally::default());
+    assert_eq!(house.hooks.changes().await.len(), 1);
+}
+
+#[tokio::test]
 async fn case_B41_malformed_bodies_with_a_good_signature() {
     let house = House::in_memory().await;
     for body in [&b"\xff\xfe{}"[..], b"nonsense", b"[]", b"", b"{\"zen\":\"\xff\"}"] {

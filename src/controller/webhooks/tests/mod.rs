@@ -37,8 +37,11 @@ async fn file(scratch: &Scratch) -> Store {
 
 impl House {
     async fn open(store: Store, settings: Settings) -> Self {
-        let hooks = Hooks::open(store.clone(), Arc::new(SystemClock), settings).unwrap();
-        let (wakes, router) = (hooks.wakes(), hooks.router());
+        Self::behind(Hooks::open(store, Arc::new(SystemClock), settings).unwrap()).await
+    }
+
+    async fn behind(hooks: Hooks) -> Self {
+        let (store, wakes, router) = (hooks.store.clone(), hooks.wakes(), hooks.router());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hooks", listener.local_addr().unwrap());
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });

@@ -85,11 +85,17 @@ impl Screen for LoopsScreen {
             (area, Rect { height: 0, ..area })
         };
         let runner = runner(cx);
-        let died = self.loops.iter().find(|state| state.has_died);
-        let problem = died.map(|state| {
+        let lost = cx.world.attachment.as_ref().and_then(|attachment| {
+            let (since, why) = attachment.lost.as_ref()?;
+            let ago = short(cx.now.since(*since));
+            let what = format!("daemon pid {} was last seen {ago} ago: {why}", attachment.pid);
+            Some((what, "nobody knows how its loops fare; it is looked for"))
+        });
+        let died = self.loops.iter().find(|state| state.has_died).map(|state| {
             let why = state.why_stopped.as_deref().unwrap_or_default();
             (format!("{} died: {why}", state.name), "start it again; the log of whoever ran it tells more")
         });
+        let problem = lost.or(died);
         let panel = Panel {
             title: "Controller loops",
             progress: &runner,
