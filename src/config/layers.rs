@@ -60,12 +60,11 @@ pub struct Explained {
     pub help: String,
 }
 
-/// The variables that may hold a token.
-fn token_names(config: &Config) -> impl Iterator<Item = &str> {
-    let Config { gitlab, github, prometheus, alertmanager, .. } = config;
-    [gitlab.token_env.iter(), github.token_env.iter(), prometheus.token_env.iter(), alertmanager.token_env.iter()]
-        .into_iter()
-        .flatten()
+/// The variables that may hold a secret.
+fn secret_names(config: &Config) -> impl Iterator<Item = &str> {
+    let Config { gitlab, github, prometheus, alertmanager, hooks, .. } = config;
+    let tokens = [&gitlab.token_env, &github.token_env, &prometheus.token_env, &alertmanager.token_env];
+    tokens.into_iter().chain([&hooks.github_env, &hooks.gitlab_env]).flat_map(super::value::Names::iter)
 }
 
 impl Loaded {
@@ -169,7 +168,7 @@ impl Loaded {
         }
         let built_in = Config::default();
         for name in unknown {
-            if !token_names(&self.config).chain(token_names(&built_in)).any(|token| token == name) {
+            if !secret_names(&self.config).chain(secret_names(&built_in)).any(|token| token == name) {
                 let nearest = nearest(name, SETTINGS.iter().map(Setting::variable));
                 self.warnings.push(Warning::UnknownVariable { name: name.clone(), nearest });
             }

@@ -49,6 +49,8 @@ fn a_dry_pass_changes_nothing_a_pass_does_and_a_replay_agrees() {
     assert_eq!(std::fs::metadata(&record).unwrap().permissions().mode() & 0o777, 0o600);
     stage.run(&["bridge", "--once", "--dry-run", "--record", &record]).failed(1, "a file that does not exist yet");
     assert_eq!(stage.run(&["bridge", "replay", &record]).code, 0, "it is as it was");
+    let nowhere = stage.folder.join("no/such/folder.json");
+    stage.run(&["bridge", "--once", "--record", nowhere.to_str().unwrap()]).failed(1, "a file that does not exist yet");
     stage.run(&["bridge", "replay", "/dev/zero"]).failed(1, "bytes, and no more than");
     stage.write("pass.json", "{\"schema\": \"something else\"}");
     stage.run(&["bridge", "replay", &record]).failed(1, "only `stackhand.bridge-pass/1` can be read");

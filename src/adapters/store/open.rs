@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 use super::error::{StoreError, StoreFault};
@@ -75,7 +76,11 @@ impl Store {
             .pragma("wal_autocheckpoint", "4000")
             // A commit returns when it is on the disk: nobody may believe in an audit row that a power cut can take back.
             .synchronous(SqliteSynchronous::Full);
-        Self::connect(path, SqlitePoolOptions::new().max_connections(4), options, now).await
+        // A full disk ends a transaction behind the back of sqlx, whose connection then begins no other one: it is replaced.
+        let pool = SqlitePoolOptions::new()
+            .max_connections(4)
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }));
+        Self::connect(path, pool, options, now).await
     }
 
     async fn connect(

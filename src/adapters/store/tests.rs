@@ -174,6 +174,21 @@ async fn a_locked_database_says_so_and_keeps_what_it_has() {
     assert_eq!(summaries(&store).await, ["now"]);
 }
 
+/// As SQLite does on a full disk: the transaction is gone, and sqlx cannot end it.
+#[tokio::test]
+async fn a_transaction_that_ended_behind_our_back_spoils_no_later_one() {
+    let scratch = Scratch::new("ended");
+    let store = Store::open(&scratch.db(), NOW).await.unwrap();
+    for _ in 0..4 {
+        let mut transaction = pool_of(&store).begin_with("BEGIN IMMEDIATE").await.unwrap();
+        sqlx::raw_sql("ROLLBACK").execute(&mut *transaction).await.unwrap();
+        assert!(transaction.commit().await.is_err());
+    }
+    for nth in 0..8 {
+        store.append(&row(&format!("after {nth}"))).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn files_that_cannot_be_used_stay_as_they_are() {
     let scratch = Scratch::new("refused");

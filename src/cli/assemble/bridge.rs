@@ -9,7 +9,7 @@ use secrecy::SecretString;
 
 use super::Setup;
 use super::places::file_name;
-use crate::adapters::git::mirror::{self, Credentials, Mirror, Remote, SshKey};
+use crate::adapters::git::mirror::{self, Credentials, Mirror, MirrorError, Remote, SshKey};
 use crate::adapters::github::{self, Access, GitHub};
 use crate::adapters::store::Store;
 use crate::bridge::Rules;
@@ -157,18 +157,27 @@ impl Setup {
         Failure::new(Exit::Config, what)
     }
 
-    /// Opens the bridge. Nothing is sent yet. `telling` is how long a pass may post statuses.
-    pub async fn bridge(&self, telling: Option<Duration>) -> Result<Bridge, Failure> {
+    /// Opens the bridge. Nothing is sent yet. `telling` is how long a pass may post statuses; without it, it is opened for a single pass.
+    ///
+    /// Whoever only looks must hold up nobody who acts: for long it looks in a git repository of its own, and for a pass where the other is in use.
+    pub async fn bridge(&self, telling: Option<Duration>, is_dry: bool) -> Result<Bridge, Failure> {
         let ends = self.ends()?;
         let config = &self.loaded.config;
         let github = self.github(ends)?;
         let store = self.store()?;
         let wrong = |message: &str| Failure::new(Exit::Config, message.to_owned());
         let folder = ends.folder.as_ref().ok_or_else(|| wrong("there is no state folder; set bridge.folder"))?;
-        let place = folder.join(file_name(&self.project));
-        let settings =
-            mirror::Settings { seed: seed(), ..mirror::Settings::new(place, ends.github.clone(), ends.gitlab.clone()) };
-        let mirror = Mirror::open(settings).await.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+        let name = file_name(&self.project);
+        let settings = |place| mirror::Settings {
+            seed: seed(),
+            ..mirror::Settings::new(folder.join(place), ends.github.clone(), ends.gitlab.clone())
+        };
+        let (own, aside) = (settings(name.clone()), settings(format!("{name}.dry")));
+        let opened = match Mirror::open(if is_dry && telling.is_some() { aside.clone() } else { own }).await {
+            Err(MirrorError::InUse { .. }) if is_dry => Mirror::open(aside).await,
+            opened => opened,
+        };
+        let mirror = opened.map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
         for note in mirror.notes() {
             self.out.note(note);
         }

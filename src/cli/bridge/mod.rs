@@ -5,7 +5,7 @@ mod prs;
 pub(super) mod resync;
 mod stale;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::args::Globals;
 use super::assemble::{Setup, Wanted};
 use super::daemon;
 use super::exit::{Exit, Failure};
-use super::file::{read_at_most, write_new};
+use super::file::{NewFile, read_at_most};
 use super::out::{self, Out};
 use super::stop::Stop;
 use crate::bridge::{MAX_RECORDING, Recording};
@@ -130,13 +130,10 @@ async fn pass(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
         ));
     }
     // Before something is done that would then be recorded nowhere.
-    if let Some(path) = ask.record.as_ref().filter(|path| path.exists()) {
-        let what = format!("{}: it is there already; name a file that does not exist yet", path.display());
-        return Err(Failure::new(Exit::Failed, what));
-    }
+    let mut record = ask.record.as_deref().map(NewFile::create).transpose()?;
     // Whoever only looks keeps nobody out.
     let lead = if ask.dry_run { None } else { Some(daemon::take_lead(setup).await?) };
-    let bridge = setup.bridge((!ask.once).then_some(TELLING)).await?;
+    let bridge = setup.bridge((!ask.once).then_some(TELLING), ask.dry_run).await?;
     let is_asked_to_stop = Arc::new(AtomicBool::new(false));
     let mut stop = Stop::listen()?;
     loop {
@@ -144,7 +141,7 @@ async fn pass(setup: &Setup, ask: &Ask) -> Result<Exit, Failure> {
             return Err(Failure::new(Exit::Failed, format!("{}; start again", lead.how_lost())));
         }
         let asked = Arc::clone(&is_asked_to_stop);
-        let mut one = std::pin::pin!(one(setup, &bridge, ask, &asked));
+        let mut one = std::pin::pin!(one(setup, &bridge, ask, record.take(), &asked));
         let (exit, has_more) = tokio::select! {
             ended = &mut one => ended?,
             // What is under way is ended properly; what was not begun stays undone.
@@ -175,6 +172,7 @@ async fn one(
     setup: &Setup,
     bridge: &Bridge,
     ask: &Ask,
+    record: Option<NewFile>,
     is_asked_to_stop: &AtomicBool,
 ) -> Result<(Exit, bool), Failure> {
     let asked = || is_asked_to_stop.load(Ordering::Relaxed);
@@ -185,8 +183,11 @@ async fn one(
     } else {
         tell(setup.out, &pass.report)?;
     }
-    if let Some(path) = &ask.record {
-        write(path, &pass.recording())?;
+    if let Some(file) = record {
+        let mut bytes = Vec::new();
+        let written = pass.recording().write(&mut bytes);
+        written.map_err(|error| Failure::new(Exit::Failed, format!("the pass cannot be written: {error}")))?;
+        file.fill(&bytes)?;
     }
     let exit = match &pass.blind {
         Some(fault) => Failure::remote(fault, setup.clock.now()).exit(),
@@ -210,14 +211,6 @@ fn tell(out: Out, report: &PassReport) -> Result<(), Failure> {
         out.note(trouble);
     }
     out.line(&report.summary())
-}
-
-fn write(path: &Path, recording: &Recording) -> Result<(), Failure> {
-    let mut file = Vec::new();
-    recording
-        .write(&mut file)
-        .map_err(|error| Failure::new(Exit::Failed, format!("the pass cannot be written: {error}")))?;
-    write_new(path, &file)
 }
 
 fn replay(out: Out, ask: &Replay) -> Result<Exit, Failure> {

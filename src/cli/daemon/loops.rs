@@ -74,10 +74,10 @@ fn bridge_maker(setup: &Arc<Setup>, hooks: Option<&Arc<Hooks>>) -> Option<Maker>
     let (every, is_read_only) = (setup.loaded.config.bridge.every, setup.rules.read_only.is_some());
     Some(Box::new(move || {
         let setup = Arc::clone(&setup);
-        let open = move || -> BoxFuture<'static, Result<Bridge, Fault>> {
+        let open = move |is_dry| -> BoxFuture<'static, Result<Bridge, Fault>> {
             let setup = Arc::clone(&setup);
             Box::pin(async move {
-                let opened = setup.bridge(Some(TELLING)).await;
+                let opened = setup.bridge(Some(TELLING), is_dry).await;
                 opened.map_err(|failure| unopened("open the bridge", &failure))
             })
         };

@@ -109,7 +109,16 @@ pub async fn run(globals: &Globals, ask: &Ask) -> Result<Exit, Failure> {
     if !ask.once {
         wanted = wanted.waiting(stop.clone());
     }
-    let setup = Arc::new(wanted.assemble().await?);
+    let mut door = match loaded.config.daemon.listen.address().filter(|_| !ask.once) {
+        Some(address) => Some(Door::open(address).await?),
+        None => None,
+    };
+    // A store that is waited for must not look like a daemon that has died.
+    let assembled = match &mut door {
+        Some(door) => door.meanwhile(wanted.assemble(), stop.clone()).await?,
+        None => wanted.assemble().await?,
+    };
+    let setup = Arc::new(assembled);
     if stop.is_asked() {
         setup.close().await;
         return Ok(if ask.once { Exit::Interrupted } else { Exit::Ok });
@@ -131,10 +140,6 @@ pub async fn run(globals: &Globals, ask: &Ask) -> Result<Exit, Failure> {
             Err(error) => Err(error.into()),
         }
     } else {
-        let door = match setup.loaded.config.daemon.listen.address() {
-            Some(address) => Some(Door::open(address).await?),
-            None => None,
-        };
         daemon.run(door, stop).await.map(|()| Exit::Ok).map_err(Into::into)
     };
     setup.close().await;

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::group::Trial;
 use super::rules::{Guard, GuardRule, Rules};
 use crate::ci::{Job, JobId, JobKind, PipelineId, RunnerId, SpecName, Status, Timestamp};
+use crate::console::fault::Count;
+use crate::console::fresh::Completeness;
+use crate::console::state::JobState;
 use crate::console::world::World;
 use crate::forge::PrNumber;
 
@@ -475,6 +478,11 @@ fn cost(world: &World, targets: &[Target]) -> String {
         .iter()
         .map(|t| world.durations.expected(SpecName::parse(&t.name).map_or(&*t.name, |n| n.package)).as_secs_f64())
         .sum();
-    let waiting = world.counts().get(crate::console::state::JobState::Wait);
-    format!("est. {:.1} runner-h, queue {waiting} → {}", seconds / 3_600.0, waiting + targets.len())
+    let waiting = world.counts().get(JobState::Wait);
+    let count = |jobs| match world.jobs_known() {
+        Completeness::Whole => Count::Exact(jobs),
+        Completeness::Partial => Count::AtLeast(jobs),
+        Completeness::Unknown => Count::Unknown,
+    };
+    format!("est. {:.1} runner-h, queue {} → {}", seconds / 3_600.0, count(waiting), count(waiting + targets.len()))
 }

@@ -184,6 +184,7 @@ pub struct Actions {
 }
 
 const DONE_KEPT: usize = 100;
+const DONE_FOLLOWED: usize = 10;
 const SENT_KEPT: usize = 10_000;
 
 impl Actions {
@@ -410,9 +411,10 @@ impl Actions {
         held.chain(running).find(|p| p.targets.iter().any(|t| t.object == *object)).map(|p| &p.id)
     }
 
-    /// The pipelines of all plans on the road.
+    /// The pipelines of all plans on the road, and of those that were done last: people want to see what became of them.
     pub fn pipelines_named(&self) -> impl Iterator<Item = PipelineId> {
-        let plans = self.held.values().map(|held| &held.plan).chain(self.running.values().map(|run| &run.plan));
+        let runs = self.running.values().chain(self.done.iter().take(DONE_FOLLOWED));
+        let plans = self.held.values().map(|held| &held.plan).chain(runs.map(|run| &run.plan));
         plans.flat_map(|plan| plan.targets.iter().filter_map(|target| target.pipeline))
     }
 

@@ -69,6 +69,9 @@ pub fn ascii(text: &str) -> Cow<'_, str> {
             '“' | '”' => '"',
             '‐'..='―' | '−' => '-',
             '•' | '·' => '.',
+            // Never a question mark: that says that nobody knows.
+            '≥' | '→' => '>',
+            '≤' | '←' => '<',
             c if c.is_whitespace() => ' ',
             _ => '?',
         };

@@ -166,11 +166,12 @@ impl World {
         root.into_iter().chain(root.into_iter().flat_map(|f| f.children.iter()).filter_map(|c| self.pipeline(*c)))
     }
 
-    /// The newest parents, and whatever is on the screen, each with its children.
+    /// The newest parents, whatever is on the screen, and what plans are about, each with its children.
     pub fn followed(&self, limit: usize) -> impl Iterator<Item = &PipelineFacts> {
         let wanted = self.parents().filter(|f| self.polling.rules.follows(&f.pipeline.git_ref));
         let mut roots: BTreeSet<PipelineId> = wanted.take(limit).map(|f| f.pipeline.id).collect();
-        roots.extend(self.polling.foci().filter_map(|focus| focus.pipeline).map(|p| self.root_of(p)));
+        let looked_at = self.polling.foci().filter_map(|focus| focus.pipeline);
+        roots.extend(looked_at.chain(self.actions.pipelines_named()).map(|p| self.root_of(p)));
         roots.into_iter().rev().flat_map(|root| self.tree(root))
     }
 

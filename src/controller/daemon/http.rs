@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::Listener;
@@ -15,6 +15,7 @@ use axum::{Json, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::sleep;
@@ -59,16 +60,25 @@ impl Door {
         self.address
     }
 
+    /// Says that the daemon lives and is not ready until something has come to its end, however long that takes.
+    pub async fn meanwhile<T>(&mut self, what: impl Future<Output = T>, stop: StopSign) -> T {
+        let mut what = pin!(what);
+        tokio::select! {
+            done = &mut what => return done,
+            () = self.answer(starting(), BOUNDS, stop) => {}
+        }
+        what.await
+    }
+
     /// Answers until a stop is asked for.
-    pub(super) async fn serve(self, pages: Pages, hooks: Option<Arc<Hooks>>, stop: StopSign) {
+    pub(super) async fn serve(mut self, pages: Pages, hooks: Option<Arc<Hooks>>, stop: StopSign) {
         self.answer(routes(pages, hooks), BOUNDS, stop).await;
     }
 
-    async fn answer(self, router: Router, bounds: Bounds, stop: StopSign) {
+    async fn answer(&mut self, router: Router, bounds: Bounds, stop: StopSign) {
         let mut http = Builder::new(TokioExecutor::new()).http1_only();
         http.http1().timer(TokioTimer::new()).header_read_timeout(bounds.head);
         let (places, crowd) = (Arc::new(Semaphore::new(bounds.places)), Arc::new(Notify::new()));
-        let mut listener = self.listener;
         loop {
             // Whoever finds no place waits in the system's queue: a delivery that is turned away may not come again. Silent connections make
             // room, so that a probe does not wait until their time is over.
@@ -78,7 +88,7 @@ impl Door {
             let next = async {
                 // The semaphore is never closed.
                 let place = Arc::clone(&places).acquire_owned().await;
-                (place, Listener::accept(&mut listener).await.0)
+                (place, Listener::accept(&mut self.listener).await.0)
             };
             let (place, stream) = tokio::select! {
                 next = next => next,
@@ -109,6 +119,17 @@ impl Door {
             });
         }
     }
+}
+
+/// What is answered before there is anything to tell. Connections end with their answer: the next one may find a daemon.
+fn starting() -> Router {
+    const REASON: &str = "the daemon is starting: its store is not open yet; its log says why";
+    const CLOSES: [(HeaderName, &str); 1] = [(header::CONNECTION, "close")];
+    let told = json!({"ready": false, "reasons": [REASON], "loops": []});
+    Router::new()
+        .route("/healthz", get(async || (CLOSES, "ok\n")))
+        .route("/readyz", get(async move || (StatusCode::SERVICE_UNAVAILABLE, CLOSES, Json(told))))
+        .fallback(async || (StatusCode::SERVICE_UNAVAILABLE, CLOSES, REASON))
 }
 
 fn routes(pages: Pages, hooks: Option<Arc<Hooks>>) -> Router {
@@ -145,9 +166,10 @@ mod tests {
 
     /// A door that answers until the switch is used or dropped.
     async fn open(bounds: Bounds) -> (SocketAddr, watch::Sender<bool>) {
-        let door = Door::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let mut door = Door::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let (address, (switch, stop)) = (door.address(), stop_sign());
-        tokio::spawn(door.answer(Router::new().route("/healthz", get(async || "ok\n")), bounds, stop));
+        let router = Router::new().route("/healthz", get(async || "ok\n"));
+        tokio::spawn(async move { door.answer(router, bounds, stop).await });
         (address, switch)
     }
 
@@ -156,6 +178,26 @@ mod tests {
         let mut rest = String::new();
         timeout(Duration::from_secs(20), stream.read_to_string(&mut rest)).await.expect("it stays open").unwrap();
         rest
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_its_store_lives_and_is_not_ready() {
+        let mut door = Door::open("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let (address, (_switch, stop)) = (door.address(), stop_sign());
+        let asked = async {
+            let mut told = Vec::new();
+            for path in ["healthz", "readyz", "metrics"] {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                stream.write_all(format!("GET /{path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).await.unwrap();
+                told.push(rest(&mut stream).await);
+            }
+            told
+        };
+        let told = door.meanwhile(asked, stop).await;
+        for (told, status) in told.iter().zip(["200", "503", "503"]) {
+            assert!(told.starts_with(&format!("HTTP/1.1 {status}")) && told.contains("connection: close"), "{told}");
+        }
+        assert!(told[1].contains("its store is not open yet"), "{told:?}");
     }
 
     async fn is_healthy(address: SocketAddr) -> bool {

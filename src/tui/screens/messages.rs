@@ -6,8 +6,10 @@ use crate::ci::short;
 use crate::console::effect::Focus;
 use crate::console::messages::Level;
 use crate::console::registry::{ActionId, Scope};
+use crate::console::text::width;
 use crate::tui::list::List;
 use crate::tui::screen::{Cx, Place, Reaction, Screen, Selection};
+use crate::tui::screens::told::{Lines, line, wrapped};
 use crate::tui::theme::Role;
 use crate::tui::widgets::{Cell, Column, Panel, Pen, Row, Table, Width, empty};
 
@@ -24,6 +26,26 @@ pub struct MessagesScreen {
     list: List<String>,
 }
 
+/// Lines at the bottom for the whole of a long message.
+const FOOT: usize = 6;
+/// What the other columns take of a row.
+const BESIDE: usize = 23;
+
+fn panel(area: Rect) -> Panel<'static> {
+    Panel { title: "Messages", is_focused: true, is_bare: area.height < 16, ..Panel::default() }
+}
+
+impl MessagesScreen {
+    /// The rows, and below them the chosen message where its row cannot hold it.
+    fn parts(&self, inside: Rect) -> (Rect, Lines) {
+        let room = usize::from(inside.width);
+        let chosen = self.list.id().filter(|text| width(text) > room.saturating_sub(BESIDE));
+        let mut foot = chosen.map_or_else(Lines::new, |text| wrapped(vec![line(text)], room));
+        foot.truncate(FOOT.min(usize::from(inside.height / 2)));
+        (Rect { height: inside.height - foot.len() as u16, ..inside }, foot)
+    }
+}
+
 impl Screen for MessagesScreen {
     fn scope(&self) -> Scope {
         Scope::List
@@ -37,15 +59,18 @@ impl Screen for MessagesScreen {
         let held = cx.world.actions.held().into_iter().map(|h| format!("held: {} ({})", h.plan.summary(), h.plan.id));
         let running = cx.world.actions.running().map(|r| format!("sending: {}: {}", r.plan.summary(), r.report()));
         let said = cx.world.messages.iter().map(|m| m.text.clone());
-        let rows = Rect { height: area.height.saturating_sub(2), ..area };
+        let (rows, _) = self.parts(panel(area).inner(area));
         self.list.settle(held.chain(running).chain(said).collect(), rows, cx.now);
     }
 
     fn draw(&self, cx: Cx<'_>, area: Rect, pen: &mut Pen<'_>) {
-        let panel = Panel { title: "Messages", is_focused: true, is_bare: area.height < 16, ..Panel::default() };
-        let rows = panel.draw(pen, area);
+        let inside = panel(area).draw(pen, area);
         if self.list.ids().is_empty() {
-            return empty(pen, rows, "nothing was said in this session", None);
+            return empty(pen, inside, "nothing was said in this session", None);
+        }
+        let (rows, foot) = self.parts(inside);
+        for (nth, (text, _)) in foot.iter().enumerate() {
+            pen.put(inside.x, rows.bottom() + nth as u16, inside.width, text, Role::TextStrong);
         }
         let table = Table {
             columns: COLUMNS,

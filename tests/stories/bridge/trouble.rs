@@ -90,7 +90,7 @@ async fn a_side_that_goes_away_flips_nothing_and_is_made_good() {
 async fn a_round_that_sees_no_pull_requests_is_not_called_well() {
     let mut night = Night::begin("rounds", still()).await;
     let bridge = std::sync::Mutex::new(night.bridge.take());
-    let open = move || -> BoxFuture<'static, Result<Bridge, stackhand::console::fault::Fault>> {
+    let open = move |_| -> BoxFuture<'static, Result<Bridge, stackhand::console::fault::Fault>> {
         let bridge = bridge.lock().unwrap().take().expect("it is opened once");
         Box::pin(async { Ok(bridge) })
     };

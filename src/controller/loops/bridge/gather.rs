@@ -98,6 +98,8 @@ pub(super) async fn gather(outside: &Outside, memory: &mut Memory, dry_run: bool
         (Some(name), Some(github)) if !github.branches.contains_key(name.as_str()) => {
             let why = format!("GitHub has no branch {name}: nothing is pushed; check bridge.main");
             troubles.push(why.clone());
+            // A bridge that can push nothing is not well.
+            blind = blind.or_else(|| Some(Fault::new(FaultKind::Local, "find the main branch", why.clone())));
             Err(bridge::Fault { why: why.into(), passes: true })
         }
         _ => gitlab,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::bridge::{Decided, PassInput, PassOutput, RefUpdate, Verdict};
+use crate::ci::pull_request_of;
 use crate::console::text::{clean, plural};
 use crate::forge::PrNumber;
 
@@ -119,11 +120,16 @@ impl PassReport {
     pub fn summary(&self) -> String {
         let count =
             |verdict: Verdict| self.decisions.iter().filter(|one| &*one.decided.verdict == verdict.word()).count();
-        let (pushed, statuses) = match (&self.would_push, self.statuses.would_post) {
-            (Some(planned), Some(would_post)) => {
-                (format!("{} would be pushed", planned.len()), format!("{would_post} statuses would be posted"))
-            }
-            _ => (format!("{} pushed", self.pushed.len()), format!("{} statuses posted", self.statuses.posted)),
+        let names = self.would_push.as_ref().unwrap_or(&self.pushed);
+        let of_prs = names.iter().filter(|name| pull_request_of(name).is_some()).count();
+        let (would, statuses) = match self.statuses.would_post.filter(|_| self.would_push.is_some()) {
+            Some(would_post) => ("would be ", format!("{would_post} statuses would be posted")),
+            None => ("", format!("{} statuses posted", self.statuses.posted)),
+        };
+        let pushed = format!("{of_prs} {would}pushed");
+        let others = match names.len() - of_prs {
+            0 => String::new(),
+            count => format!("; {} {would}pushed", plural(count as u64, "other ref")),
         };
         let kept = format!(
             "{} as they are, {} wait, {} refused",
@@ -134,6 +140,6 @@ impl PassReport {
         let trouble =
             if self.troubles.is_empty() { String::new() } else { format!("; {} failed", self.troubles.len()) };
         let prs = self.prs.map_or_else(|| "? pull requests".to_owned(), |count| plural(count as u64, "pull request"));
-        format!("{prs}: {pushed}, {kept}; {statuses}{trouble}")
+        format!("{prs}: {pushed}, {kept}{others}; {statuses}{trouble}")
     }
 }

@@ -14,8 +14,8 @@ use crate::controller::webhooks::Wakes;
 /// What `--loops` calls it.
 pub const NAME: &str = "bridge";
 
-/// Opens a bridge: its repository, its store, its clients.
-type Open = Box<dyn Fn() -> BoxFuture<'static, Result<Bridge, Fault>> + Send>;
+/// Opens a bridge, for dry passes or for others: its repository, its store, its clients.
+type Open = Box<dyn Fn(bool) -> BoxFuture<'static, Result<Bridge, Fault>> + Send>;
 
 /// Passes, one after the other.
 pub struct Rounds {
@@ -38,11 +38,11 @@ impl Rounds {
     }
 
     async fn round(&mut self, cx: &TickContext) -> Result<Ticked, Fault> {
+        let is_dry = cx.dry_run || self.is_read_only;
         let bridge = match self.bridge.take() {
             Some(bridge) => bridge,
-            None => (self.open)().await?,
+            None => (self.open)(is_dry).await?,
         };
-        let is_dry = cx.dry_run || self.is_read_only;
         // What comes in from here on may be too late for this pass.
         let wake = match &mut self.wakes {
             Some(wakes) => wakes.waiting().await,
