@@ -237,9 +237,10 @@ proptest! {
             let inside = |id: &u64| before.iter().any(|s| s.from <= server.jobs[id] && server.jobs[id] < s.to);
             let again = pages.iter().filter(|ids| !ids.is_empty() && ids.iter().all(inside)).count();
             prop_assert!(again <= before.len(), "{again} pages were asked for again");
-            let all: Vec<u64> = pages.into_iter().flatten().collect();
-            prop_assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
-            seen.extend(all);
+            // Two pages may share jobs where what is kept between them is shorter than a page.
+            let begins: Vec<&u64> = pages.iter().filter_map(|ids| ids.first()).collect();
+            prop_assert_eq!(begins.iter().collect::<BTreeSet<_>>().len(), begins.len(), "{:?}", begins);
+            seen.extend(pages.into_iter().flatten());
         }
         let (pages, step) = read(&Server { jobs: jobs.clone(), page }, &mut kept, wanted(20), 10_000);
         prop_assert_eq!(step, Step::Done);
