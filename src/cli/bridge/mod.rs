@@ -28,7 +28,7 @@ pub const TELLING: Duration = Duration::from_secs(6);
 pub const SHAPE: &str = "\
 Needs a GitHub (`github.repository`, a token) and a GitLab with a token that may push. Everything that is pushed is looked at once more before, \
 nothing is forced but branches of pull requests, and a status is posted only where GitHub does not show it. A dry run looks, decides and changes \
-nothing. Whoever bridges leads: while a daemon, a console or another bridge of the project does, this ends with code 3. In one folder only one works, even if dry.
+nothing. Whoever bridges leads: while a daemon, a console or another bridge of the project does, this ends with code 3. A dry run holds up nobody: beside another one, or for long, it works in a folder of its own.
 
 JSON `stackhand.bridge/1`, a line per pass: `prs` (open pull requests, null when they could not be listed), `pushed` [branch, or refs/tags/NAME], \
 `decisions` [{`pr`, `head`, `verdict` (push, pushed, wait, refuse, look), `reason` (a word), `told` (a sentence), `at`}], `refs` [branches and tags that \

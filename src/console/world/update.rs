@@ -281,7 +281,10 @@ impl World {
             self.put_pipeline(row, at);
         }
         self.pipelines.read(at, if whole { Completeness::Whole } else { Completeness::Partial });
-        self.forget_old(&listed);
+        // A world that is told again comes in pieces; only a list that came from the server says what is no longer on it.
+        if whole && !listed.is_empty() {
+            self.forget_old(&listed);
+        }
     }
 
     /// Shows in an opened log where the verdict's evidence stands.

@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use super::body::{LARGE_AT_ONCE, LARGEST, read};
 use super::inbox::Inbox;
 use super::proof::{Keys, Tokens};
-use super::tally::{Ignored, Outcome, Tally};
+use super::tally::{Outcome, Spaced, Tally};
 use crate::adapters::store::{Delivery, Taken};
 use crate::bridge::wake::{self, Forge};
 use crate::console::text::clean;
@@ -68,7 +68,8 @@ struct Desk {
     /// For large bodies of whoever is not known yet.
     turns: Semaphore,
     tally: Tally,
-    ignored: Ignored,
+    ignored: Spaced,
+    refused: Spaced,
 }
 
 impl Door {
@@ -81,8 +82,8 @@ impl Door {
         }
         let (keys, tokens) = (Keys::new(&settings.github_secrets), Tokens::new(&settings.gitlab_tokens));
         let (room, turns) = (Arc::new(Semaphore::new(ROOM)), Semaphore::new(LARGE_AT_ONCE));
-        let (tally, ignored) = (Tally::default(), Ignored::default());
-        Ok(Self(Arc::new(Desk { inbox, keys, tokens, settings, room, turns, tally, ignored })))
+        let (tally, ignored, refused) = (Tally::default(), Spaced::default(), Spaced::default());
+        Ok(Self(Arc::new(Desk { inbox, keys, tokens, settings, room, turns, tally, ignored, refused })))
     }
 
     pub fn tally(&self) -> &Tally {
@@ -111,7 +112,13 @@ async fn gitlab(State(desk): State<Arc<Desk>>, request: Request) -> Response {
 
 impl Desk {
     async fn answer(&self, forge: Forge, request: Request) -> Response {
-        let outcome = self.take(forge, request).await.unwrap_or_else(|refusal| refusal);
+        let outcome = self.take(forge, request).await.unwrap_or_else(|refusal| {
+            // Whoever has set a wrong secret looks into the log.
+            if let Some(left_out) = self.refused.line(forge, Instant::now()) {
+                tracing::warn!(%forge, outcome = refusal.word(), left_out, "refused a webhook");
+            }
+            refusal
+        });
         self.tally.add(forge, outcome);
         tracing::debug!(%forge, outcome = outcome.word(), "a webhook came");
         outcome.into_response()

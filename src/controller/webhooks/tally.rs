@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::bridge::wake::Forge;
 
-/// From one line about ignored deliveries of a forge to the next.
+/// From one line about deliveries of a forge that were not taken to the next.
 const SPACING: Duration = Duration::from_mins(1);
 
 /// What became of a delivery.
@@ -129,9 +129,9 @@ impl Tally {
     }
 }
 
-/// Which ignored deliveries are worth a line in the log: a forge may send thousands.
+/// Which deliveries of a kind are worth a line in the log: a forge may send thousands.
 #[derive(Debug, Default)]
-pub(super) struct Ignored([Mutex<Unsaid>; Forge::ALL.len()]);
+pub(super) struct Spaced([Mutex<Unsaid>; Forge::ALL.len()]);
 
 /// What was left out since the last line.
 #[derive(Debug, Default)]
@@ -140,8 +140,8 @@ struct Unsaid {
     count: u64,
 }
 
-impl Ignored {
-    /// One more was ignored: how many were left out before it, or None when it is left out as well.
+impl Spaced {
+    /// One more came: how many were left out before it, or None when it is left out as well.
     pub fn line(&self, forge: Forge, now: Instant) -> Option<u64> {
         let mut unsaid = self.0.get(forge as usize)?.lock().unwrap_or_else(PoisonError::into_inner);
         if unsaid.last.is_some_and(|last| now.duration_since(last) < SPACING) {
@@ -158,9 +158,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_what_is_ignored_one_line_a_minute_and_forge_says_how_many_were_left_out() {
-        let (ignored, now) = (Ignored::default(), Instant::now());
-        let at = |forge, seconds| ignored.line(forge, now + Duration::from_secs(seconds));
+    fn of_what_is_not_taken_one_line_a_minute_and_forge_says_how_many_were_left_out() {
+        let (lines, now) = (Spaced::default(), Instant::now());
+        let at = |forge, seconds| lines.line(forge, now + Duration::from_secs(seconds));
         assert_eq!([at(Forge::GitHub, 0), at(Forge::GitHub, 1), at(Forge::GitHub, 59)], [Some(0), None, None]);
         assert_eq!(at(Forge::GitLab, 59), Some(0));
         assert_eq!([at(Forge::GitHub, 60), at(Forge::GitHub, 61), at(Forge::GitHub, 120)], [Some(2), None, Some(1)]);
