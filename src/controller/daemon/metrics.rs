@@ -164,7 +164,6 @@ fn sources(out: &mut Metrics, world: &World, now: Timestamp) -> Result<(), Unwri
 /// How pull requests stand, as the last pass left them; one that was long ago says nothing.
 fn bridge(out: &mut Metrics, world: &World, now: Timestamp) -> Result<(), Unwritten> {
     let (Some(board), Some(heard)) = (&world.board.value, world.board.fetched_at) else { return Ok(()) };
-    out.set("stackhand_source_last_success_timestamp_seconds", &["github"], Some(seconds(heard)))?;
     // Whose clock the board goes by need not be known to go on from it.
     let passed = now.since(heard);
     if passed > Board::OLD {
