@@ -2,6 +2,9 @@
 
 #![expect(non_snake_case, reason = "cases are numbered as in the reference")]
 
+#[path = "../servers/openapi.rs"]
+mod openapi;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +15,7 @@ use stackhand::ci::Timestamp;
 use stackhand::forge::{CommitState, CommitStatus, Mergeable, Sha};
 use stackhand::sandbox::{Act, Options, Running, Sandbox};
 
+use self::openapi::described;
 use crate::server::Reply;
 
 /// A practice world whose time stands still, and a client of its GitHub that knows nothing of the adapter.
@@ -57,36 +61,11 @@ impl Hub {
     }
 }
 
-/// What GitHub's description says of an answer; `None` where the description does not lie at hand.
-fn described(path: &str, method: &str, status: u16) -> Option<jsonschema::Validator> {
-    let place = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/fixtures/github/openapi-subset.json");
-    let mut whole: Value = serde_json::from_slice(&std::fs::read(place).ok()?).unwrap();
-    let mut schema =
-        whole["paths"][path][method]["responses"][status.to_string()]["content"]["application/json"]["schema"].take();
-    assert!(schema.is_object(), "{method} {path} {status} is not described");
-    schema["components"] = whole["components"].take();
-    nullable(&mut schema);
-    Some(jsonschema::validator_for(&schema).unwrap())
-}
-
-/// `nullable: true` is OpenAPI's; JSON Schema wants it spelled out.
-fn nullable(value: &mut Value) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(nullable),
-        Value::Object(fields) => {
-            fields.values_mut().for_each(nullable);
-            if fields.remove("nullable") == Some(Value::Bool(true)) {
-                let inner = Value::Object(std::mem::take(fields));
-                *value = json!({"anyOf": [inner, {"type": "null"}]});
-            }
-        }
-        _ => {}
-    }
-}
-
 fn holds(path: &str, method: &str, status: u16, reply: &Reply) {
     assert_eq!(reply.status, status, "{method} {path}: {}", reply.body);
-    let Some(schema) = described(path, method, status) else {
+    let escaped = path.replace('/', "~1");
+    let answer = format!("/paths/{escaped}/{method}/responses/{status}/content/application~1json/schema");
+    let Some(schema) = described(&answer) else {
         // GitHub's description does not lie at hand.
         return;
     };

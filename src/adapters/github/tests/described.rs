@@ -1,31 +1,10 @@
 //! Where GitHub's own description of its API lies at hand, answers and requests are held against it.
 
+#[path = "../../../../tests/servers/openapi.rs"]
+mod openapi;
+
+use self::openapi::described;
 use super::*;
-
-/// What GitHub's description says of a body, as JSON Schema; `None` where the description does not lie at hand.
-fn described(pointer: &str) -> Option<jsonschema::Validator> {
-    let place = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/fixtures/github/openapi-subset.json");
-    let mut whole: Value = serde_json::from_slice(&std::fs::read(place).ok()?).unwrap();
-    let mut schema = whole.pointer(pointer).unwrap_or_else(|| panic!("{pointer}")).clone();
-    schema["components"] = whole["components"].take();
-    nullable(&mut schema);
-    Some(jsonschema::validator_for(&schema).unwrap())
-}
-
-/// `nullable: true` is OpenAPI's; JSON Schema wants it spelled out.
-fn nullable(value: &mut Value) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(nullable),
-        Value::Object(fields) => {
-            fields.values_mut().for_each(nullable);
-            if fields.remove("nullable") == Some(Value::Bool(true)) {
-                let inner = Value::Object(std::mem::take(fields));
-                *value = json!({"anyOf": [inner, {"type": "null"}]});
-            }
-        }
-        _ => {}
-    }
-}
 
 #[tokio::test]
 async fn statuses_are_asked_and_told_as_github_describes_them() {
